@@ -1,0 +1,1 @@
+"""Board types: one folder per family, each data (board.yaml) plus quirks."""

@@ -1,0 +1,1 @@
+"""Board control: power, consoles, shells, measurements, results."""

@@ -1,0 +1,43 @@
+"""Everything `pxe` raises, as one tree.
+
+PxeError
+├── WireError        bytes from the wire are not the message they claim to be (the peer's fault)
+├── RequestRefused   a well-formed request that we do not serve; carries the reason for the log
+├── PlanError        a plan, machine or asset that cannot work (the operator's fault)
+└── ServiceError     a port in use, a missing interface, a full disk (the lab's equipment)
+"""
+
+from enum import StrEnum
+
+
+class PxeError(Exception):
+    """Base of all errors of the boot service."""
+
+
+class WireError(PxeError):
+    """Bytes that are not a message. Never leaves the receive loop: it becomes one event and one log line."""
+
+
+class RefusalReason(StrEnum):
+    """Why a well-formed request is not served. Each server maps it to its own reply code."""
+
+    NOT_FOUND = "not-found"
+    FORBIDDEN = "forbidden"
+    UNSUPPORTED = "unsupported"
+    BUSY = "busy"
+
+
+class RequestRefused(PxeError):
+    """A request that we understood and do not serve."""
+
+    def __init__(self, reason: RefusalReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class PlanError(PxeError):
+    """A plan, machine or asset that cannot work. The message names the field and how to mend it."""
+
+
+class ServiceError(PxeError):
+    """The host cannot give what the service needs. The message says what to do."""

@@ -1,0 +1,161 @@
+"""What happened on the wire, as typed values: the boot service's only output besides its replies.
+
+Every event carries `t_ns`, CLOCK_MONOTONIC in nanoseconds, taken where the packet was received or sent: one
+clock for all processes of a host, so that `lab` can join these with console and power. `mac` is None
+where the client could not be told. In JSON an event is an object with `kind` and its fields.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events."""
+
+    kind: ClassVar[str] = "event"
+    t_ns: int
+    mac: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DhcpReceived(Event):
+    """A client's DHCP message. `message` is DISCOVER, REQUEST, DECLINE, RELEASE or INFORM."""
+
+    kind: ClassVar[str] = "dhcp-received"
+    message: str
+    xid: int
+    firmware: str = "unknown"
+    arch: str = "unknown"
+    vendor_class: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DhcpSent(Event):
+    """Our answer: OFFER, ACK or NAK."""
+
+    kind: ClassVar[str] = "dhcp-sent"
+    message: str
+    xid: int
+    ip: str
+    bootfile: str = ""
+    plan: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DhcpIgnored(Event):
+    """A client's message that we left without answer, and why (a sentence for people)."""
+
+    kind: ClassVar[str] = "dhcp-ignored"
+    message: str
+    xid: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferStarted(Event):
+    """The first packet of a transfer. `protocol` is tftp or http; `peer` is `address:port`."""
+
+    kind: ClassVar[str] = "transfer-started"
+    transfer: str  # unique within the life of the service
+    protocol: str
+    peer: str
+    name: str
+    size: int
+    options: dict[str, int] = field(default_factory=dict)  # as granted: blksize, windowsize, tsize, timeout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferEnded(Event):
+    """The end of a transfer, however it came.
+
+    `outcome`: complete · unacknowledged (all sent, last ACK never came) · aborted (the client said so; EDK2
+    and iPXE do after a size probe) · stalled (we gave up waiting) · error. `sent` counts payload bytes
+    acknowledged (TFTP) or handed to the kernel (HTTP); `repeated` counts DATA blocks sent again.
+    """
+
+    kind: ClassVar[str] = "transfer-ended"
+    transfer: str
+    protocol: str
+    peer: str
+    name: str
+    size: int
+    sent: int
+    duration_ns: int
+    repeated: int = 0
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRefused(Event):
+    """A request for bytes that we did not serve: no such file, outside the root, upload switched off."""
+
+    kind: ClassVar[str] = "transfer-refused"
+    protocol: str
+    peer: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketMalformed(Event):
+    """Bytes that no parser took."""
+
+    kind: ClassVar[str] = "packet-malformed"
+    protocol: str
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChanged(Event):
+    """A machine got another plan (or none)."""
+
+    kind: ClassVar[str] = "plan-changed"
+    plan: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReady(Event):
+    """All sockets are bound and served."""
+
+    kind: ClassVar[str] = "service-ready"
+    listeners: dict[str, str] = field(default_factory=dict)
+
+
+_KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        DhcpReceived,
+        DhcpSent,
+        DhcpIgnored,
+        TransferStarted,
+        TransferEnded,
+        TransferRefused,
+        PacketMalformed,
+        PlanChanged,
+        ServiceReady,
+    )
+}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """Return the event as a JSON-ready object: its fields plus `kind`."""
+    return {"kind": event.kind, **dataclasses.asdict(event)}
+
+
+def from_json(obj: dict[str, Any]) -> Event:
+    """Return the event that `to_json` made; further keys (such as `seq`) are ignored.
+
+    Raises ValueError for an unknown kind or missing fields.
+    """
+    cls = _KINDS.get(str(obj.get("kind")))
+    if cls is None:
+        raise ValueError(f"unknown event kind {obj.get('kind')!r}")
+    names = {f.name for f in dataclasses.fields(cls)}
+    try:
+        return cls(**{k: v for k, v in obj.items() if k in names})
+    except TypeError as exc:
+        raise ValueError(f"event {cls.kind}: {exc}") from exc
