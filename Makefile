@@ -1,0 +1,35 @@
+# make demo, make test: everything on a fresh Debian 12 machine, as root or as a user with sudo for packages.
+PY := .venv/bin/python
+.PHONY: help demo test check unit format bench clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+demo:  ## netboot one emulated board from our own servers and open the report of where the time went
+	@tools/setup demo
+	@.venv/bin/bootlab demo
+
+test: check  ## all checks and all tests: unit, real peers, emulated boards
+	$(PY) -m pytest tests/unit tests/contract tests/interop tests/hil
+
+check:  ## format, lint, types, import directions
+	@tools/setup test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+unit:  ## the fast tests alone: no root, no network, no board
+	@tools/setup test
+	$(PY) -m pytest tests/unit tests/contract
+
+format:  ## rewrite the sources the way `check` wants them
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+bench:  ## measure against the peers, side by side (about 20 minutes)
+	@tools/setup bench
+	$(PY) -m bench
+
+clean:  ## remove what the build made; keep results/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
