@@ -1,0 +1,238 @@
+"""The sender's side of one TFTP transfer as a pure state machine (RFC 1350, 2347 to 2349, 7440).
+
+Time is an argument, in seconds of any monotonic clock. The caller reads a datagram and gives it to
+`receive_datagram`, sends what `datagrams_to_send` returns, and calls `handle_timer` once `get_timer` has
+passed, until `outcome` is set.
+
+Blocks are counted from 1 without end; only the wire sees them modulo 65536. An OACK is block 0 of the same
+sequence: sent, acknowledged and repeated like any other, so there is no phase to keep.
+
+Which ACK does what (RFC 1123 section 4.2.3.1, RFC 7440 section 4):
+
+    the last block in flight        -> the next window
+    some block in flight            -> a gap behind it: go on from there, once
+    the last one acknowledged       -> nothing: only the timer repeats (the Sorcerer's Apprentice)
+    anything else                   -> nothing: a late one, or none of ours
+"""
+
+import struct
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, Protocol
+
+from pxe.errors import WireError
+from pxe.wire import tftp
+
+FIRST_RTO: Final = 1.0  # seconds until the round trip is known
+MIN_RTO: Final = 0.2  # as TCP: a client that writes to flash is not to be flooded
+MAX_RTO: Final = 4.0
+MIN_TRIES: Final = 5
+GIVE_UP: Final = 30.0  # seconds without any progress
+RTT_SAMPLE_INTERVAL: Final = 0.05  # measuring each round trip costs more than it tells
+
+_read_head = struct.Struct("!HH").unpack_from
+_ACK: Final = 4
+Buffer = bytes | memoryview
+
+
+class Outcome(StrEnum):
+    """How a transfer ended; the words of `pxe.events.TransferEnded`."""
+
+    COMPLETE = "complete"
+    UNACKNOWLEDGED = "unacknowledged"
+    ABORTED = "aborted"
+    STALLED = "stalled"
+    ERROR = "error"
+
+
+class PacketSource(Protocol):
+    """Ready DATA packets of one file at one block size."""
+
+    size: int  # bytes of payload in all
+    blksize: int
+    last_block: int  # the one that ends the transfer, shorter than blksize: size // blksize + 1
+
+    def runs(self, first: int, count: int) -> Sequence[Buffer]:
+        """Return the DATA packets `first` to `first + count - 1`, back to back, in one or more buffers.
+
+        Each packet is blksize + 4 bytes long, except block `last_block`. Raises PxeError where the file is no
+        longer what it was.
+        """
+
+
+class Transfer:
+    """Sends one file to one client."""
+
+    # The hot path is receive_datagram + datagrams_to_send, once per window: keep it free of objects.
+    __slots__ = (
+        "_acked",
+        "_due",
+        "_give_up",
+        "_highest",
+        "_last",
+        "_oack",
+        "_progress_at",
+        "_rto",
+        "_rtt_next",
+        "_sent",
+        "_sent_at",
+        "_source",
+        "_srtt",
+        "_timeout",
+        "_tries",
+        "_window",
+        "detail",
+        "outcome",
+        "repeated",
+    )
+
+    def __init__(
+        self,
+        source: PacketSource,
+        now: float,
+        *,
+        windowsize: int = 1,
+        timeout: int | None = None,
+        oack: bytes | None = None,
+    ) -> None:
+        """`timeout` (seconds) is the client's, where it was granted: then it is kept, as RFC 2349 says."""
+        self.outcome: Outcome | None = None
+        self.detail = ""
+        self.repeated = 0  # DATA blocks sent again
+        self._source = source
+        self._window = windowsize
+        self._oack = oack
+        self._last = source.last_block
+        self._acked = -1 if oack else 0
+        self._sent = self._acked  # last block in flight
+        self._highest = 0  # last DATA block ever sent
+        self._due = True
+        self._timeout = timeout
+        self._rto = float(timeout) if timeout else FIRST_RTO
+        self._give_up = max(GIVE_UP, MIN_TRIES * self._rto)
+        self._tries = 0
+        self._srtt = 0.0
+        self._rtt_next = now
+        self._sent_at = now
+        self._progress_at = now
+
+    @property
+    def acknowledged(self) -> int:
+        """Bytes of payload that the client has confirmed."""
+        return min(max(self._acked, 0) * self._source.blksize, self._source.size)
+
+    @property
+    def progress_at(self) -> float:
+        """When the client last confirmed something (or asked)."""
+        return self._progress_at
+
+    @property
+    def answered(self) -> bool:
+        """Whether the client has confirmed anything yet."""
+        return self._acked >= (1 if self._oack is None else 0)
+
+    def receive_datagram(self, data: bytes, now: float) -> None:
+        """Take a datagram from the client. Raises WireError where it is not TFTP; the transfer goes on."""
+        if len(data) < 4:
+            raise WireError(f"a datagram of {len(data)} bytes in a transfer: an ACK has 4")
+        opcode, block = _read_head(data)
+        if opcode != _ACK:
+            self._receive_other(data)
+            return
+        if self.outcome is not None:
+            return
+        ahead = (block - self._acked) & 0xFFFF
+        if not 0 < ahead <= self._sent - self._acked:
+            return
+        if now >= self._rtt_next:
+            self._measure(now, whole=self._acked + ahead == self._sent)
+        self._acked += ahead
+        self._tries = 0
+        self._progress_at = now
+        if self._acked >= self._last:
+            self.outcome = Outcome.COMPLETE
+        else:
+            self._due = True
+
+    def datagrams_to_send(self, now: float) -> Sequence[Buffer]:
+        """Return what is to be sent now: buffers of whole datagrams back to back, see PacketSource.runs."""
+        if not self._due:
+            return ()
+        self._due = False
+        self._sent_at = now
+        acked = self._acked
+        if acked < 0:
+            self._sent = 0
+            return (self._oack,) if self._oack is not None else ()
+        sent = self._sent = min(acked + self._window, self._last)
+        if acked < self._highest:
+            self.repeated += min(sent, self._highest) - acked
+        if sent > self._highest:
+            self._highest = sent
+        return self._source.runs(acked + 1, sent - acked)
+
+    def get_timer(self) -> float | None:
+        """Return when `handle_timer` is to be called, None once the transfer has ended."""
+        return None if self.outcome is not None else self._sent_at + self._rto
+
+    def handle_timer(self, now: float) -> None:
+        """Repeat what is in flight, or give up. Does nothing before `get_timer`."""
+        if self.outcome is not None or now < self._sent_at + self._rto:
+            return
+        self._tries += 1
+        all_sent = self._highest == self._last
+        if all_sent and self._tries > MIN_TRIES:
+            # Boot ROMs jump into the file as soon as they have it: the last ACK may never come.
+            self._end(Outcome.UNACKNOWLEDGED, "all was sent; the last ACK never came")
+        elif self._tries > MIN_TRIES and now - self._progress_at >= self._give_up:
+            what = f"after block {self._acked}" if self.answered else "from the start"
+            self._end(Outcome.STALLED, f"no answer {what} for {now - self._progress_at:.0f} s")
+        else:
+            if self._timeout is None:
+                self._rto = min(self._rto * 2, MAX_RTO)
+            self._due = True
+
+    def handle_unreachable(self) -> None:
+        """The client's host says that nobody listens at its port any more (ICMP)."""
+        if self.outcome is None:
+            if self._highest == self._last and self.answered:
+                self._end(
+                    Outcome.UNACKNOWLEDGED, "all was sent; the client closed its port before the last ACK"
+                )
+            else:
+                self._end(Outcome.ABORTED, "the client closed its port")
+
+    def end(self, outcome: Outcome, detail: str) -> None:
+        """End the transfer for a reason that it cannot see itself; nothing where it has ended."""
+        if self.outcome is None:
+            self._end(outcome, detail)
+
+    def _receive_other(self, data: bytes) -> None:
+        message = tftp.decode(data)
+        if isinstance(message, tftp.Error):
+            if self.outcome is None:
+                text = tftp.printable(message.message) or "(no text)"
+                self._end(Outcome.ABORTED, f"the client sent error {message.code}: {text}")
+        else:
+            raise WireError(
+                f"{type(message).__name__} in the middle of a transfer; only ACK and ERROR make sense"
+            )
+
+    def _measure(self, now: float, *, whole: bool) -> None:
+        """Set the retransmission time from one round trip (RFC 6298 in short).
+
+        Only a whole window that was sent once tells the time of a round trip (Karn); otherwise the doubled
+        value stays until one does.
+        """
+        if self._timeout is not None or self._tries or not whole:
+            return
+        self._rtt_next = now + RTT_SAMPLE_INTERVAL
+        rtt = now - self._sent_at
+        # A jump upwards counts at once, a fall slowly: the mean deviation is not worth a second state.
+        self._srtt = rtt if rtt > self._srtt else 0.875 * self._srtt + 0.125 * rtt
+        self._rto = min(max(3 * self._srtt, MIN_RTO), MAX_RTO)
+
+    def _end(self, outcome: Outcome, detail: str) -> None:
+        self.outcome = outcome
+        self.detail = detail
+        self._due = False
