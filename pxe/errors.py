@@ -2,6 +2,7 @@
 
 PxeError
 ├── WireError        bytes from the wire are not the message they claim to be (the peer's fault)
+├── NoAddress        DHCP has no address to give, or not this one; becomes a NAK or a silence with its reason
 ├── RequestRefused   a well-formed request that we do not serve; carries the reason for the log
 ├── PlanError        a plan, machine or asset that cannot work (the operator's fault)
 └── ServiceError     a port in use, a missing interface, a full disk (the lab's equipment)
@@ -33,6 +34,10 @@ class RequestRefused(PxeError):
     def __init__(self, reason: RefusalReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class NoAddress(PxeError):
+    """A machine cannot have an address, or not the one it wants; the message says why and what to do."""
 
 
 class PlanError(PxeError):

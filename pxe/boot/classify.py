@@ -1,0 +1,143 @@
+"""What kind of client sent a DHCP message, from the evidence it carries. Pure: one packet in, one Client out.
+
+Order of the evidence, strongest first; each rule is there because a real firmware needs it:
+
+1. iPXE says so in option 77 or 175. Its options 60 and 93 only repeat those of the firmware below it.
+2. Raspberry Pi boot ROMs claim to be an x86 BIOS (60 `PXEClient:Arch:00000`, 93 = 0): the serial in option 97
+   or the vendor's MAC prefix gives them away. A Pi 4's REQUEST even lacks option 60.
+3. U-Boot names itself in option 60, or has an architecture code of its own.
+4. The rest goes by option 93, then by the prefix of option 60.
+
+The architecture is never read from option 60's text: U-Boot's EFI step writes it in decimal in 2023.01 and in
+hexadecimal later, and swaps x86 with x86_64.
+"""
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from pxe.plan import Arch, Firmware
+from pxe.wire.dhcp4 import DhcpPacket, Option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A DHCP client as its message shows it. `uuid` is None where absent or all zero (QEMU: no SMBIOS)."""
+
+    mac: str
+    arch: Arch = Arch.UNKNOWN
+    firmware: Firmware = Firmware.UNKNOWN
+    uuid: UUID | None = None
+    vendor_class: str = ""
+    user_class: str = ""
+
+
+# Option 93: IANA "Processor Architecture Types" that we know how to boot, and who sends them.
+_BY_CODE: dict[int, tuple[Arch, Firmware]] = {
+    0: (Arch.X86, Firmware.BIOS_PXE),
+    6: (Arch.X86, Firmware.UEFI_PXE),
+    7: (Arch.X86_64, Firmware.UEFI_PXE),
+    9: (Arch.X86_64, Firmware.UEFI_PXE),  # "EFI byte code", in practice x64 (RFC 4578 errata)
+    10: (Arch.ARM, Firmware.UEFI_PXE),
+    11: (Arch.ARM64, Firmware.UEFI_PXE),  # U-Boot's EFI step as well: it wants an EFI program like any other
+    15: (Arch.X86, Firmware.UEFI_HTTP),
+    16: (Arch.X86_64, Firmware.UEFI_HTTP),
+    17: (Arch.X86_64, Firmware.UEFI_HTTP),
+    18: (Arch.ARM, Firmware.UEFI_HTTP),
+    19: (Arch.ARM64, Firmware.UEFI_HTTP),
+    21: (Arch.ARM, Firmware.UBOOT),
+    22: (Arch.ARM64, Firmware.UBOOT),
+    23: (Arch.ARM, Firmware.UBOOT),  # over HTTP
+    24: (Arch.ARM64, Firmware.UBOOT),
+    27: (Arch.RISCV64, Firmware.UEFI_PXE),
+    28: (Arch.RISCV64, Firmware.UEFI_HTTP),
+    41: (Arch.ARM64, Firmware.RASPBERRY_PI),
+}
+
+# Option 60 prefixes, longest first, for clients that send no option 93 that we know. A PXE ROM without it is
+# older than RFC 4578, and all of those were x86 BIOS. Plain "U-Boot" is its x86 build.
+_BY_VENDOR_CLASS: tuple[tuple[str, Arch, Firmware], ...] = (
+    ("U-Boot.armv8", Arch.ARM64, Firmware.UBOOT),
+    ("U-Boot.arm", Arch.ARM, Firmware.UBOOT),
+    ("U-Boot", Arch.UNKNOWN, Firmware.UBOOT),
+    ("HTTPClient", Arch.UNKNOWN, Firmware.UEFI_HTTP),
+    ("PXEClient", Arch.X86, Firmware.BIOS_PXE),
+)
+
+_RASPBERRY_PI_MACS = ("b8:27:eb", "dc:a6:32", "e4:5f:01", "28:cd:c1", "d8:3a:dd", "2c:cf:67", "88:a2:9e")
+_RASPBERRY_PI_UUID = re.compile(rb"\x00RPi[0-9]", re.DOTALL)
+_BOOT_OPTIONS = (
+    Option.CLIENT_ARCH,
+    Option.CLIENT_NDI,
+    Option.CLIENT_UUID,
+    Option.IPXE,
+    Option.VENDOR_SPECIFIC,
+)
+
+
+def classify(packet: DhcpPacket) -> Client:
+    """Return who sent `packet`; total: what cannot be told is UNKNOWN."""
+    vendor_class = _text(packet.options.get(Option.VENDOR_CLASS, b""))
+    user_class = _user_class(packet.options.get(Option.USER_CLASS, b""))
+    arch, firmware = _kind(packet, vendor_class, user_class)
+    return Client(
+        mac=packet.mac,
+        arch=arch,
+        firmware=firmware,
+        uuid=_uuid(packet.options.get(Option.CLIENT_UUID, b"")),
+        vendor_class=vendor_class,
+        user_class=user_class,
+    )
+
+
+def _kind(packet: DhcpPacket, vendor_class: str, user_class: str) -> tuple[Arch, Firmware]:
+    arch, firmware = _by_code(packet.options.get(Option.CLIENT_ARCH, b""))
+    if user_class in ("iPXE", "gPXE") or Option.IPXE in packet.options:
+        return arch, Firmware.IPXE
+    if _is_raspberry_pi(packet, arch, vendor_class):
+        return Arch.ARM64, Firmware.RASPBERRY_PI
+    for prefix, vendor_arch, vendor_firmware in _BY_VENDOR_CLASS:
+        if vendor_class.startswith(prefix):
+            if arch is Arch.UNKNOWN:
+                return vendor_arch, vendor_firmware
+            # U-Boot on x86 says 93 = 0 like a BIOS; UEFI says PXEClient like a BIOS: believe the odd one.
+            return arch, vendor_firmware if vendor_firmware is not Firmware.BIOS_PXE else firmware
+    if firmware is Firmware.UNKNOWN and not any(code in packet.options for code in _BOOT_OPTIONS):
+        return arch, Firmware.OS
+    return arch, firmware
+
+
+def _by_code(value: bytes) -> tuple[Arch, Firmware]:
+    """Option 93 is a list of u16: the first that we know counts; an odd last byte is noise."""
+    for at in range(0, len(value) - 1, 2):
+        known = _BY_CODE.get(int.from_bytes(value[at : at + 2]))
+        if known is not None:
+            return known
+    return Arch.UNKNOWN, Firmware.UNKNOWN
+
+
+def _is_raspberry_pi(packet: DhcpPacket, arch: Arch, vendor_class: str) -> bool:
+    if _RASPBERRY_PI_UUID.match(packet.options.get(Option.CLIENT_UUID, b"")):
+        return True
+    # Pi 3: nothing in option 97 tells. Linux or U-Boot on the same board has the same MAC but no x86 claim.
+    claims_bios = arch is Arch.X86 and (vendor_class == "" or vendor_class.startswith("PXEClient"))
+    return claims_bios and packet.mac.startswith(_RASPBERRY_PI_MACS)
+
+
+def _user_class(value: bytes) -> str:
+    """Option 77: RFC 3004 wants a length byte before each class, iPXE sends the raw string: take both."""
+    if len(value) > 1 and value[0] <= len(value) - 1:
+        return _text(value[1 : 1 + value[0]])
+    return _text(value)
+
+
+def _uuid(value: bytes) -> UUID | None:
+    """Option 97: a type byte 0 and 16 bytes in SMBIOS order (first three fields little-endian)."""
+    if len(value) != 17 or value[0] != 0 or not any(value[1:]):
+        return None
+    return UUID(bytes_le=value[1:])
+
+
+def _text(value: bytes) -> str:
+    """Printable ASCII of `value`: it goes into logs and pages, so nothing else may pass."""
+    return "".join(chr(b) if 32 <= b < 127 else "?" for b in value.rstrip(b"\0"))

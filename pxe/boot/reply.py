@@ -1,0 +1,158 @@
+"""The bytes of a DHCP answer and where it goes: header fields, options, and what each firmware must find.
+
+Options are sent whether the client asked for them in option 55 or not: several boot ROMs forget to ask.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+
+from pxe.boot.classify import Client
+from pxe.plan import Firmware
+from pxe.settings import DhcpSettings
+from pxe.wire.dhcp4 import BROADCAST_FLAG, FILE_SIZE, DhcpPacket, MessageType, Op, Option, encode
+
+BROADCAST = IPv4Address("255.255.255.255")
+_NOWHERE = IPv4Address(0)
+
+# Option 57 counts IP and UDP headers too. EDK2 sends 65280 in its REQUEST (255 with the bytes swapped), so
+# what the client says is clamped: RFC 2131's minimum to what fits an Ethernet frame.
+_MAX_SIZE = (576, 1472)
+_IP_AND_UDP_HEADERS = 28
+
+# A Pi 4 takes option 43 or 66, a Pi 3 only this menu of one entry; a Pi 5 as the Pi 4.
+_PI_MENU = bytes.fromhex("06 01 03 0a 04 00 50 58 45 09 14 00 00 11") + b"Raspberry Pi Boot\xff"
+# iPXE's option 175.176 "no-pxedhcp": it need not wait two seconds for a proxyDHCP offer.
+_NO_PXEDHCP = bytes([0xB0, 1, 1])
+
+_FIRMWARE_OPTIONS: Mapping[Firmware, Mapping[int, bytes]] = {
+    Firmware.IPXE: {Option.IPXE: _NO_PXEDHCP},
+    Firmware.UEFI_HTTP: {Option.VENDOR_CLASS: b"HTTPClient"},  # EDK2 drops offers without it
+    Firmware.RASPBERRY_PI: {Option.VENDOR_CLASS: b"PXEClient", Option.VENDOR_SPECIFIC: _PI_MENU},
+    # UEFI_PXE gets no option 60: with it and without 43 EDK2 turns to port 4011, where nobody listens.
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a reply is sent."""
+
+    ip: IPv4Address
+    port: int
+
+
+def destination(request: DhcpPacket, reply: DhcpPacket, settings: DhcpSettings) -> Destination:
+    """RFC 2131 section 4.1, but always broadcast to a client without an address.
+
+    Every client tested takes that, and unicast would need an ARP entry or a raw socket.
+    """
+    if request.giaddr != _NOWHERE:
+        return Destination(request.giaddr, settings.port)  # a relay listens where servers do
+    if request.ciaddr != _NOWHERE and reply.message_type is MessageType.ACK:
+        return Destination(request.ciaddr, settings.client_port)
+    return Destination(BROADCAST, settings.client_port)
+
+
+def grant(
+    kind: MessageType,
+    request: DhcpPacket,
+    client: Client,
+    settings: DhcpSettings,
+    *,
+    ip: IPv4Address | None,
+    bootfile: str,
+) -> DhcpPacket:
+    """Return the OFFER or ACK; `ip` is None for the ACK of an INFORM, which gives no address and no lease."""
+    ours = settings.address
+    options: dict[int, bytes] = {Option.MESSAGE_TYPE: bytes([kind]), Option.SERVER_ID: ours.ip.packed}
+    if ip is not None:
+        options |= _lease_times(settings.lease_seconds)
+    options[Option.SUBNET_MASK] = ours.netmask.packed
+    if settings.router is not None:
+        options[Option.ROUTER] = settings.router.packed
+    if settings.dns:
+        options[Option.DNS_SERVER] = b"".join(server.packed for server in settings.dns)
+    name = bootfile.encode()
+    if name:
+        options[Option.BOOTFILE_NAME] = name
+        options[Option.TFTP_SERVER_NAME] = str(ours.ip).encode()
+    if name or client.firmware is Firmware.IPXE:
+        options.update(_FIRMWARE_OPTIONS.get(client.firmware, {}))
+    return _reply(
+        request,
+        options,
+        ciaddr=request.ciaddr if kind is MessageType.ACK else _NOWHERE,
+        yiaddr=ip or _NOWHERE,
+        siaddr=ours.ip,  # U-Boot loads from here and ignores option 66
+        file=name if len(name) < FILE_SIZE else b"",  # option 67 has room for longer names
+    )
+
+
+def refusal(request: DhcpPacket, settings: DhcpSettings, why: str) -> DhcpPacket:
+    """Return the NAK; `why` goes into option 56, where client logs show it."""
+    options: dict[int, bytes] = {
+        Option.MESSAGE_TYPE: bytes([MessageType.NAK]),
+        Option.SERVER_ID: settings.address.ip.packed,
+        Option.MESSAGE: why.encode()[:255],
+    }
+    # A relay must broadcast it: the client has no address that it could be sent to (RFC 2131 section 4.3.2).
+    flags = request.flags | BROADCAST_FLAG if request.giaddr != _NOWHERE else request.flags
+    return _reply(request, options, flags=flags)
+
+
+def _lease_times(seconds: int) -> dict[int, bytes]:
+    """Lease, T1 and T2 with the defaults of RFC 2131 section 4.4.5."""
+    return {
+        Option.LEASE_TIME: seconds.to_bytes(4),
+        Option.RENEWAL_TIME: (seconds // 2).to_bytes(4),
+        Option.REBINDING_TIME: (seconds * 7 // 8).to_bytes(4),
+    }
+
+
+def _reply(
+    request: DhcpPacket,
+    options: dict[int, bytes],
+    *,
+    flags: int | None = None,
+    ciaddr: IPv4Address = _NOWHERE,
+    yiaddr: IPv4Address = _NOWHERE,
+    siaddr: IPv4Address = _NOWHERE,
+    file: bytes = b"",
+) -> DhcpPacket:
+    """Header fields of RFC 2131 table 3, and the request's own options that must come back to it."""
+    for code in (Option.CLIENT_UUID, Option.CLIENT_ID, Option.RELAY_AGENT):  # RFC 4578, 6842, 3046
+        if code in request.options:
+            options[code] = request.options[code]
+    return _fit(
+        DhcpPacket(
+            op=Op.REPLY,
+            htype=request.htype,
+            hlen=request.hlen,
+            xid=request.xid,
+            flags=request.flags if flags is None else flags,
+            ciaddr=ciaddr,
+            yiaddr=yiaddr,
+            siaddr=siaddr,
+            giaddr=request.giaddr,
+            chaddr=request.chaddr,
+            file=file,
+            options=options,
+        ),
+        _size_limit(request),
+    )
+
+
+def _size_limit(request: DhcpPacket) -> int:
+    """Longest UDP payload that the client takes."""
+    asked = int.from_bytes(request.options.get(Option.MAX_MESSAGE_SIZE, b""))
+    low, high = _MAX_SIZE
+    return min(max(asked, low), high) - _IP_AND_UDP_HEADERS
+
+
+def _fit(reply: DhcpPacket, limit: int) -> DhcpPacket:
+    """Leave out options until the reply fits: what a client sent is echoed, but cannot swell the answer."""
+    spare = [Option.CLIENT_ID, Option.CLIENT_UUID, Option.TFTP_SERVER_NAME, Option.DNS_SERVER]
+    while spare and len(encode(reply)) > limit:
+        dropped = spare.pop(0)
+        reply = replace(reply, options={k: v for k, v in reply.options.items() if k != dropped})
+    return reply
