@@ -119,11 +119,15 @@ class BootRecord:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Values of one quantity over the boots of a run, in the order of the boots."""
+    """Values of one quantity over the boots of a run, in the order of the boots.
+
+    `boots` are the numbers of the boots that have a value; a boot that never got there has none.
+    """
 
     name: str
     unit: str
     values: tuple[float, ...]
+    boots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
