@@ -5,6 +5,7 @@ LabError
 │   └── ConfigError       a file the user wrote: carries every fault as file:line  [2]
 ├── BoardError            the board misbehaved: carries a Cause where known        [3]
 │   ├── ConsoleError      silence, lost synchronisation, unexpected reset
+│   │   └── ConsoleTimeout  nothing that was waited for came in time
 │   └── CommandFailed     a command on the board returned non-zero
 └── InfrastructureError   the lab's own equipment: power switch, server, disk      [4]
     ├── StreamClosed      the other end of a console went away
@@ -40,6 +41,10 @@ class BoardError(LabError):
 
 class ConsoleError(BoardError):
     """The console is silent, out of step, or reset under our hands."""
+
+
+class ConsoleTimeout(ConsoleError):
+    """What was waited for did not come in time."""
 
 
 class CommandFailed(BoardError):
