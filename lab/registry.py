@@ -1,0 +1,24 @@
+"""Which drivers there are: literal tables `kind -> "module:Class"`, so that reading them runs nothing.
+
+A class that needs to know its place has a classmethod `for_place(options, context)`; any other is called with
+its options as keyword arguments. See lab.drivers.build.
+"""
+
+import importlib
+
+POWER = {
+    "qemu": "lab.drivers.qemu.power:QemuPower",
+}
+
+STREAM = {
+    "qemu": "lab.drivers.qemu.console:QemuConsole",
+    "serial": "lab.drivers.stream.serial:SerialStream",
+}
+
+
+def load(reference: str) -> type:
+    """Return the class that `module:Class` names."""
+    module, _, name = reference.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    assert isinstance(found, type)
+    return found
