@@ -118,6 +118,16 @@ class PlanChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventsLost(Event):
+    """Events that nobody can read any more: the ring was overrun, or the service restarted. `first` and
+    `last` are the sequence numbers that are missing, both included."""
+
+    kind: ClassVar[str] = "events-lost"
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceReady(Event):
     """All sockets are bound and served."""
 
@@ -136,6 +146,7 @@ _KINDS: dict[str, type[Event]] = {
         TransferRefused,
         PacketMalformed,
         PlanChanged,
+        EventsLost,
         ServiceReady,
     )
 }

@@ -65,7 +65,8 @@ class BootPlan:
 
     `kernel`, `initrd` and `dtb` are served under their asset names. `files` are further assets: over TFTP
     and HTTP alike. `texts` are small generated files (name -> content) such as a preseed. `{server}` in
-    `cmdline` and in `texts` stands for the server's address as the client sees it.
+    `cmdline` and in `texts` stands for the server's address as the client sees it. `fdt_address` (like
+    0x4a000000) is where U-Boot loads `dtb`; empty: the firmware's own ${fdt_addr_r}, which some builds lack.
     """
 
     name: str
@@ -75,6 +76,7 @@ class BootPlan:
     cmdline: str = ""
     files: tuple[Asset, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
+    fdt_address: str = ""
 
     def assets(self) -> tuple[Asset, ...]:
         """All files of the plan, kernel first."""

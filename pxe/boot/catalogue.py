@@ -1,0 +1,147 @@
+"""All machines and plans, and what each name means to each machine: the one place that decides which bytes.
+
+DHCP asks for the boot file, TFTP and HTTP for names: all three see the same immutable Snapshot, which is
+swapped as a whole, so that nobody ever waits for a writer and no answer mixes two states.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from pxe.boot.assets import stamp
+from pxe.boot.check import PXELINUX_FOLDER, SCRIPT_NAME
+from pxe.boot.classify import Client
+from pxe.boot.files import FileRoot
+from pxe.boot.render import boot_script, pxelinux_config, refusal_script, with_server
+from pxe.boot.uimage import script_image
+from pxe.errors import PlanError, RefusalReason, RequestRefused
+from pxe.plan import BootPlan, Firmware, Machine, Resource
+
+_PXELINUX_MAC = re.compile(r"pxelinux\.cfg/01-([0-9a-f]{2}(?:-[0-9a-f]{2}){5})")
+_U32 = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Machines by MAC and plans by name, as they are at one instant."""
+
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    plans: Mapping[str, BootPlan] = field(default_factory=dict)
+
+    def plan_of(self, mac: str | None) -> BootPlan | None:
+        """The plan that the machine of that MAC boots; None where there is none."""
+        machine = self.machines.get(mac) if mac is not None else None
+        return self.plans.get(machine.plan) if machine is not None and machine.plan is not None else None
+
+
+class Catalogue:
+    """The current snapshot, and what follows from it. Implements `pxe.boot.offer.MachineDirectory`.
+
+    `root` is an optional folder whose files every client may read.
+    """
+
+    def __init__(self, snapshot: Snapshot, root: FileRoot | None = None) -> None:
+        self.snapshot = snapshot
+        self._by_ip: dict[IPv4Address, str] = {}
+        self._root = root
+        self.replace(snapshot)
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """Answer from `snapshot` from now on; requests under way finish with the one they began with."""
+        self._by_ip = {m.ip: m.mac for m in snapshot.machines.values() if m.ip is not None}
+        self.snapshot = snapshot
+
+    def machine(self, mac: str) -> Machine | None:
+        """The machine of that MAC; None where we do not know it."""
+        return self.snapshot.machines.get(mac)
+
+    def reserved_for(self, ip: IPv4Address) -> str | None:
+        """The MAC of the machine that has `ip` reserved."""
+        return self._by_ip.get(ip)
+
+    def bootfile(self, mac: str, client: Client) -> str:
+        """The file that this client loads first; "" where it boots nothing from us.
+
+        Only U-Boot gets a name: its own EFI step and other firmware would try to run the script.
+        """
+        if client.firmware is not Firmware.UBOOT or self.snapshot.plan_of(mac) is None:
+            return ""
+        return SCRIPT_NAME
+
+    def resolve(self, name: str, mac: str | None, server: IPv4Address) -> Resource:
+        """Return the bytes of `name` for the machine `mac` (None: unknown), which sees us as `server`.
+
+        In this order: the plan's assets, the files we make for it, its texts, the folder for everybody.
+        Raises RequestRefused: mostly NOT_FOUND, whose message says why in words for the log.
+        """
+        wanted = "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
+        snapshot = self.snapshot
+        plan = snapshot.plan_of(mac)
+        if plan is not None:
+            found = _from_plan(plan, wanted, name, mac, server)
+            if found is not None:
+                return found
+        by_mac = _PXELINUX_MAC.fullmatch(wanted.lower())
+        if by_mac and mac is None:  # no secret in it: a client whose address we did not give may read it
+            other = snapshot.plan_of(by_mac[1].replace("-", ":"))
+            if other is not None:
+                return Resource(name=name, data=pxelinux_config(other, server).encode())
+        if self._root is not None:
+            return self._root.resolve(name)
+        raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(snapshot, mac, plan))
+
+    def script_for(self, mac: str, server: IPv4Address) -> str:
+        """Return a machine's boot script as text, for people. Raises RequestRefused where it has none."""
+        plan = self.snapshot.plan_of(mac)
+        if plan is None:
+            raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(self.snapshot, mac, plan))
+        return _script(plan, server)[0]
+
+
+def _from_plan(
+    plan: BootPlan, wanted: str, name: str, mac: str | None, server: IPv4Address
+) -> Resource | None:
+    for asset in plan.assets():
+        if asset.name == wanted:
+            try:
+                stamp(asset.path)
+            except PlanError as exc:
+                raise RequestRefused(RefusalReason.NOT_FOUND, f"plan {plan.name}: {exc}") from None
+            return Resource(name=name, path=asset.path, mac=mac)
+    if wanted == SCRIPT_NAME:
+        script, newest = _script(plan, server)
+        image = script_image(script, name=f"bootlab {plan.name}", timestamp=newest & _U32)
+        return Resource(name=name, data=image, mac=mac)
+    own = f"{PXELINUX_FOLDER}01-{mac.replace(':', '-')}" if mac is not None else ""
+    if wanted == f"{PXELINUX_FOLDER}default" or wanted.lower() == own:
+        return Resource(name=name, data=pxelinux_config(plan, server).encode(), mac=mac)
+    if wanted in plan.texts:
+        return Resource(name=name, data=with_server(plan.texts[wanted], server).encode(), mac=mac)
+    return None
+
+
+def _script(plan: BootPlan, server: IPv4Address) -> tuple[str, int]:
+    """The boot script and the time of its newest asset, seconds since 1970.
+
+    A missing file becomes a script that says so: on the console of a rack it is seen, in our log it is not.
+    """
+    try:
+        stamps = {asset.name: stamp(asset.path) for asset in plan.assets()}
+    except PlanError as exc:
+        return refusal_script(f"plan {plan.name}: on the server, {exc}"), 0
+    newest = max(s.mtime_ns for s in stamps.values()) // 1_000_000_000
+    return boot_script(plan, {name: s.size for name, s in stamps.items()}, server), newest
+
+
+def _why_not(snapshot: Snapshot, mac: str | None, plan: BootPlan | None) -> str:
+    if mac is None:
+        return "no machine is known at this address"
+    if plan is not None:
+        return f"plan {plan.name} of machine {mac} has no such file"
+    machine = snapshot.machines.get(mac)
+    if machine is None:
+        return f"machine {mac} is not known"
+    if machine.plan is None:
+        return f"machine {mac} has no plan"
+    return f"machine {mac} has plan {machine.plan}, which does not exist"

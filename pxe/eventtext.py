@@ -1,0 +1,48 @@
+"""Events as log lines for people. DHCP logs its own; these are the rest."""
+
+import logging
+from collections.abc import Sequence
+
+from pxe.events import (
+    Event,
+    EventsLost,
+    PacketMalformed,
+    PlanChanged,
+    TransferEnded,
+    TransferRefused,
+)
+
+_log = logging.getLogger("pxe.events")
+
+
+def sentence(event: Event) -> str | None:
+    """Return `event` as one line, or None where it needs none."""
+    match event:
+        case TransferEnded():
+            return _transfer(event)
+        case TransferRefused():
+            return f"{event.protocol} {event.mac or event.peer} asked for {event.name!r}: {event.reason}"
+        case PlanChanged():
+            return f"machine {event.mac} boots {event.plan or 'nothing from us'} from now on"
+        case PacketMalformed() if event.protocol != "dhcp":
+            return f"{event.protocol} {event.peer} sent what is no message: {event.reason}"
+        case EventsLost():
+            return f"the log fell behind: events {event.first} to {event.last} are not in it"
+    return None
+
+
+def _transfer(event: TransferEnded) -> str:
+    seconds = max(event.duration_ns, 1) / 1e9
+    rate = f"{event.sent} bytes in {seconds:.3f} s, {event.sent / seconds / 1e6:.1f} MB/s"
+    again = f", {event.repeated} blocks repeated" if event.repeated else ""
+    end = "" if event.outcome == "complete" else f": {event.outcome}"
+    detail = f" ({event.detail})" if event.detail else ""
+    return f"{event.protocol} {event.name!r} to {event.mac or event.peer}: {rate}{again}{end}{detail}"
+
+
+def log_sink(page: Sequence[tuple[int, Event]]) -> None:
+    """Log the events of `page`."""
+    for _, event in page:
+        line = sentence(event)
+        if line is not None:
+            _log.info("%s", line)

@@ -1,0 +1,175 @@
+"""All listening sockets of the service: bound before anything else happens, and all of them or none."""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from pxe.errors import ServiceError
+from pxe.net.dhcp import bind_dhcp
+from pxe.net.tftp import bind_tftp
+from pxe.settings import ApiSettings, ServiceSettings
+
+BACKLOG = 1024
+SEND_PATIENCE = 30  # seconds a client may leave our data unacknowledged, or its window shut
+RECEIVE_PATIENCE = 30  # seconds between two pieces of a request
+
+_SOCKET_MODE = 0o177  # umask: the API's socket is for its owner only
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sockets:
+    """Bound sockets by part; None where a part is off. `names` says for people where each listens."""
+
+    dhcp: socket.socket | None
+    tftp: socket.socket | None
+    http: socket.socket | None
+    api: socket.socket
+    api_address: tuple[str, int] | str  # str: the path of a Unix socket
+    names: dict[str, str]
+
+    def listeners(self) -> list[socket.socket]:
+        """Those that gunicorn accepts connections on."""
+        return [self.api] if self.http is None else [self.http, self.api]
+
+    def close(self) -> None:
+        """Close all, and remove the API's socket file."""
+        for sock in (self.dhcp, self.tftp, self.http, self.api):
+            if sock is not None:
+                sock.close()
+        if isinstance(self.api_address, str):
+            with contextlib.suppress(OSError):
+                os.unlink(self.api_address)
+
+
+def bind_all(settings: ServiceSettings) -> Sockets:
+    """Return all sockets that `settings` asks for.
+
+    Raises ServiceError for the first that cannot be had; those bound before are closed again.
+    """
+    names: dict[str, str] = {}
+    with contextlib.ExitStack() as undo:
+        dhcp = tftp = http = None
+        if settings.dhcp is not None:
+            dhcp = undo.enter_context(bind_dhcp(settings.dhcp))
+            names["dhcp"] = f"{settings.dhcp.interface} {settings.dhcp.address.ip}:{settings.dhcp.port}"
+        if settings.tftp is not None:
+            tftp = undo.enter_context(bind_tftp(settings.tftp.listen, settings.tftp.port))
+            names["tftp"] = "{}:{}".format(*tftp.getsockname())
+        if settings.http is not None:
+            http = undo.enter_context(bind_tcp(settings.http.listen, settings.http.port, "HTTP"))
+            names["http"] = "http://{}:{}".format(*http.getsockname())
+        api = undo.enter_context(bind_api(settings.api))
+        where = api.getsockname()
+        names["api"] = f"unix:{where}" if isinstance(where, str) else "http://{}:{}".format(*where)
+        undo.pop_all()
+    return Sockets(dhcp=dhcp, tftp=tftp, http=http, api=api, api_address=where, names=names)
+
+
+def bind_tcp(address: IPv4Address, port: int, what: str) -> socket.socket:
+    """Return a listening TCP socket. Raises ServiceError that says what to do."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit these three. Without them a board that loses power in the middle of a
+        # download would hold a thread for the quarter of an hour that TCP tries again.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SEND_PATIENCE * 1000)
+        sock.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVTIMEO, RECEIVE_PATIENCE.to_bytes(8, "little") + bytes(8)
+        )
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.bind((str(address), port))
+        sock.listen(BACKLOG)
+    except OSError as exc:
+        sock.close()
+        raise ServiceError(_fault(what, f"{address}:{port}", port, exc)) from None
+    return sock
+
+
+def _fault(what: str, where: str, port: int, exc: OSError) -> str:
+    line = f"cannot listen for {what} on {where}"
+    match exc.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"{line}: another program has the port; `ss -ltnp 'sport = :{port}'` names it. "
+                "Stop it or take another port."
+            )
+        case errno.EACCES | errno.EPERM:
+            return (
+                f"{line}: ports below 1024 need root or CAP_NET_BIND_SERVICE; run with sudo, or take a "
+                "port from 1024 on."
+            )
+        case errno.EADDRNOTAVAIL:
+            return f"{line}: no interface has this address; `ip -4 addr` lists those there are."
+        case _:
+            return f"{line}: {exc.strerror}"
+
+
+def bind_api(settings: ApiSettings) -> socket.socket:
+    """Return the listening socket of the API. Raises ServiceError.
+
+    Anybody who reaches it may change what boots: so a Unix socket for its owner, or loopback, and no other.
+    """
+    if settings.socket is not None:
+        return _bind_unix(settings.socket)
+    if not settings.listen.is_loopback:
+        raise ServiceError(
+            f"the API has no passwords yet, so it cannot listen on {settings.listen}: give it a Unix socket, "
+            "or 127.0.0.1, and reach it from elsewhere by ssh"
+        )
+    return bind_tcp(settings.listen, settings.port, "the API")
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    path = path.absolute()
+    _remove_stale(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    umask = os.umask(_SOCKET_MODE)
+    try:
+        sock.bind(str(path))
+        sock.listen(BACKLOG)
+    except OSError as exc:
+        sock.close()
+        reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number
+        raise ServiceError(f"cannot listen for the API on {path}: {reason}; name another path") from None
+    finally:
+        os.umask(umask)
+    return sock
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove a socket file that nobody listens on any more: a service that was killed leaves one."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ServiceError(f"cannot listen for the API on {path}: there is a file of that name")
+    except OSError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return
+        except OSError:
+            return  # not ours to judge: bind will say what is wrong
+    raise ServiceError(
+        f"cannot listen for the API on {path}: another boot service answers there; stop it first"
+    )
+
+
+def address_towards(client: IPv4Address) -> IPv4Address:
+    """Return our address on the way to `client`: what it must use to reach us. Sends nothing.
+
+    Without a route to it, loopback.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((str(client), 9))
+        except OSError:
+            return IPv4Address("127.0.0.1")
+        return IPv4Address(sock.getsockname()[0])

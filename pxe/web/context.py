@@ -1,0 +1,50 @@
+"""What both Flask apps are given: the parts of the running service, by reference."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import Any
+
+from flask import Flask, current_app
+
+from pxe.boot.assets import ChecksumCache
+from pxe.boot.catalogue import Catalogue
+from pxe.eventlog import EventLog
+from pxe.plan_store import PlanStore
+
+_KEY = "bootlab"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebContext:
+    """The service as the web sees it.
+
+    `mac_of` tells a machine from its address, None where we did not give it; `server_for` our address as the
+    client at an address sees it; `leases` and `health` return JSON-ready objects.
+    """
+
+    catalogue: Catalogue
+    store: PlanStore
+    events: EventLog
+    mac_of: Callable[[IPv4Address], str | None]
+    server_for: Callable[[IPv4Address], IPv4Address]
+    leases: Callable[[], list[dict[str, Any]]] = list
+    health: Callable[[], dict[str, Any]] = dict
+    checksums: ChecksumCache = field(default_factory=ChecksumCache)
+
+
+def bare_app(name: str, context: WebContext) -> Flask:
+    """Return a Flask app without static files, cookies or redirects, that holds `context`."""
+    app = Flask(name, static_folder=None)
+    # EDK2 and boot ROMs do not follow redirects: `//name` and `name/` must not make one.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.extensions[_KEY] = context
+    return app
+
+
+def context() -> WebContext:
+    """The context of the app that handles this request."""
+    found = current_app.extensions[_KEY]
+    assert isinstance(found, WebContext)
+    return found

@@ -1,0 +1,40 @@
+"""One WSGI callable for two listeners: which app answers is decided by the socket that took the connection.
+
+The kernel says which socket that was, so no header can lead a machine to the operator's API.
+"""
+
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pxe.web.body import Body
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Address = tuple[str, int] | str  # TCP address and port, or the path of a Unix socket
+
+_ANY = "0.0.0.0"
+
+
+class Dispatcher:
+    """Hands requests that came in at `api_address` to `operator`, all others to `machine` (None: 404)."""
+
+    def __init__(self, machine: Wsgi | None, operator: Wsgi, api_address: Address) -> None:
+        self._machine, self._operator, self._api = machine, operator, api_address
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve one request, as PEP 3333 says."""
+        # gunicorn sends by sendfile what is an instance of this class
+        environ["wsgi.file_wrapper"] = Body
+        app = self._operator if self._is_api(environ["gunicorn.socket"]) else self._machine
+        if app is None:
+            start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+            return ()
+        return app(environ, start_response)
+
+    def _is_api(self, connection: socket.socket) -> bool:
+        if connection.family == socket.AF_UNIX:
+            return True
+        if isinstance(self._api, str):
+            return False
+        host, port = connection.getsockname()[:2]
+        return port == self._api[1] and self._api[0] in (host, _ANY)

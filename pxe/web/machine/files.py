@@ -1,0 +1,32 @@
+"""GET /NAME: the same names, and the same bytes, as over TFTP."""
+
+import time
+from ipaddress import IPv4Address
+
+from flask import Blueprint, Response, request
+
+from pxe.errors import RequestRefused
+from pxe.events import TransferRefused
+from pxe.web.context import context
+from pxe.web.sending import send_resource
+
+blueprint = Blueprint("files", __name__)
+
+
+@blueprint.get("/<path:name>")
+def get_file(name: str) -> Response:
+    """A file of the plan of the machine at the client's address, or one that is there for everybody."""
+    service = context()
+    client = IPv4Address(request.environ["REMOTE_ADDR"])
+    mac = service.mac_of(client)
+    try:
+        resource = service.catalogue.resolve(name, mac, service.server_for(client))
+        return send_resource(request, resource, service.events.append)
+    except RequestRefused as exc:
+        peer = f"{client}:{request.environ.get('REMOTE_PORT', '')}"
+        service.events.append(
+            TransferRefused(
+                t_ns=time.monotonic_ns(), mac=mac, protocol="http", peer=peer, name=name, reason=str(exc)
+            )
+        )
+        raise

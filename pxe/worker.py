@@ -1,0 +1,157 @@
+"""What runs in the worker process: state, catalogue, the DHCP and TFTP loops, the WSGI application.
+
+Made anew where a worker was killed; the sockets come from the master and live on.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from pxe.boot.catalogue import Catalogue, Snapshot
+from pxe.boot.files import FileRoot
+from pxe.eventlog import EventLog, JsonlFile, Sink, follow
+from pxe.events import ServiceReady
+from pxe.eventtext import log_sink
+from pxe.net.dhcp import DhcpServer
+from pxe.net.listen import Sockets, address_towards
+from pxe.net.tftp import TftpServer
+from pxe.plan import Resource
+from pxe.plan_store import PlanStore
+from pxe.settings import ServiceSettings
+from pxe.state import LeaseStore, open_state
+from pxe.web import machine, operator
+from pxe.web.context import WebContext
+from pxe.web.dispatch import Dispatcher
+
+_log = logging.getLogger(__name__)
+
+_JOIN_SECONDS = 2.0
+_ANY = IPv4Address("0.0.0.0")
+
+
+class Service:
+    """The boot service of one worker. `wsgi` is its application; nothing runs before `start`.
+
+    Raises ServiceError or PlanError where state or settings cannot be used.
+    """
+
+    def __init__(
+        self, settings: ServiceSettings, base: Snapshot, sockets: Sockets, events_file: Path | None = None
+    ) -> None:
+        self._settings, self._sockets = settings, sockets
+        self.events = EventLog()
+        root = settings.tftp.root if settings.tftp is not None else None
+        self.catalogue = Catalogue(base, FileRoot(root) if root is not None else None)
+        self._engine = open_state(settings.state_dir)
+        self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
+        self._dhcp = None
+        if settings.dhcp is not None and sockets.dhcp is not None:
+            leases = LeaseStore(self._engine)
+            self._dhcp = DhcpServer(settings.dhcp, sockets.dhcp, self.catalogue, leases, self.events.append)
+        self._sinks: list[Sink] = [log_sink]
+        self._file = JsonlFile(events_file) if events_file is not None else None
+        if self._file is not None:
+            self._sinks.append(self._file.write)
+        self._tftp: TftpServer | None = None
+        self._loops: dict[str, threading.Thread] = {}
+        self._followers: list[threading.Thread] = []
+        self._stopping = threading.Event()
+        self._ready = False
+        self.wsgi = self._make_wsgi()
+
+    def _make_wsgi(self) -> Dispatcher:
+        context = WebContext(
+            catalogue=self.catalogue,
+            store=self.store,
+            events=self.events,
+            mac_of=self.mac_of,
+            server_for=self.server_for,
+            leases=self._leases,
+            health=self._health,
+        )
+        machine_app = machine.create_app(context) if self._sockets.http is not None else None
+        return Dispatcher(machine_app, operator.create_app(context), self._sockets.api_address)
+
+    def start(self) -> None:
+        """Start the loops, each in a thread; from then on `health` says ready."""
+        for sink in self._sinks:
+            self._followers.append(_thread("events", partial(follow, self.events, sink)))
+        if self._dhcp is not None:
+            self._loops["dhcp"] = _thread("dhcp", partial(self._guard, "dhcp", self._dhcp.serve))
+        if self._sockets.tftp is not None:
+            self._tftp = TftpServer(self._sockets.tftp, self._resolve, self.events.append)
+            self._loops["tftp"] = _thread("tftp", partial(self._guard, "tftp", self._tftp.serve))
+        for thread in (*self._followers, *self._loops.values()):
+            thread.start()
+        self._ready = True
+        self.events.append(ServiceReady(t_ns=time.monotonic_ns(), listeners=self._sockets.names))
+        _log.info("ready: %s", ", ".join(f"{part} {where}" for part, where in self._sockets.names.items()))
+
+    def stop(self) -> None:
+        """Stop the loops, let waiting readers of events go, write the last events; may be called twice."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        for loop in (self._dhcp, self._tftp):
+            if loop is not None:
+                loop.stop()
+        for thread in self._loops.values():
+            thread.join(_JOIN_SECONDS)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what `__init__` opened."""
+        self.events.close()
+        for thread in self._followers:
+            thread.join(_JOIN_SECONDS)
+        if self._file is not None:
+            self._file.close()
+        self._engine.dispose()
+
+    def mac_of(self, client: IPv4Address) -> str | None:
+        """The machine at an address: as DHCP gave it, else by reservation; None for a stranger."""
+        leased = self._dhcp.mac_of(client) if self._dhcp is not None else None
+        return leased or self.catalogue.reserved_for(client)
+
+    def server_for(self, client: IPv4Address) -> IPv4Address:
+        """Our address as the client sees it."""
+        for part in (self._settings.http, self._settings.tftp):
+            if part is not None and part.listen != _ANY:
+                return part.listen
+        return address_towards(client)
+
+    def _resolve(self, name: str, client: IPv4Address) -> Resource:
+        return self.catalogue.resolve(name, self.mac_of(client), self.server_for(client))
+
+    def _leases(self) -> list[dict[str, Any]]:
+        found = self._dhcp.leases() if self._dhcp is not None else []
+        return [{**asdict(lease), "ip": str(lease.ip)} for lease in found]
+
+    def _health(self) -> dict[str, Any]:
+        alive = all(thread.is_alive() for thread in self._loops.values())
+        ready = self._ready and alive and not self._stopping.is_set()
+        return {"ready": ready, "listeners": self._sockets.names, "worker_pid": os.getpid()}
+
+    def _guard(self, name: str, serve: Callable[[], None]) -> None:
+        """Run a loop. Where it ends by itself, end the process: half a boot service answers some packets
+        and looks alive, which is worse than none. The master starts a new worker at once."""
+        try:
+            serve()
+        except Exception:
+            _log.critical("the %s loop died; the worker ends and is started again", name, exc_info=True)
+        if self._stopping.is_set():
+            return
+        self.close()
+        logging.shutdown()
+        os._exit(1)  # not sys.exit: that ends this thread only, and would wait for every download
+
+
+def _thread(name: str, run: Callable[[], None]) -> threading.Thread:
+    return threading.Thread(target=run, name=f"bootlab-{name}", daemon=True)
