@@ -99,8 +99,13 @@ noise = st.lists(
                 b"Booting Linux on",
                 b"Run /init as init",
                 b"aXbXb",
+                b"an end",
+                b"ends",
+                b"\x1b[1m",
+                b"\x1b[2;1H",
+                b"\xc3\xa9",
+                b"#" * 1500,
             ]
-            + [b"an end", b"ends", b"\x1b[1m", b"\x1b[2;1H", b"\xc3\xa9", b"#" * 1500]
         ),
         st.binary(max_size=6),
     ),
