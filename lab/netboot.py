@@ -1,0 +1,191 @@
+"""The lab's client of a running boot service: plans, machines, events and checksums over its HTTP API.
+
+Whatever goes wrong here is the lab's equipment and never the board: InfrastructureError with a sentence.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from lab.errors import InfrastructureError
+from pxe.events import Event, from_json
+from pxe.plan import BootPlan, Machine
+
+_TIMEOUT = 10.0  # seconds; the API answers in milliseconds
+_CHECKSUM_TIMEOUT = 120.0  # reads whole images from a disk that may be slow
+_LONGEST_WAIT = 30.0  # what one long poll may ask for
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class AssetChecksum:
+    """A file of a plan as the server has it; `crc32` as U-Boot prints it, 8 hexadecimal digits."""
+
+    name: str
+    path: Path
+    size: int
+    crc32: str
+    sha256: str
+
+
+class BootService:
+    """A boot service at `address`: the path of its Unix socket, or a URL like http://127.0.0.1:8067.
+
+    Not for several threads at once. A context manager; `close` by hand does as well.
+    """
+
+    def __init__(self, address: Path | str) -> None:
+        self.address = str(address)
+        is_url = self.address.startswith(("http://", "https://"))
+        transport = None if is_url else httpx.HTTPTransport(uds=self.address)
+        base = self.address.rstrip("/") if is_url else "http://bootlab"
+        self._http = httpx.Client(
+            base_url=f"{base}/api/v1",
+            transport=transport,
+            timeout=_TIMEOUT,
+            trust_env=False,  # the lab's own network: no proxy has business here
+        )
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._http.close()
+
+    def __enter__(self) -> "BootService":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def wait_ready(self, timeout: float) -> dict[str, str]:
+        """Wait at most `timeout` seconds until the service answers machines; return its addresses by part.
+
+        Raises InfrastructureError where it does not come.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                response = self._http.get("/health")
+                if response.status_code == httpx.codes.OK:
+                    return {str(k): str(v) for k, v in response.json()["listeners"].items()}
+                last = "it says that it is not ready"
+            except (httpx.HTTPError, ValueError, KeyError) as exc:
+                last = str(exc) or type(exc).__name__
+            if time.monotonic() >= deadline:
+                raise InfrastructureError(
+                    f"the boot service at {self.address} is not ready after {timeout:g} s: {last}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def put_plan(self, plan: BootPlan) -> None:
+        """Add or replace a plan. Raises InfrastructureError where the service refuses it, with its reason."""
+        self._call("PUT", f"/plans/{_quoted(plan.name)}", body=plan)
+
+    def put_machine(self, machine: Machine) -> None:
+        """Add or replace a machine. Raises InfrastructureError where the service refuses it."""
+        self._call("PUT", f"/machines/{_quoted(machine.mac)}", body=machine)
+
+    def delete_plan(self, name: str) -> None:
+        """Forget a plan. Raises InfrastructureError where there is none, or a machine boots it."""
+        self._call("DELETE", f"/plans/{_quoted(name)}")
+
+    def delete_machine(self, mac: str) -> None:
+        """Forget a machine. Raises InfrastructureError where there is none."""
+        self._call("DELETE", f"/machines/{_quoted(mac)}")
+
+    def newest_event(self) -> int:
+        """The number of the newest event: `events` from it on tells only what comes."""
+        return int(self._object("/health")["newest_event"])
+
+    def events(self, since: int, wait: float = 0.0) -> list[tuple[int, Event]]:
+        """Return events numbered above `since`, oldest first; waits up to `wait` seconds for the first.
+
+        Lost ones are told by an EventsLost. An event of a kind that we do not know is skipped.
+        """
+        wait = min(wait, _LONGEST_WAIT)
+        query = {"since": str(since), "wait": f"{wait:g}"}
+        page = self._object("/events", query, timeout=_TIMEOUT + wait)
+        return list(_parsed(page["events"]))
+
+    def asset_checksums(self, plan: str) -> dict[str, AssetChecksum]:
+        """Return size and checksums of a plan's files as the server has them now, by asset name.
+
+        Raises InfrastructureError where a file cannot be read.
+        """
+        page = self._object(f"/plans/{_quoted(plan)}/assets", timeout=_CHECKSUM_TIMEOUT)
+        found: dict[str, AssetChecksum] = {}
+        for item in page["assets"]:
+            if "error" in item:
+                raise InfrastructureError(f"plan {plan}: {item['name']}: {item['error']}")
+            fields = {f.name: item[f.name] for f in dataclasses.fields(AssetChecksum)}
+            found[item["name"]] = AssetChecksum(**{**fields, "path": Path(item["path"])})
+        return found
+
+    def leases(self) -> list[dict[str, Any]]:
+        """The DHCP leases as the API gives them: `ip`, `mac`, `expires` (seconds since 1970), `state`."""
+        return list(self._object("/leases")["leases"])
+
+    def _object(
+        self, path: str, query: Mapping[str, str] | None = None, timeout: float = _TIMEOUT
+    ) -> dict[str, Any]:
+        response = self._call("GET", path, query=query, timeout=timeout)
+        try:
+            found = response.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise InfrastructureError(f"what answers at {self.address} is not a boot service of bootlab")
+        return found
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: BootPlan | Machine | None = None,
+        query: Mapping[str, str] | None = None,
+        timeout: float = _TIMEOUT,
+    ) -> httpx.Response:
+        content = json.dumps(dataclasses.asdict(body), default=str) if body is not None else None
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        try:
+            response = self._http.request(
+                method, path, params=query, content=content, headers=headers, timeout=timeout
+            )
+        except httpx.HTTPError as exc:
+            reason = str(exc) or type(exc).__name__
+            raise InfrastructureError(
+                f"the boot service at {self.address} does not answer: {reason}"
+            ) from exc
+        if response.is_success:
+            return response
+        raise InfrastructureError(f"the boot service refuses {method} {path}: {_reason(response)}")
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {response.status_code}"
+
+
+def _parsed(objects: list[dict[str, Any]]) -> Iterator[tuple[int, Event]]:
+    for obj in objects:
+        try:
+            event = from_json(obj)
+        except ValueError:  # a newer service; what we know how to read, we read
+            continue
+        yield int(obj["seq"]), event
