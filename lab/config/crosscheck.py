@@ -1,0 +1,144 @@
+"""What no single value of a site file can tell: names that must exist, addresses that must fit together.
+
+Works on the raw values and passes over what is missing or of the wrong shape (pydantic reports that), so that
+all faults of a file come out at once.
+"""
+
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Any
+
+from lab.config.boards import board_type_files
+from lab.config.schema import PLACE_NAME
+from lab.config.yamlfile import Document, KeyPath, path_text
+from lab.registry import POWER, STREAM
+from pxe.errors import PlanError
+from pxe.plan import normalise_mac
+
+
+def crosscheck(document: Document) -> None:
+    """Note the faults that need more than one value to see."""
+    data = document.data
+    _check_places(document, _dict(data, "places"))
+    _check_addresses(document)
+    _check_unique_macs(document)
+    plans = _dict(data, "plans")
+    for where, client in _clients(data):
+        plan = client.get("plan")
+        if isinstance(plan, str) and plan not in plans:
+            document.fault((*where, "plan"), f"there is no plan {plan!r}; there are {_names(plans)}")
+    for name, plan in plans.items():
+        _check_files(document, ("plans", name), plan)
+    _check_folder(document, ("service", "tftp", "root"))
+
+
+def _check_places(document: Document, places: dict[str, Any]) -> None:
+    boards = board_type_files()
+    for name, place in places.items():
+        where: KeyPath = ("places", name)
+        if not PLACE_NAME.fullmatch(name):
+            document.fault(where, "a place's name has 1 to 20 of a-z, 0-9 and '-', like qemu1")
+        board = _get(place, "board")
+        if isinstance(board, str) and board not in boards:
+            document.fault((*where, "board"), f"there is no board type {board!r}; there are {_names(boards)}")
+        for role, table in (("power", POWER), ("console", STREAM)):
+            for kind in _dict(place, role):
+                if kind not in table:
+                    document.fault(
+                        (*where, role, kind), f"there is no such driver; there are {_names(table)}"
+                    )
+
+
+def _check_addresses(document: Document) -> None:
+    own = _interface(_get(document.data, "service", "address"))
+    pool: KeyPath = ("service", "dhcp", "pool")
+    start, end = (_address(_get(document.data, *pool, edge)) for edge in ("start", "end"))
+    if start and end and start > end:
+        document.fault((*pool, "end"), f"{end} is before the pool's start {start}; exchange them")
+    if own is None:
+        return
+    for edge, address in (("start", start), ("end", end)):
+        if address and address not in own.network:
+            document.fault((*pool, edge), f"{address} is outside {own.network}, the network of {own.ip}")
+    if start and end and start <= own.ip <= end:
+        document.fault((*pool, "start"), f"the pool contains our own address {own.ip}; leave that out of it")
+    taken: dict[IPv4Address, KeyPath] = {own.ip: ("service", "address")}
+    for where, client in _clients(document.data):
+        reserved = _address(client.get("ip"))
+        if reserved is None:
+            continue
+        if reserved not in own.network:
+            document.fault((*where, "ip"), f"{reserved} is outside {own.network}, the network of {own.ip}")
+        if reserved in taken:
+            document.fault((*where, "ip"), f"{reserved} is taken by {path_text(taken[reserved])}")
+        taken.setdefault(reserved, (*where, "ip"))
+
+
+def _check_unique_macs(document: Document) -> None:
+    taken: dict[str, KeyPath] = {}
+    for where, client in _clients(document.data):
+        try:
+            mac = normalise_mac(str(client.get("mac")))
+        except PlanError:
+            continue
+        if mac in taken:
+            document.fault(
+                (*where, "mac"), f"{mac} is taken by {path_text(taken[mac])}; each machine has its own"
+            )
+        taken.setdefault(mac, (*where, "mac"))
+
+
+def _check_files(document: Document, where: KeyPath, plan: Any) -> None:
+    """Every file that a plan serves must be there."""
+    parts = [((*where, role), _get(plan, role)) for role in ("kernel", "initrd", "dtb")]
+    files = _get(plan, "files")
+    if isinstance(files, list):
+        parts += [((*where, "files", number), part) for number, part in enumerate(files)]
+    for place, part in parts:
+        path = _get(part, "path")
+        if isinstance(path, str) and not (document.path.absolute().parent / path).is_file():
+            document.fault((*place, "path"), f"there is no file {path} (seen from the folder of this file)")
+
+
+def _check_folder(document: Document, where: KeyPath) -> None:
+    path = _get(document.data, *where)
+    if isinstance(path, str) and not (document.path.absolute().parent / path).is_dir():
+        document.fault(where, f"there is no folder {path} (seen from the folder of this file)")
+
+
+def _clients(data: Any) -> list[tuple[KeyPath, dict[str, Any]]]:
+    """Everything that has a MAC: machines and places."""
+    found: list[tuple[KeyPath, dict[str, Any]]] = []
+    machines = _get(data, "machines")
+    if isinstance(machines, list):
+        found += [(("machines", n), m) for n, m in enumerate(machines) if isinstance(m, dict)]
+    places = _dict(data, "places")
+    return found + [(("places", name), p) for name, p in places.items() if isinstance(p, dict)]
+
+
+def _get(data: Any, *keys: str | int) -> Any:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _dict(data: Any, *keys: str) -> dict[str, Any]:
+    value = _get(data, *keys)
+    return value if isinstance(value, dict) else {}
+
+
+def _address(value: Any) -> IPv4Address | None:
+    try:
+        return IPv4Address(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _interface(value: Any) -> IPv4Interface | None:
+    try:
+        return IPv4Interface(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _names(table: dict[str, Any]) -> str:
+    return ", ".join(table) or "none"

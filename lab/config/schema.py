@@ -1,0 +1,244 @@
+"""The shape of the files that people write, for pydantic. Nothing outside lab.config sees these classes.
+
+Descriptions and examples are not decoration: error messages and the JSON schema for editors are made of
+them. Fields are plain strings with checks where a wrong value deserves a sentence of its own.
+
+`python -m lab.config` prints the JSON schema of a site file.
+"""
+
+import re
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pxe.errors import PlanError
+from pxe.plan import normalise_mac
+
+PLACE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
+
+
+def _mac(text: str) -> str:
+    try:
+        return normalise_mac(text)
+    except PlanError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def _address(text: str) -> str:
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IPv4 address; write it like 10.99.0.100") from None
+
+
+def _interface(text: str) -> str:
+    try:
+        if "/" not in text:
+            raise ValueError
+        return str(IPv4Interface(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an address with its prefix; write it like 10.99.0.1/24") from None
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as exc:
+        raise ValueError(f"{text!r} is not a regular expression: {exc}") from None
+    return text
+
+
+def _one_driver(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) != 1:
+        raise ValueError("name exactly one driver, with its options, like {serial: {url: /dev/ttyUSB0}}")
+    return value
+
+
+Mac = Annotated[str, AfterValidator(_mac)]
+Address = Annotated[str, AfterValidator(_address)]
+Interface = Annotated[str, AfterValidator(_interface)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Driver = Annotated[dict[str, dict[str, Any]], AfterValidator(_one_driver)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PoolFile(_Part):
+    """Addresses given to machines without a reservation."""
+
+    start: Address = Field(description="first address of the pool", examples=["10.99.0.100"])
+    end: Address = Field(description="last address of the pool", examples=["10.99.0.199"])
+
+
+class DhcpFile(_Part):
+    """The DHCP server."""
+
+    pool: PoolFile = Field(
+        description="the addresses to give", examples=["{start: 10.99.0.100, end: 10.99.0.199}"]
+    )
+    lease_seconds: int = Field(default=3600, ge=60, le=31_536_000, description="how long an address is lent")
+    router: Address | None = Field(default=None, description="default route to offer; none if left out")
+    dns: list[Address] = Field(default=[], description="name servers to offer")
+
+
+class TftpFile(_Part):
+    """The TFTP server."""
+
+    root: str | None = Field(
+        default=None, description="a folder that every client may read, beside its plan's files"
+    )
+    port: Port = Field(default=69, description="UDP port")
+
+
+class HttpFile(_Part):
+    """The HTTP server for machines."""
+
+    port: Port = Field(default=80, description="TCP port")
+
+
+class ApiFile(_Part):
+    """The HTTP API for people and programs: a Unix socket, or a loopback address."""
+
+    socket: str | None = Field(
+        default=None, description="path of a Unix socket; used instead of listen and port"
+    )
+    listen: Address = Field(default="127.0.0.1", description="address to listen on")
+    port: Port = Field(default=8067, description="TCP port")
+
+
+class ServiceFile(_Part):
+    """The boot service. A part that is left out (dhcp, tftp, http) is switched off."""
+
+    interface: str = Field(
+        min_length=1, max_length=15, description="the network interface of the boards", examples=["eth1"]
+    )
+    address: Interface = Field(
+        description="our own address on it, with its prefix", examples=["10.99.0.1/24"]
+    )
+    dhcp: DhcpFile | None = Field(default=None, description="the DHCP server")
+    tftp: TftpFile | None = Field(default=None, description="the TFTP server; {} for all defaults")
+    http: HttpFile | None = Field(
+        default=None, description="the HTTP server for machines; {} for all defaults"
+    )
+    api: ApiFile = Field(default=ApiFile(), description="the API for people and programs")
+    state: str = Field(default="state", description="folder for leases and for plans set through the API")
+
+
+class AssetFile(_Part):
+    """A file to serve."""
+
+    path: str = Field(description="the file on this host", examples=["images/Image.gz"])
+    name: str | None = Field(default=None, description="the name clients ask for; the file's own if left out")
+
+
+class PlanFile(_Part):
+    """What a machine boots."""
+
+    kernel: AssetFile = Field(description="the kernel", examples=["{path: images/linux}"])
+    initrd: AssetFile | None = Field(default=None, description="the initial ramdisk")
+    dtb: AssetFile | None = Field(default=None, description="the device tree; the firmware's own if left out")
+    fdt_address: str = Field(default="", description="where U-Boot loads the dtb", examples=["'0x4a000000'"])
+    cmdline: str = Field(default="", description="kernel arguments; {server} is our address")
+    files: list[AssetFile] = Field(default=[], description="more files, over TFTP and HTTP alike")
+    texts: dict[str, str] = Field(default={}, description="small files by name; {server} is our address")
+
+
+class MachineFile(_Part):
+    """A machine that boots from us but is no place of this lab."""
+
+    mac: Mac = Field(description="its MAC address", examples=["52:54:00:12:34:56"])
+    name: str = Field(default="", description="a name for people and logs")
+    ip: Address | None = Field(default=None, description="the address reserved for it")
+    plan: str | None = Field(default=None, description="name of the plan that it boots; nothing if left out")
+
+
+class PlaceFile(_Part):
+    """A board with its power and its console."""
+
+    board: str = Field(description="its board type", examples=["qemu-virt-arm64"])
+    mac: Mac = Field(description="its MAC address", examples=["52:54:00:12:34:56"])
+    power: Driver = Field(description="the driver of its power switch", examples=["{qemu: {}}"])
+    console: Driver = Field(
+        description="the driver of its console", examples=["{serial: {url: /dev/ttyUSB0}}"]
+    )
+    power_off_seconds: float = Field(
+        default=1.0, ge=0, le=600, description="how long it stays off in a power cycle", strict=False
+    )
+    ip: Address | None = Field(default=None, description="the address reserved for it")
+    plan: str | None = Field(default=None, description="name of the plan that it boots; nothing if left out")
+
+
+class SiteFile(_Part):
+    """A lab: its boot service, its boards, and what they boot."""
+
+    service: ServiceFile = Field(
+        description="the boot service", examples=["{interface: eth1, address: 10.99.0.1/24}"]
+    )
+    plans: dict[str, PlanFile] = Field(default={}, description="what can be booted, by name")
+    places: dict[str, PlaceFile] = Field(default={}, description="the boards of this lab, by name")
+    machines: list[MachineFile] = Field(default=[], description="other machines that boot from us")
+    results: str = Field(default="results", description="folder for what was measured")
+
+
+class UbootFile(_Part):
+    """What the U-Boot shell must know."""
+
+    prompt: str = Field(default="=> ", description="the prompt, with its trailing blank")
+    stop_key: str = Field(default=" ", description="what stops autoboot")
+    cbsize: int = Field(
+        default=512, ge=64, le=65536, description="CONFIG_SYS_CBSIZE: the longest line it takes"
+    )
+    chunk: int = Field(default=16, ge=1, le=4096, description="characters typed before their echo is awaited")
+
+
+class MilestoneFile(_Part):
+    """How to recognise a milestone."""
+
+    name: str = Field(description="its name", examples=["kernel"])
+    source: Literal["power", "wire", "console", "api"] = Field(
+        description="where it is seen: power, wire, console or api", examples=["console"]
+    )
+    pattern: Pattern = Field(description="a regular expression", examples=["'Linux version'"])
+    title: str = Field(default="", description="its name for people")
+
+
+class QemuFile(_Part):
+    """How to emulate it."""
+
+    binary: str = Field(description="QEMU's binary", examples=["qemu-system-aarch64"])
+    machine: str = Field(description="QEMU's machine", examples=["virt"])
+    cpu: str = Field(description="QEMU's CPU", examples=["cortex-a53"])
+    memory: int = Field(ge=16, le=65536, description="memory in MiB", examples=[512])
+    firmware: str = Field(description="firmware file", examples=["/usr/lib/u-boot/qemu_arm64/u-boot.bin"])
+    nic: str = Field(default="virtio-net-device", description="QEMU's device of the network card")
+    cpus: int = Field(default=1, ge=1, le=64, description="number of CPUs")
+    binary_package: str = Field(default="qemu-system", description="Debian package of the binary")
+    firmware_package: str = Field(default="u-boot-qemu", description="Debian package of the firmware")
+    extra: list[str] = Field(default=[], description="more arguments")
+
+
+class BoardFile(_Part):
+    """A board type: boards/<family>/<model>/board.yaml."""
+
+    arch: Literal["x86", "x86_64", "arm", "arm64", "riscv64"] = Field(
+        description="processor architecture", examples=["arm64"]
+    )
+    title: str = Field(description="its name for people", examples=["Raspberry Pi 4 Model B"])
+    uboot: UbootFile = Field(default=UbootFile(), description="what the U-Boot shell must know")
+    milestones: list[MilestoneFile] = Field(default=[], description="the milestones of its boot, in order")
+    deadlines: dict[str, float] = Field(
+        {}, description="milestone -> seconds after the one before", strict=False
+    )
+    compatible: str = Field(default="", description="root `compatible` of its device tree")
+    console_args: str = Field(default="", description="kernel arguments that bring its console up")
+    fdt_address: str = Field(default="", description="where a served device tree is loaded")
+    qemu: QemuFile | None = Field(default=None, description="how to emulate it")
+
+
+def site_schema() -> dict[str, Any]:
+    """Return the JSON schema (2020-12) of a site file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **SiteFile.model_json_schema()}
