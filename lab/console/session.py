@@ -222,10 +222,15 @@ class Console:
         if wait.error is not None:
             raise wait.error
         raise ConsoleTimeout(
-            f"console {self.name}: not seen within {timeout:.3g} s; the last it said: {self._last_words()}"
+            f"console {self.name}: not seen within {timeout:.3g} s; the last it said: {self._last_line()}"
         )
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The last line that is not empty, for messages."""
+        with self._lock:
+            return self._last_line()
+
+    def _last_line(self) -> str:
         tail = self._memory.slice(max(self._memory.end - 200, self._memory.begin), self._memory.end)
         lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
         return repr(lines[-1]) if lines else "(nothing)"
@@ -286,6 +291,21 @@ class Console:
         """Announce a power cycle or a `reset` of our own."""
         with self.expecting(RESET):
             yield
+
+    def begin_boot(self, transcript: Transcript | None = None) -> None:
+        """A new boot begins, by our own hand on the power: the banners to come are no reset, and what is said
+        from now on is recorded in `transcript`, where one is given. To be called while the power is off.
+        """
+        with self._lock:
+            self._scanner.stage = 0
+        if transcript is not None:
+            self.transcript.close()
+            self.transcript = transcript
+
+    def board_is_off(self) -> None:
+        """The power is off: the banners of the next boot are no reset."""
+        with self._lock:
+            self._scanner.stage = 0
 
     def board_is_up(self) -> None:
         """The board is known to run although its banner was never seen: the next banner is a reset."""
