@@ -1,9 +1,10 @@
 """Things to boot that are at hand on this host: plans made from packages of the distribution."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lab.errors import InfrastructureError
+from lab.model import MilestoneRule, Source
 from pxe.plan import Asset, BootPlan
 
 _INSTALLER = Path("/usr/lib/debian-installer/images/12/arm64/text/debian-installer/arm64")
@@ -27,11 +28,31 @@ _AUTOMATIC = (
 )
 
 
-def debian_installer(console_args: str, *, automatic: bool = False, directory: Path = _INSTALLER) -> BootPlan:
-    """Return the plan that netboots Debian's arm64 installer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A plan, and how one sees that what it boots is up.
 
-    It stops at the installer's first screen; with `automatic` it configures the network by DHCP and fetches
-    its answers over HTTP. Raises InfrastructureError where the package is not installed.
+    `milestones` follow those of the board type; the last of them is "ready". `deadlines` are seconds after
+    the last progress, as in BoardType.
+    """
+
+    plan: BootPlan
+    milestones: tuple[MilestoneRule, ...]
+    deadlines: dict[str, float] = field(default_factory=dict)
+
+
+# screen(1) of the installer on a serial console names its first window so, together with the first question.
+_INSTALLER_UP = MilestoneRule("installer", Source.CONSOLE, r"\(1\*installer\)", "installer is up")
+_ANSWERS = MilestoneRule(
+    "answers", Source.WIRE, r"^transfer-ended preseed\.cfg$", "answers fetched over HTTP"
+)
+_SHELL = MilestoneRule("shell", Source.CONSOLE, r"^(~|/) # ", "root shell")
+
+
+def debian_installer(console_args: str, *, directory: Path = _INSTALLER) -> Image:
+    """Debian's arm64 installer, up to its first screen.
+
+    Raises InfrastructureError where its package is not installed.
     """
     kernel, initrd = directory / "linux", directory / "initrd.gz"
     for path in (kernel, initrd):
@@ -43,17 +64,33 @@ def debian_installer(console_args: str, *, automatic: bool = False, directory: P
         initrd=Asset("initrd.gz", initrd.resolve()),
         cmdline=console_args,
     )
-    if not automatic:
-        return plan
-    return replace(
-        plan,
+    return Image(plan=plan, milestones=(_INSTALLER_UP,), deadlines={"installer": 180})
+
+
+def automatic_installer(console_args: str) -> Image:
+    """The same, going on by itself: it configures its network by DHCP and fetches its answers over HTTP."""
+    image = debian_installer(console_args)
+    plan = replace(
+        image.plan,
         name="debian-installer-auto",
         cmdline=f"{console_args} {_AUTOMATIC}".strip(),
         texts={"preseed.cfg": _PRESEED},
     )
+    return Image(
+        plan=plan, milestones=(_INSTALLER_UP, _ANSWERS), deadlines={"installer": 180, "answers": 240}
+    )
 
 
-def initrd_shell(console_args: str) -> BootPlan:
-    """Return the plan that boots the same kernel and initrd straight into a shell: the shortest real boot."""
-    plan = debian_installer(console_args)
-    return replace(plan, name="initrd-shell", cmdline=f"{console_args} rdinit=/bin/sh".strip())
+def initrd_shell(console_args: str) -> Image:
+    """The same kernel and initrd straight into a shell: the shortest real boot."""
+    image = debian_installer(console_args)
+    plan = replace(image.plan, name="initrd-shell", cmdline=f"{console_args} rdinit=/bin/sh".strip())
+    return Image(plan=plan, milestones=(_SHELL,), deadlines={"shell": 60})
+
+
+# Names for the command line and for tests -> what makes the image from a board type's console arguments.
+IMAGES = {
+    "debian-installer": debian_installer,
+    "debian-installer-auto": automatic_installer,
+    "initrd-shell": initrd_shell,
+}

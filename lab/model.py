@@ -66,6 +66,7 @@ class Cause(StrEnum):
     NO_DHCP = "no-dhcp-answer"
     TRANSFER_REFUSED = "transfer-refused"
     TRANSFER_STALLED = "transfer-stalled"
+    COMMAND_FAILED = "command-failed"  # a command that we typed at the boot loader
     BAD_IMAGE = "bad-image"  # the boot loader or a check of ours rejects what was served
     KERNEL_SILENT = "kernel-silent"  # control passed to the kernel, and nothing more came
     KERNEL_PANIC = "kernel-panic"
@@ -85,11 +86,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """One boot, joined from power, wire, console and API; `t0_ns` is power-on, milestones in time order."""
+    """One boot, joined from power, wire, console and API; `t0_ns` is power-on, milestones in time order.
+
+    `end_ns` is when the lab stopped looking: what a boot that failed waited for in vain took until then.
+    """
 
     t0_ns: int
     milestones: tuple[Milestone, ...] = ()
     transfers: tuple[TransferSpan, ...] = ()
+    end_ns: int | None = None
 
     def since_power_on(self, name: str) -> float | None:
         """Seconds from power-on to the first milestone of that name; None where it was not reached."""
@@ -158,6 +163,7 @@ class BoardType:
     uboot: UbootTraits = field(default_factory=UbootTraits)
     milestones: tuple[MilestoneRule, ...] = ()
     deadlines: dict[str, float] = field(default_factory=dict)  # milestone -> seconds after the one before it
+    compatible: str = ""  # root `compatible` of its device tree, such as raspberrypi,4-model-b
     console_args: str = ""  # kernel arguments that bring its console up
     fdt_address: str = ""  # where a served device tree is loaded; empty: the firmware's ${fdt_addr_r}
     qemu: dict[str, Any] = field(default_factory=dict)  # options of the qemu driver, where it is emulated

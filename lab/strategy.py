@@ -23,6 +23,7 @@ class Ending(StrEnum):
     READY = "ready"
     DEADLINE = "deadline"  # the awaited milestone did not come in time
     ALARM = "alarm"  # a panic, oops or unexpected reset on the console
+    COMMAND = "command"  # a command that a driven boot typed failed
     GONE = "gone"  # the board or its console vanished
     REFUSED = "refused"  # the boot service has nothing for this machine
     STALLED = "stalled"  # the server gave a transfer up

@@ -83,6 +83,17 @@ def _alarm(e: Evidence) -> Failure | None:
     return Failure(Cause.KERNEL_PANIC, sentence, (e.verdict.detail, *e.file_faults, *_last_lines(e)))
 
 
+def _command_failed(e: Evidence) -> Failure | None:
+    if e.verdict.ending is not Ending.COMMAND:
+        return None
+    later = _no_plan(e) or (None if e.reached("dhcp-ack") else _no_dhcp(e)) or _refused(e) or _stalled(e)
+    if later is not None:
+        return later  # the command failed of something that has a name of its own
+    sentence = f"A command typed at the boot loader failed: {e.verdict.detail}"
+    cause = Cause.BAD_IMAGE if "differs" in e.verdict.detail else Cause.COMMAND_FAILED
+    return Failure(cause, sentence, (*e.file_faults, *_last_lines(e)))
+
+
 def _no_console(e: Evidence) -> Failure | None:
     if e.console.strip() or e.events:
         return None
@@ -242,6 +253,7 @@ _RULES: tuple[Rule, ...] = (
     _alarm,
     _no_console,
     _no_bootloader,
+    _command_failed,
     _no_plan,
     _no_dhcp,
     _refused,

@@ -1,0 +1,5 @@
+"""`python -m lab` is `bootlab`."""
+
+from lab.cli.main import main
+
+main()

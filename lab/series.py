@@ -1,0 +1,117 @@
+"""N boots of one place with one image, recorded: what `bootlab boot`, `bootlab demo` and the tests all do."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from lab.attempt import Attempt, Observer, Outcome
+from lab.board import Board
+from lab.console.transcript import Transcript
+from lab.drive import UbootDrive
+from lab.images import Image
+from lab.measure.export import export_run
+from lab.model import BootRecord
+from lab.session import LabSession
+from lab.store import RunInfo, RunWriter, describe_host, describe_versions, new_run_id, utc_now, without_paths
+from pxe.events import to_json
+
+
+class Method(StrEnum):
+    """Who loads the kernel: the firmware's own way with no key pressed, or commands that we type."""
+
+    FIRMWARE = "firmware"
+    DRIVEN = "driven"
+
+
+@dataclass(kw_only=True)
+class Series:
+    """A run of `boots` boots. `observe` makes the observers of one boot, given its number.
+
+    `assign=False` leaves the machine's plan as it is at the boot service.
+    """
+
+    session: LabSession
+    place: str
+    image: Image
+    method: Method = Method.FIRMWARE
+    boots: int = 1
+    results: Path
+    assign: bool = True
+    observe: Callable[[int], tuple[Observer, ...]] = lambda _: ()
+
+    def run(self) -> tuple[Path, list[BootRecord]]:
+        """Boot; return the run's folder and its records. The board is off when this returns.
+
+        A boot that fails is a record with a failure, and the next one is tried. Raises InfrastructureError
+        where the lab's own equipment fails; what was recorded until then is kept.
+        """
+        board = self.session.board(self.place)
+        service = self.session.service(board.place)
+        records = []
+        with RunWriter(self.results, self._info(board)) as writer:
+            if self.assign:
+                self.session.assign(board.place, self.image.plan)
+            try:
+                for index in range(self.boots):
+                    started_at = utc_now()
+                    transcript = Transcript(writer.console_path(index), title=f"{self.place} boot {index}")
+                    watchers = self.observe(index)
+                    attempt = Attempt(board, service, self.image, self._drive(board), watchers, transcript)
+                    outcome = attempt.run()
+                    records.append(self._record(writer, board, index, started_at, outcome))
+                    board.power_off()
+            finally:
+                board.power_off()
+                board.console.begin_boot(Transcript())
+        export_run(writer.folder)
+        return writer.folder, records
+
+    def _record(
+        self, writer: RunWriter, board: Board, index: int, started_at: str, outcome: Outcome
+    ) -> BootRecord:
+        record = BootRecord(
+            run_id=writer.run_id,
+            index=index,
+            place=self.place,
+            board_type=board.board_type.name,
+            image=self.image.plan.name,
+            method=self.method.value,
+            started_at=started_at,
+            timeline=outcome.timeline,
+            ready=outcome.failure is None,
+            failure=outcome.failure,
+            console=writer.console_name(index),
+        )
+        writer.write_events(index, map(to_json, outcome.events))
+        writer.write_boot(record)
+        return record
+
+    def _drive(self, board: Board) -> Callable[[Board], None] | None:
+        if self.method is Method.FIRMWARE:
+            return None
+        plan, place = self.image.plan, board.place
+        served = self.session.service(place).asset_checksums(plan.name)
+        return UbootDrive(plan, served, self.session.server_address(place))
+
+    def _info(self, board: Board) -> RunInfo:
+        rules = (*board.board_type.milestones, *self.image.milestones)
+        qemu = board.board_type.qemu
+        keys = ("machine", "cpu", "memory", "nic")
+        link = self.session.sandbox.link(board.place.name).kind if self.session.sandbox else "wired"
+        return RunInfo(
+            run_id=new_run_id(),
+            started_at=utc_now(),
+            place=self.place,
+            board_type=board.board_type.name,
+            image=self.image.plan.name,
+            method=self.method.value,
+            boots_planned=self.boots,
+            emulated=board.emulated,
+            command=without_paths(["bootlab", *sys.argv[1:]]),
+            host=describe_host(),
+            versions=describe_versions(qemu=str(qemu.get("binary", "")) if board.emulated else ""),
+            site={"link": link, **{key: str(qemu[key]) for key in keys if board.emulated and key in qemu}},
+            titles={rule.name: rule.title for rule in rules if rule.title},
+        )
