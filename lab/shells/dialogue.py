@@ -136,13 +136,13 @@ class Dialogue:
         for _ in range(TRIES):
             self._fresh_prompt()
             self._line = _Line.DIRTY
-            if self._type(line):
+            if self.type(line):
                 self.console.write(ENTER)
                 return
             self.counters.retyped += 1
         self._give_up(f"a line came back changed {TRIES} times and was not run")
 
-    def _type(self, text: bytes) -> bool:
+    def type(self, text: bytes) -> bool:
         """Type `text` in chunks; False as soon as its echo is not what was typed."""
         console = self.console
         for at in range(0, len(text), self._chunk):
@@ -260,7 +260,7 @@ class Dialogue:
         self.hint = ""
         self._abandon_line()
         sentinel = Sentinel.draw()
-        if not self._type(sentinel.command.encode()):
+        if not self.type(sentinel.command.encode()):
             return False
         self.console.write(ENTER)
         try:
