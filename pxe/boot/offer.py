@@ -113,8 +113,8 @@ def answer(
     if machine is None:
         return replace(
             silent,
-            reason=f"no machine {client.mac}: add it with this MAC to the machines of the configuration "
-            f"or through the API (PUT /api/machines/{client.mac})",
+            reason=f"no machine {client.mac}: add it to `machines` in the site file, "
+            f"or with PUT /api/v1/machines/{client.mac}",
         )
     return handler(_Exchange(packet, machine, silent, settings, directory, leases, now))
 

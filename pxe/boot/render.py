@@ -24,6 +24,9 @@ def boot_script(plan: BootPlan, sizes: Mapping[str, int], server: IPv4Address) -
     `sizes` gives the bytes of each asset by name, as we serve it: each transfer is compared with it. Every
     fault ends in one console line that begins with `bootlab: cannot boot:`, and nothing further is run.
     Raises PlanError where the plan cannot be put in a script.
+
+    Two things seen on U-Boot 2023.01 shape it: `exit` does not end a sourced script, so faults are kept in a
+    variable; and `source` passes on the status of the last command only where no newline follows it.
     """
     check_plan(plan)
     loads = [("kernel", plan.kernel, "${kernel_addr_r}")]
@@ -47,9 +50,9 @@ def boot_script(plan: BootPlan, sizes: Mapping[str, int], server: IPv4Address) -
         f"  booti ${{kernel_addr_r}} {ramdisk} {fdt}",
         f'  echo "bootlab: cannot boot: booti does not take {plan.kernel.name}; is it an arm64 Image?"',
         "fi",
-        "false",  # whoever sourced this learns that it came back
+        "false",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _load(role: str, asset: Asset, address: str, size: int) -> list[str]:
@@ -85,7 +88,7 @@ def refusal_script(reason: str) -> str:
     `reason` is for people; characters that a U-Boot string could take for syntax become `?`.
     """
     safe = "".join(c if c.isascii() and c.isprintable() and c not in "\"'$\\`;" else "?" for c in reason)
-    return f'echo "bootlab: cannot boot: {safe}"\nfalse\n'
+    return f'echo "bootlab: cannot boot: {safe}"\nfalse'
 
 
 def pxelinux_config(plan: BootPlan, server: IPv4Address) -> str:

@@ -14,9 +14,9 @@ import errno
 import os
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar, cast
 
 from pxe.errors import RefusalReason, RequestRefused, ServiceError
 from pxe.plan import Resource
@@ -25,6 +25,7 @@ CHUNK_BYTES: Final = 256 * 1024
 CHUNK_BLOCKS: Final = 1024  # IOV_MAX: what one preadv takes
 CACHE_BYTES: Final = 256 * 1024 * 1024
 HEADER: Final = 4
+OVERHEAD: Final = 96  # bytes that Python adds to a packet and its ACK as objects
 NETASCII_LIMIT: Final = 16 * 1024 * 1024
 
 
@@ -119,25 +120,28 @@ def as_netascii(reader: Reader) -> BytesReader:
     return BytesReader(reader.name, bytes(data).replace(b"\r", b"\r\0").replace(b"\n", b"\r\n"))
 
 
+T = TypeVar("T")
+
+
 class PacketCache:
     """Chunks of ready packets, the least recently used ones dropped beyond `limit` bytes."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.limit = limit
         self.used = 0
-        self._chunks: OrderedDict[Hashable, memoryview] = OrderedDict()
+        self._chunks: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
 
-    def get(self, key: Hashable, build: Callable[[], memoryview]) -> memoryview:
-        """Return the chunk of that key, built where it is not there."""
-        chunk = self._chunks.get(key)
-        if chunk is not None:
+    def get(self, key: Hashable, build: Callable[[], tuple[T, int]]) -> T:
+        """Return the chunk of that key; `build` makes it and its size where it is not there."""
+        found = self._chunks.get(key)
+        if found is not None:
             self._chunks.move_to_end(key)
-            return chunk
-        chunk = build()
-        self._chunks[key] = chunk
-        self.used += len(chunk)
+            return cast(T, found[0])
+        chunk, size = build()
+        self._chunks[key] = (chunk, size)
+        self.used += size
         while self.used > self.limit and len(self._chunks) > 1:
-            self.used -= len(self._chunks.popitem(last=False)[1])
+            self.used -= self._chunks.popitem(last=False)[1][1]
         return chunk
 
 
@@ -172,13 +176,26 @@ class Packets:
             count -= here
         return runs
 
+    def lockstep(self, first: int) -> Iterator[tuple[bytes, bytes]]:
+        """See PacketSource: up to the end of a chunk, as objects of their own, quicker to get than slices."""
+        index, at = divmod(first - 1, self._per_chunk)
+        key = (self._reader.identity, self.blksize, index, "lockstep")
+        acks, packets = self._cache.get(key, lambda: self._split(index))
+        return zip(acks[at:], packets[at:], strict=True)
+
+    def _split(self, index: int) -> tuple[tuple[list[bytes], list[bytes]], int]:
+        chunk, size = self._cut(index)
+        packets = [bytes(chunk[at : at + self._stride]) for at in range(0, size, self._stride)]
+        acks = [b"\x00\x04" + packet[2:4] for packet in packets]
+        return (acks, packets), size + OVERHEAD * len(packets)
+
     def _load(self, index: int) -> None:
         key = (self._reader.identity, self.blksize, index)
         self._view = self._cache.get(key, lambda: self._cut(index))
         self._first = index * self._per_chunk + 1
         self._end = self._per_chunk * self._stride
 
-    def _cut(self, index: int) -> memoryview:
+    def _cut(self, index: int) -> tuple[memoryview, int]:
         """Return chunk `index`: header, payload, header, payload ...; only the file's last block is short."""
         stride = self._stride
         first = index * self._per_chunk + 1
@@ -194,7 +211,7 @@ class Packets:
         self._reader.read_into(
             [view[at + HEADER : at + stride] for at in range(0, len(chunk), stride)], offset
         )
-        return view.toreadonly()
+        return view.toreadonly(), len(chunk)
 
 
 def is_exhausted(exc: OSError) -> bool:

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 Resolve = Callable[[str, IPv4Address], Resource]
 MAX_TRANSFERS: Final = 4096
 TICK: Final = 0.05  # seconds between looks at the retransmission timers
+EVENTS_A_ROUND: Final = 256
 REQUESTS_A_ROUND: Final = 32  # then running transfers get their turn
 REPEAT_AFTER: Final = 5.0  # seconds of silence after which the same request is a new one: a board was reset
 _CODES: Final = {
@@ -103,7 +104,7 @@ class TftpServer:
         poll = self._epoll.poll
         next_tick = 0.0
         while not self._stopping:
-            ready = poll(TICK if sessions else -1)
+            ready = poll(TICK if sessions else -1, EVENTS_A_ROUND)
             now = monotonic()
             for fd, _ in ready:
                 session = sessions.get(fd)

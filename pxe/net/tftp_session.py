@@ -67,10 +67,8 @@ class Session:
 
     def on_readable(self, now: float) -> None:
         """Take one datagram and answer it. Raises WireError where it is not TFTP; the transfer goes on."""
-        transfer = self.transfer
         try:
-            transfer.receive_datagram(self._recv(READ_SIZE), now)
-            for run in transfer.datagrams_to_send(now):
+            for run in self.transfer.exchange(self._recv(READ_SIZE), now):
                 self._send(run)
         except OSError as exc:
             self._on_fault(exc)

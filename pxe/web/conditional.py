@@ -35,10 +35,12 @@ def choose_part(headers: Headers, *, etag: str, modified: int, size: int, ranges
     wanted = parse_range_header(headers.get("Range")) if ranges else None
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1 or not _same(headers, etag, when):
         return whole
-    span = wanted.range_for_length(size)
-    if span is None:
+    first, end = wanted.ranges[0]  # first is below 0 where the last bytes are wanted; end is exclusive
+    start = first if first >= 0 else max(0, size + first)
+    stop = size if end is None else min(end, size)
+    if start >= stop:
         return Part(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, 0, 0)
-    return Part(HTTPStatus.PARTIAL_CONTENT, span[0], span[1] - span[0])
+    return Part(HTTPStatus.PARTIAL_CONTENT, start, stop - start)
 
 
 def _precondition(headers: Headers, etag: str, when: datetime) -> HTTPStatus | None:

@@ -1,0 +1,246 @@
+"""The operator-facing app through Flask's client."""
+
+import json
+import threading
+import zlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from pxe.events import PlanChanged, TransferStarted, to_json
+from pxe.plan_json import to_json as plan_to_json
+from pxe.web.operator import BODY_BYTES, create_app
+
+MAC, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02"
+API = "/api/v1"
+
+
+@pytest.fixture
+def client(service):
+    return create_app(service).test_client(use_cookies=False)
+
+
+def refused(response, status, *words):
+    assert response.status_code == status, response.data
+    assert set(response.json) == {"error"}
+    for word in words:
+        assert word in response.json["error"]
+
+
+def test_health(client, service):
+    got = client.get(f"{API}/health")
+    assert got.status_code == 200
+    assert got.json["ready"] is True
+    assert (got.json["machines"], got.json["plans"]) == (1, 1)
+    assert got.json["newest_event"] == service.events.newest()
+    starting = create_app(replace(service, health=lambda: {"ready": False})).test_client()
+    assert starting.get(f"{API}/health").status_code == 503
+
+
+def test_plans_come_and_go(client, plan):
+    body = plan_to_json(replace(plan, name="q", cmdline="quiet"))
+    put = client.put(f"{API}/plans/q", json=body)
+    assert put.status_code == 200
+    assert put.json == {**body, "source": "api"}
+    assert client.get(f"{API}/plans/q").json == put.json
+    listed = client.get(f"{API}/plans").json["plans"]
+    assert [(p["name"], p["source"]) for p in listed] == [("p", "config"), ("q", "api")]
+    assert client.delete(f"{API}/plans/q").status_code == 204
+    refused(client.get(f"{API}/plans/q"), 404, "plan q does not exist")
+    refused(client.delete(f"{API}/plans/q"), 404)
+    refused(client.delete(f"{API}/plans/p"), 409, "comes from the configuration")
+
+
+def test_machines_come_and_go(client):
+    put = client.put(f"{API}/machines/52-54-00-00-00-02", json={"name": "rack2", "plan": "p"})
+    assert put.json == {"mac": OTHER, "name": "rack2", "ip": None, "plan": "p", "source": "api"}
+    assert client.get(f"{API}/machines/{OTHER}").json == put.json
+    assert [m["mac"] for m in client.get(f"{API}/machines").json["machines"]] == [MAC, OTHER]
+    assert client.put(f"{API}/machines/{OTHER}", json={"mac": OTHER.upper()}).json["plan"] is None
+    assert client.delete(f"{API}/machines/{OTHER}").status_code == 204
+    refused(client.get(f"{API}/machines/{OTHER}"), 404, "does not exist")
+    refused(client.delete(f"{API}/machines/{OTHER}"), 404)
+    refused(client.get(f"{API}/machines/nonsense"), 404, "not a MAC")
+
+
+def test_a_plan_in_use_stays(client, plan):
+    client.put(f"{API}/plans/q", json=plan_to_json(replace(plan, name="q")))
+    client.put(f"{API}/machines/{OTHER}", json={"plan": "q"})
+    refused(client.delete(f"{API}/plans/q"), 409, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kernel": {"name": "k", "path": "/nothing/here"}}, ["kernel", "/nothing/here", "No such file"]),
+        ({"kernel": {"name": "k", "path": "/"}}, ["kernel", "not a regular file"]),
+        ({"kernel": {"name": "k", "path": "relative"}}, ["kernel", "absolute path"]),
+        ({"files": [{"name": "f", "path": "/dev/zero"}]}, ["files[0]", "not a regular file"]),
+        ({"cmdline": "a\nb"}, ["cmdline"]),
+        ({"kernal": None}, ["unknown field 'kernal'"]),
+        ({"name": "other"}, ["name", "'other'", "'q'"]),
+        ({"texts": {"../x": ""}}, ["texts", "../x"]),
+    ],
+)
+def test_a_bad_plan_is_400_and_names_the_field(client, plan, changes, words):
+    body = {**plan_to_json(replace(plan, name="q")), **changes}
+    refused(client.put(f"{API}/plans/q", json=body), 400, *words)
+    assert len(client.get(f"{API}/plans").json["plans"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"plan": "gone"}, ["plan", "gone"]),
+        ({"ip": "127.0.0.1"}, ["ip", "reserved for", MAC]),
+        ({"ip": "127.0.0.256"}, ["ip"]),
+        ({"mac": MAC}, ["mac"]),
+        ({"vlan": 5}, ["unknown field 'vlan'"]),
+    ],
+)
+def test_a_bad_machine_is_400_and_names_the_field(client, body, words):
+    refused(client.put(f"{API}/machines/{OTHER}", json=body), 400, *words)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[]", "must be a JSON object"),
+        (b'{"cmdline": NaN}', "not JSON"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"a": 1' + b"0" * 5000 + b"}", "not JSON"),
+    ],
+)
+def test_a_body_that_is_no_object_is_400(client, data, words):
+    got = client.put(f"{API}/plans/q", data=data, content_type="application/json")
+    refused(got, 400, words)
+
+
+def test_a_body_over_the_limit_is_413(client):
+    got = client.put(f"{API}/plans/q", data=b" " * (BODY_BYTES + 1), content_type="application/json")
+    refused(got, 413)
+
+
+def test_a_form_is_415(client):
+    # what a page of another origin can make a browser send unasked
+    refused(client.put(f"{API}/plans/q", data="{}", content_type="text/plain"), 415, "application/json")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8067", "localhost.evil.example"])
+def test_another_host_name_is_403(client, host):
+    refused(client.get(f"{API}/plans", headers={"Host": host}), 403, "localhost")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8067", "[::1]:8067", "localhost:8067"])
+def test_addresses_and_localhost_are_welcome(client, host):
+    assert client.get(f"{API}/plans", headers={"Host": host}).status_code == 200
+
+
+def test_a_unix_socket_takes_any_host(client):
+    got = client.get(f"{API}/plans", headers={"Host": "bootlab"}, environ_overrides={"REMOTE_ADDR": ""})
+    assert got.status_code == 200
+
+
+def test_errors_are_json(client):
+    refused(client.get("/nothing"), 404)
+    refused(client.get(f"{API}/nothing"), 404)
+    refused(client.post(f"{API}/plans/p"), 405)
+    refused(client.get(f"{API}/plans?sort=name"), 400, "sort")
+
+
+def test_events(client, service):
+    service.events.append(PlanChanged(t_ns=1, mac=MAC, plan="p"))
+    first = client.get(f"{API}/events").json
+    (event,) = first["events"]
+    assert event == {"seq": first["next"], **to_json(PlanChanged(t_ns=1, mac=MAC, plan="p"))}
+    assert client.get(f"{API}/events?since={first['next']}").json == {"events": [], "next": first["next"]}
+    lost = client.get(f"{API}/events?since=5").json["events"][0]
+    assert (lost["kind"], lost["first"]) == ("events-lost", 6)
+
+
+def test_events_wait(service):
+    newest, got = service.events.newest(), []
+    client = create_app(service).test_client()
+    reader = threading.Thread(
+        target=lambda: got.append(client.get(f"{API}/events?since={newest}&wait=30").json)
+    )
+    reader.start()
+    service.events.append(PlanChanged(t_ns=1, mac=MAC, plan="p"))
+    reader.join(30)
+    assert [e["kind"] for e in got[0]["events"]] == ["plan-changed"]
+
+
+@pytest.mark.parametrize("query", ["since=x", "since=-1", "wait=nan", "wait=inf", "wait=31", "sinse=1"])
+def test_bad_event_queries(client, query):
+    refused(client.get(f"{API}/events?{query}"), 400)
+
+
+def test_leases_and_transfers(client, service):
+    assert client.get(f"{API}/leases").json == {"leases": [{"ip": "10.99.0.7", "mac": MAC}]}
+    assert client.get(f"{API}/transfers").json == {"transfers": []}
+    started = TransferStarted(t_ns=1, transfer="t", protocol="tftp", peer="a:1", name="n", size=5)
+    service.events.append(started)
+    assert client.get(f"{API}/transfers").json["transfers"] == [to_json(started)]
+
+
+def test_assets_have_checksums(client, plan):
+    data = plan.kernel.path.read_bytes()
+    (asset,) = client.get(f"{API}/plans/p/assets").json["assets"]
+    assert (asset["name"], asset["size"]) == ("debian/linux", len(data))
+    assert asset["crc32"] == f"{zlib.crc32(data):08x}"
+    assert len(asset["sha256"]) == 64
+    plan.kernel.path.unlink()
+    (asset,) = client.get(f"{API}/plans/p/assets").json["assets"]
+    assert "No such file" in asset["error"]
+    refused(client.get(f"{API}/plans/q/assets"), 404)
+
+
+def test_a_database_that_fails_is_503_with_the_sentence(client, service, plan):
+    with service.store._engine.begin() as db:
+        db.execute(text("DROP TABLE plans"))
+    body = plan_to_json(replace(plan, name="q"))
+    refused(client.put(f"{API}/plans/q", json=body), 503, "state.sqlite")
+
+
+def test_a_bug_is_500_without_details_and_logged(service, caplog):
+    def broken():
+        raise KeyError("secret")
+
+    client = create_app(replace(service, leases=broken)).test_client()
+    got = client.get(f"{API}/leases")
+    refused(got, 500)
+    assert "secret" not in got.json["error"]
+    assert "KeyError" in caplog.text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+FIELDS = ["name", "kernel", "initrd", "dtb", "cmdline", "files", "texts", "fdt_address", "mac", "ip", "plan"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.sampled_from([f"plans/p{i}" for i in range(2)] + [f"machines/{OTHER}"]),
+    st.binary() | st.dictionaries(st.sampled_from(FIELDS), JSON).map(lambda o: json.dumps(o).encode()),
+)
+def test_any_body_is_stored_or_refused(client, path, body):
+    got = client.put(f"{API}/{path}", data=body, content_type="application/json")
+    assert got.status_code in (200, 400)
+    if got.status_code == 400:
+        assert set(got.json) == {"error"}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(["get", "put", "delete"]), st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_path_is_answered(client, method, path):
+    got = getattr(client, method)(f"{API}/{path}")
+    assert got.status_code < 500
