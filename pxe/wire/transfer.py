@@ -69,9 +69,9 @@ class PacketSource(Protocol):
 class Transfer:
     """Sends one file to one client."""
 
-    # The hot path is `exchange`. In lock-step the kernel takes about 4 us for a block and each Python line some
-    # 0.05: so the ACK that is due is compared as bytes, and block numbers are made up only when they are
-    # needed. While `_expected` is set, block `_acked + 1` is in flight, for the first time, since `_sent_at`.
+    # The hot path is `exchange`: in lock-step the kernel takes about 4 us for a block, each Python line some 0.05.
+    # So the ACK that is due is compared as bytes, and block numbers are made up only when they are needed.
+    # While `_expected` is set, block `_acked + 1` is in flight, for the first time, since `_sent_at`.
     __slots__ = (
         "_acked",
         "_due",
@@ -224,8 +224,8 @@ class Transfer:
 
     def handle_unreachable(self) -> None:
         """The client's host says that nobody listens at its port any more (ICMP)."""
-        self._leave_lockstep()
         if self.outcome is None:
+            self._leave_lockstep()
             if self._highest == self._last and self.answered:
                 self._end(
                     Outcome.UNACKNOWLEDGED, "all was sent; the client closed its port before the last ACK"
@@ -278,6 +278,7 @@ class Transfer:
         self._rto = min(max(3 * self._srtt, MIN_RTO), MAX_RTO)
 
     def _end(self, outcome: Outcome, detail: str) -> None:
+        self._leave_lockstep()
         self.outcome = outcome
         self.detail = detail
         self._due = False
