@@ -105,8 +105,9 @@ class Transcript:
             self._file = None
 
     def _line(self, t_ns: int, kind: str, text: str) -> str:
+        # json.dumps escapes U+0085 and U+2028, at which some readers of "one event a line" would cut
         seconds = max(t_ns - self.start_ns, 0) / 1e9
-        return f"[{seconds:.6f}, {json.dumps(kind)}, {json.dumps(text, ensure_ascii=False)}]\n"
+        return f"[{seconds:.6f}, {json.dumps(kind)}, {json.dumps(text)}]\n"
 
     def _write(self, text: str) -> None:
         if not text or self._file is None or self.failed is not None:

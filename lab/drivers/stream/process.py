@@ -7,6 +7,7 @@ script, or `ssh`, `conserver`, `telnet`, `picocom`, plugs in unchanged.
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tty
@@ -45,8 +46,10 @@ class ProcessStream:
         """Start the command. Raises InfrastructureError where it cannot be started."""
         if not self._closed:
             return
-        if not self.argv:
-            raise InfrastructureError("console: the command is empty")
+        if not self.argv or shutil.which(self.argv[0]) is None:
+            raise InfrastructureError(
+                f"console {self.name}: no such command: {shlex.join(self.argv) or '(empty)'}"
+            )
         master, slave = os.openpty()
         if self._raw:
             tty.setraw(slave)

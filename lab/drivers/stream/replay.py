@@ -29,10 +29,10 @@ def read_cast(path: Path) -> tuple[dict[str, Any], list[CastEvent]]:
     Raises InfrastructureError, naming file and line, where it is not one.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InfrastructureError(f"{path}: cannot read the recording: {error}") from error
-    header = _json(lines[0]) if lines else None
+    header = _json(lines[0])
     if not isinstance(header, dict) or header.get("version") != 2:
         raise InfrastructureError(f"{path}:1: not an asciicast v2 recording (no header with version 2)")
     events = []
