@@ -48,8 +48,9 @@ def build_timeline(
         (e for e in events if e.t_ns >= t0_ns and (mac is None or e.mac == mac)), key=lambda e: e.t_ns
     )
     last = max([t0_ns, *(m.t_ns for m in seen), *(e.t_ns for e in ours)])
-    spans = _transfers(ours, t0_ns, last if end_ns is None else end_ns)
-    return Timeline(t0_ns=t0_ns, milestones=tuple(seen), transfers=tuple(spans))
+    end = last if end_ns is None else end_ns
+    spans = _transfers(ours, t0_ns, end)
+    return Timeline(t0_ns=t0_ns, milestones=tuple(seen), transfers=tuple(spans), end_ns=end)
 
 
 def stages(timeline: Timeline) -> tuple[Stage, ...]:

@@ -28,7 +28,7 @@ def boot_events(record: BootRecord, titles: dict[str, str]) -> list[TraceEvent]:
     pid = record.index + 1  # 0 is the idle process to Perfetto
     t0_ns = record.timeline.t0_ns
     outcome = "ready" if record.ready else (record.failure.cause if record.failure else "not ready")
-    events = _names(pid, record, f"boot {record.index} of {record.place}: {outcome}")
+    events = _names(pid, record, f"boot {record.index + 1} of {record.place}: {outcome}")
     for stage in stages(record.timeline):
         name = f"to {titles.get(stage.end, stage.end)}"
         times = (stage.start_ns - t0_ns, stage.end_ns - t0_ns)

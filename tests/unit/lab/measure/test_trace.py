@@ -76,7 +76,7 @@ def test_every_track_and_process_has_a_name():
         "stages (power and console)", "wire", "tftp/linux", "tftp/initrd.gz", "tftp/linux#2",
     ]  # fmt: skip
     assert [e["args"]["name"] for e in events if e["name"] == "process_name"] == [
-        'boot 0 of <b>"p": ready', 'boot 1 of <b>"p": kernel-panic',
+        'boot 1 of <b>"p": ready', 'boot 2 of <b>"p": kernel-panic',
     ]  # fmt: skip
 
 
