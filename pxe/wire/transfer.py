@@ -69,7 +69,7 @@ class PacketSource(Protocol):
 class Transfer:
     """Sends one file to one client."""
 
-    # The hot path is `exchange`: in lock-step the kernel takes about 4 us for a block, each Python line some 0.05.
+    # The hot path is `exchange`: in lock-step the kernel takes 4 us for a block, a Python line some 0.05.
     # So the ACK that is due is compared as bytes, and block numbers are made up only when they are needed.
     # While `_expected` is set, block `_acked + 1` is in flight, for the first time, since `_sent_at`.
     __slots__ = (
