@@ -5,6 +5,7 @@ Whatever goes wrong here is the lab's equipment and never the board: Infrastruct
 
 import dataclasses
 import json
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -44,9 +45,9 @@ class BootService:
 
     def __init__(self, address: Path | str) -> None:
         self.address = str(address)
-        is_url = self.address.startswith(("http://", "https://"))
-        transport = None if is_url else httpx.HTTPTransport(uds=self.address)
-        base = self.address.rstrip("/") if is_url else "http://bootlab"
+        self._is_url = self.address.startswith(("http://", "https://"))
+        transport = None if self._is_url else httpx.HTTPTransport(uds=self.address)
+        base = self.address.rstrip("/") if self._is_url else "http://bootlab"
         self._http = httpx.Client(
             base_url=f"{base}/api/v1",
             transport=transport,
@@ -74,11 +75,11 @@ class BootService:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                response = self._http.get("/health")
+                response = self._send("GET", "/health")
                 if response.status_code == httpx.codes.OK:
                     return {str(k): str(v) for k, v in response.json()["listeners"].items()}
                 last = "it says that it is not ready"
-            except (httpx.HTTPError, ValueError, KeyError) as exc:
+            except (httpx.HTTPError, OSError, ValueError, KeyError) as exc:
                 last = str(exc) or type(exc).__name__
             if time.monotonic() >= deadline:
                 raise InfrastructureError(
@@ -146,6 +147,14 @@ class BootService:
             raise InfrastructureError(f"what answers at {self.address} is not a boot service of bootlab")
         return found
 
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if not self._is_url:
+            # httpcore 1.0.9 leaks its socket where a Unix socket refuses: ask first whether anybody is there
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.settimeout(_TIMEOUT)
+                probe.connect(self.address)
+        return self._http.request(method, path, **options)
+
     def _call(
         self,
         method: str,
@@ -158,10 +167,10 @@ class BootService:
         content = json.dumps(dataclasses.asdict(body), default=str) if body is not None else None
         headers = {"Content-Type": "application/json"} if content is not None else {}
         try:
-            response = self._http.request(
+            response = self._send(
                 method, path, params=query, content=content, headers=headers, timeout=timeout
             )
-        except httpx.HTTPError as exc:
+        except (httpx.HTTPError, OSError) as exc:
             reason = str(exc) or type(exc).__name__
             raise InfrastructureError(
                 f"the boot service at {self.address} does not answer: {reason}"

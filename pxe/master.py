@@ -44,6 +44,17 @@ class BootMaster(Arbiter):  # type: ignore[misc] # gunicorn has no types
             sock.close()
         super().stop(graceful)
 
+    def spawn_worker(self) -> Any:
+        """Fork a worker. It ends here: were its SystemExit to travel on, it would run the master's clean-up
+        (and remove the API's socket file), and wait for every download before it ends."""
+        try:
+            return super().spawn_worker()
+        except SystemExit as exc:
+            if os.getpid() == self.pid:
+                raise
+            logging.shutdown()
+            os._exit(exc.code if isinstance(exc.code, int) else 1)
+
     def note_death(self) -> None:
         """Count a worker's end. Raises HaltServer where the service cannot stay up."""
         if self._ending:
