@@ -151,6 +151,8 @@ def site_document(settings: ServiceSettings, sandbox: Sandbox, api: Path) -> dic
         pool = {"start": str(settings.dhcp.pool_start), "end": str(settings.dhcp.pool_end)}
         dns = [str(a) for a in settings.dhcp.dns]
         document["dhcp"] = {"pool": pool, "lease_seconds": settings.dhcp.lease_seconds, "dns": dns}
+        if settings.dhcp.router is not None:
+            document["dhcp"]["router"] = str(settings.dhcp.router)
     if settings.tftp is not None:
         root = {"root": str(settings.tftp.root)} if settings.tftp.root else {}
         document["tftp"] = {"port": settings.tftp.port, **root}

@@ -41,6 +41,10 @@ def default_site(
             address=own,
             pool_start=_nth(own, 100),
             pool_end=_nth(own, 199),
+            # Nobody routes or answers names in the sandbox, but where DHCP offers neither, installers stop and
+            # ask a person.
+            router=own.ip,
+            dns=(own.ip,),
         ),
         tftp=TftpSettings(listen=own.ip),
         http=HttpSettings(listen=own.ip),

@@ -72,6 +72,9 @@ class Init:
         """Return the answer to a request and the descriptors that go with it."""
         if message["op"] == "spawn":
             return {}, [self.spawn(message, fds)]
+        if message["op"] == "plug":
+            self.network.plug(message["name"], plugged=message["plugged"])
+            return {}, []
         return self.link(message["name"]), []
 
     def spawn(self, message: Message, fds: list[int]) -> int:

@@ -67,6 +67,11 @@ class Network:
         self.links[name] = link
         return link, sockets
 
+    def plug(self, name: str, *, plugged: bool) -> None:
+        """Put a link's cable into the bridge, or pull it; frames on a pulled cable are lost."""
+        master = self._bridge_index if plugged else 0
+        self.ip.link("set", index=self._index(self.links[name].interface), master=master)
+
     def _tap(self, name: str, number: int) -> Link | None:
         """Make a tap; None where there can be none and a packet link will do."""
         if self.kind == "packet":

@@ -147,6 +147,10 @@ class Sandbox:
         local, remote = (Path(reply[end]) if reply[end] else None for end in ("local", "remote"))
         return Link(name=name, kind=reply["kind"], interface=reply["interface"], local=local, remote=remote)
 
+    def plug(self, name: str, *, plugged: bool) -> None:
+        """Put the cable of a link that exists into the bridge, or pull it out: what a bad cable does."""
+        self._ask({"op": "plug", "name": name, "plugged": plugged}, [])
+
     def close(self) -> None:
         """End every process inside and remove all; returns once nothing is left. May be called twice."""
         if self._closed:

@@ -1,0 +1,7 @@
+"""Tests of this checkout use the plugin of this checkout, installed or not."""
+
+from importlib.metadata import entry_points
+
+# pytest aborts where a plugin is registered twice: name it here only if no installed entry point does.
+if not any(point.value == "lab.pytest_plugin" for point in entry_points(group="pytest11")):
+    pytest_plugins = ["lab.pytest_plugin"]

@@ -1,0 +1,61 @@
+"""Hooks: options, one test per place, and who is to blame for a failure."""
+
+from collections.abc import Generator
+
+import pytest
+
+from lab.errors import InfrastructureError
+from lab.pytest_plugin.state import known_state, lab_state
+from pxe.errors import ServiceError
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options and ini settings."""
+    group = parser.getgroup("lab", "bootlab: boards")
+    group.addoption(
+        "--lab-config", metavar="FILE", help="site file (default: one emulated board, no file needed)"
+    )
+    group.addoption(
+        "--lab-place", action="append", metavar="NAME", help="run on this place only; may be repeated"
+    )
+    group.addoption("--lab-boots", metavar="N", help="boots per measuring test (default 1)")
+    group.addoption("--lab-results", metavar="DIR", help="where runs are recorded (default: results/)")
+    parser.addini("lab_config", "site file")
+    parser.addini("lab_boots", "boots per measuring test")
+    parser.addini("lab_results", "where runs are recorded")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Announce the mark that keeps a place's tests together under pytest-xdist."""
+    config.addinivalue_line("markers", "xdist_group(name): tests of one place run one after the other")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that uses `place` (or `board`, `boot`, which do) runs once for each place."""
+    if "place" in metafunc.fixturenames:
+        names = lab_state(metafunc.config).places
+        params = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+        metafunc.parametrize("place", params, ids=names, indirect=True, scope="session")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The lab's own equipment failing is an error of the lab, never a failed test of the board."""
+    report = yield
+    if call.when == "call" and call.excinfo is not None:
+        error = call.excinfo.value
+        if isinstance(error, InfrastructureError | ServiceError):
+            report.when = "setup"  # pytest counts a failed setup as an error
+            report.longrepr = f"error of the lab: {error}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say where the reports are."""
+    state = known_state(config)
+    if state is not None and state.runs:
+        terminalreporter.section("bootlab")
+        for folder in state.runs:
+            terminalreporter.write_line(f"report: {folder / 'report.html'}")
