@@ -88,9 +88,10 @@ def read_yaml(path: Path) -> Document:
         raise ConfigError([f"{path}:1: not YAML: {' '.join(str(exc).split())}"]) from exc
     except RecursionError as exc:
         raise ConfigError([f"{path}:1: nested too deep; {_MAX_DEPTH} levels are allowed"]) from exc
-    if node is None:
+    if node is not None:
+        document.data = _convert(document, node, ())
+    if document.data is None and not document.faults:
         raise ConfigError([f"{path}:1: the file is empty"])
-    document.data = _convert(document, node, ())
     return document
 
 
