@@ -5,57 +5,57 @@ latest point it can, in the network card where that can do it. It refuses where 
 the MTU or the device has no checksum offload: then datagrams go one by one.
 """
 
-import contextlib
 import errno
 import socket
+import struct
 from typing import Final
 
 UDP_SEGMENT: Final = 103  # linux/udp.h
 MAX_SEGMENTS: Final = 64  # UDP_MAX_SEGMENTS of all kernels (newer ones take 128)
 MAX_BYTES: Final = 65507  # of one UDP send
+DATA: Final = 3  # TFTP opcode
 _REFUSALS: Final = frozenset({errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT})
 
 
 class SegmentedSender:
-    """Sends runs of datagrams of `stride` bytes over one connected socket."""
+    """Sends runs of DATA packets of `stride` bytes over one connected socket, and OACKs as they are."""
 
-    __slots__ = ("_limit", "_send", "_sock", "_stride", "offloaded")
+    __slots__ = ("_control", "_limit", "_send", "_sendmsg", "_stride", "offloaded")
 
     def __init__(self, sock: socket.socket, stride: int) -> None:
-        self._sock = sock
         self._send = sock.send
+        self._sendmsg = sock.sendmsg
         self._stride = stride
         self._limit = max(1, min(MAX_SEGMENTS, MAX_BYTES // stride)) * stride
-        self.offloaded = True
+        # With each send, not set on the socket: there it would cut OACK and ERROR too where blocks are small.
+        self._control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", stride))]
         try:
-            sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, stride)
-        except OSError:
+            sock.getsockopt(socket.IPPROTO_UDP, UDP_SEGMENT)
+            self.offloaded = True
+        except OSError:  # a kernel without it would send the run as one datagram
             self.offloaded = False
 
     def send(self, run: bytes | memoryview) -> None:
         """Send `run`. Raises OSError as socket.send does."""
-        if not self.offloaded:
+        if len(run) <= self._stride or run[1] != DATA:
+            self._send(run)
+        elif not self.offloaded:
             self._send_singly(run)
         elif len(run) <= self._limit:
             self._send_segmented(run)
         else:
             for at in range(0, len(run), self._limit):
-                self._send_segmented(run[at : at + self._limit])
+                self.send(run[at : at + self._limit])
 
     def _send_segmented(self, run: bytes | memoryview) -> None:
         try:
-            self._send(run)
+            self._sendmsg((run,), self._control)
         except OSError as exc:
             if exc.errno not in _REFUSALS:
                 raise
-            self._switch_off()
+            self.offloaded = False
             self._send_singly(run)
 
     def _send_singly(self, run: bytes | memoryview) -> None:
         for at in range(0, len(run), self._stride):
             self._send(run[at : at + self._stride])
-
-    def _switch_off(self) -> None:
-        self.offloaded = False
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)

@@ -19,7 +19,8 @@ def pair():
 
 
 def datagrams(count, stride, last):
-    return [bytes([i & 0xFF]) * stride for i in range(count - 1)] + [b"\xee" * last]
+    head = b"\x00\x03"
+    return [head + bytes([i & 0xFF]) * (stride - 2) for i in range(count - 1)] + [head + b"\xee" * (last - 2)]
 
 
 @pytest.mark.parametrize(
@@ -33,19 +34,41 @@ def test_a_run_arrives_as_its_datagrams(pair, count, stride, last):
     assert [receiver.recv(70_000) for _ in sent] == sent
 
 
+def test_an_oack_longer_than_a_block_stays_whole(pair):
+    sender, receiver = pair
+    oack = b"\x00\x06blksize\x008\x00windowsize\x0064\x00"
+    SegmentedSender(sender, 12).send(oack)
+    assert receiver.recv(100) == oack
+
+
 class Refusing:
     """A socket on a device without checksum offload: the kernel takes one datagram at a time."""
 
     def __init__(self, error):
-        self.error, self.sent, self.options = error, [], []
+        self.error, self.sent = error, []
 
-    def setsockopt(self, *args):
-        self.options.append(args)
+    def getsockopt(self, *_):
+        return 0
+
+    def sendmsg(self, *_):
+        raise OSError(self.error, "refused")
 
     def send(self, data):
-        if self.options[-1][-1] and len(data) > self.options[-1][-1]:
-            raise OSError(self.error, "refused")
         self.sent.append(bytes(data))
+
+
+class Old(Refusing):
+    """A socket of a kernel before 4.18."""
+
+    def getsockopt(self, *_):
+        raise OSError(errno.ENOPROTOOPT, "unknown")
+
+
+def test_an_old_kernel_is_not_asked():
+    sock = Old(errno.EBADF)
+    wanted = datagrams(8, 12, 5)
+    SegmentedSender(sock, 12).send(b"".join(wanted))
+    assert sock.sent == wanted
 
 
 @pytest.mark.parametrize("error", [errno.EINVAL, errno.EIO, errno.EMSGSIZE])
@@ -61,4 +84,4 @@ def test_where_the_kernel_refuses_datagrams_go_one_by_one(error):
 
 def test_other_errors_are_the_callers():
     with pytest.raises(ConnectionRefusedError):
-        SegmentedSender(Refusing(errno.ECONNREFUSED), 12).send(bytes(24))
+        SegmentedSender(Refusing(errno.ECONNREFUSED), 12).send(b"".join(datagrams(2, 12, 5)))
