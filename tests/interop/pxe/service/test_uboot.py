@@ -1,0 +1,161 @@
+"""Our boot scripts in a real U-Boot: what it says, what it refuses, what reaches the kernel's command line.
+
+QEMU's own TFTP server hands them out: this is about the scripts, not about our servers.
+"""
+
+import os
+import select
+import shutil
+import subprocess
+import time
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from pxe.boot.render import boot_script, pxelinux_config, refusal_script
+from pxe.boot.uimage import script_image
+from pxe.plan import Asset, BootPlan
+
+pytestmark = [pytest.mark.interop, pytest.mark.hil]
+
+QEMU = "qemu-system-aarch64"
+UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
+SERVER = IPv4Address("10.0.2.2")
+PROMPT = b"\n=> "
+SIZES = {"vmlinuz": 1000, "debian/initrd.gz": 2345, "board.dtb": 77}
+
+PLAN = BootPlan(
+    name="p",
+    kernel=Asset("vmlinuz", Path("/k")),
+    initrd=Asset("debian/initrd.gz", Path("/i")),
+    cmdline='console=ttyAMA0 ds=nocloud;s=http://{server}/ x="a b" & | > < # ! ~ * ? [1] %',
+)
+WITH_DTB = replace(PLAN, dtb=Asset("board.dtb", Path("/d")))
+CMDLINE = PLAN.cmdline.replace("{server}", "10.0.2.2")
+
+
+class Console:
+    """The serial console of an emulated board: a line typed, all that comes until the prompt is back."""
+
+    def __init__(self, folder: Path) -> None:
+        machine = [QEMU, *["-M", "virt"], *["-cpu", "cortex-a53"], *["-m", "512"]]
+        machine += [*["-display", "none"], *["-monitor", "none"]]
+        nic = ["-netdev", f"user,id=n0,tftp={folder}", "-device", "virtio-net-device,netdev=n0"]
+        self.process = subprocess.Popen(
+            [*machine, "-serial", "stdio", "-bios", str(UBOOT), *nic],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def until(self, mark: bytes, seconds: float = 60.0) -> str:
+        got, deadline = b"", time.monotonic() + seconds
+        while mark not in got:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"{mark!r} did not come; the last lines: {got[-500:]!r}"
+            got += os.read(self.process.stdout.fileno(), 4096).replace(b"\r", b"")
+        return got.decode(errors="replace")
+
+    def run(self, command: str) -> str:
+        self.process.stdin.write(command.encode() + b"\n")
+        self.process.stdin.flush()
+        return self.until(PROMPT).partition("\n")[2]  # without the echo
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tftp")
+    for name, size in SIZES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x" * size)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def console(folder):
+    if shutil.which(QEMU) is None or not UBOOT.exists():
+        pytest.skip("no emulated board here: apt-get install qemu-system-arm u-boot-qemu")
+    console = Console(folder)
+    try:
+        console.until(b"Hit any key to stop autoboot")
+        console.run("")
+        console.run("setenv autoload no; dhcp")
+        yield console
+    finally:
+        console.process.kill()
+        console.process.communicate(timeout=30)
+
+
+@pytest.fixture
+def source(console, folder):
+    def run(script):
+        (folder / "script").write_bytes(script_image(script))
+        console.run("setenv bootargs; tftpboot ${scriptaddr} script")
+        return console.run("if source ${scriptaddr}; then echo came back well; else echo came back bad; fi")
+
+    return run
+
+
+def test_a_good_plan_gets_as_far_as_booti_with_its_command_line(source, console):
+    said = source(boot_script(PLAN, SIZES, SERVER))
+    lines = [line for line in said.splitlines() if line.startswith(("bootlab: ", "Bad Linux", "came back"))]
+    assert lines == [
+        "bootlab: plan p",
+        "bootlab: kernel vmlinuz, 1000 bytes",
+        "bootlab: initrd debian/initrd.gz, 2345 bytes",
+        "bootlab: starting the kernel",
+        "Bad Linux ARM64 Image magic!",
+        "bootlab: cannot boot: booti does not take vmlinuz; is it an arm64 Image?",
+        "came back bad",
+    ]
+    assert f"bootargs={CMDLINE}\n" in console.run("printenv bootargs")
+
+
+def test_filesize_is_the_initrds_when_booti_runs(source, console):
+    source(boot_script(replace(WITH_DTB, fdt_address="0x4a000000"), SIZES, SERVER))
+    assert f"filesize={2345:x}\n" in console.run("printenv filesize")
+
+
+@pytest.mark.parametrize("name", ["vmlinuz", "debian/initrd.gz"])
+def test_another_size_is_said_and_nothing_is_run(source, console, name):
+    said = source(boot_script(PLAN, {**SIZES, name: 9999}, SERVER))
+    assert f"bootlab: cannot boot: {name}: 0x{SIZES[name]:x} bytes came, the server has 0x270f\n" in said
+    assert "starting the kernel" not in said
+    assert "came back bad" in said
+    assert 'Error: "bootargs" not defined' in console.run("printenv bootargs")
+
+
+def test_a_failed_transfer_is_said_and_nothing_more_is_fetched(source):
+    missing = replace(PLAN, kernel=Asset("nothing-here", Path("/k")))
+    said = source(boot_script(missing, {**SIZES, "nothing-here": 5}, SERVER))
+    assert "bootlab: cannot boot: the transfer of nothing-here failed\n" in said
+    assert "initrd" not in said
+    assert "starting the kernel" not in said
+
+
+def test_a_dtb_without_an_address_is_said(source):
+    said = source(boot_script(WITH_DTB, SIZES, SERVER))  # this build has no fdt_addr_r
+    assert "cannot boot: this firmware sets no fdt_addr_r; give the plan an fdt_address\n" in said
+
+
+def test_a_dtb_goes_to_its_address(source):
+    said = source(boot_script(replace(WITH_DTB, fdt_address="0x4a000000"), SIZES, SERVER))
+    assert "Load address: 0x4a000000" in said
+    assert "bootlab: starting the kernel" in said
+
+
+def test_a_refusal_is_said(source):
+    said = source(refusal_script('plan p: /srv/"x": No such file; reset; $prompt'))
+    assert "bootlab: cannot boot: plan p: /srv/?x?: No such file? reset? ?prompt\n" in said
+    assert "came back bad" in said
+
+
+def test_pxelinux_config(console, folder):
+    (folder / "pxelinux.cfg").mkdir()
+    (folder / "pxelinux.cfg" / "default").write_text(pxelinux_config(PLAN, SERVER))
+    assert "Retrieving file: pxelinux.cfg/default\n" in console.run("setenv bootfile; pxe get")
+    said = console.run("pxe boot")
+    assert f"append: {CMDLINE}\n" in said
+    assert "Filename 'vmlinuz'." in said
+    assert "Filename 'debian/initrd.gz'." in said
