@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import stat
+import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -15,7 +16,7 @@ from pxe.net.tftp import bind_tftp
 from pxe.settings import ApiSettings, ServiceSettings
 
 BACKLOG = 1024
-SEND_PATIENCE = 30  # seconds a client may leave our data unacknowledged, or its window shut
+SEND_PATIENCE = 120  # seconds a client may leave data unacknowledged, or its window shut (slow flash)
 RECEIVE_PATIENCE = 30  # seconds between two pieces of a request
 
 _SOCKET_MODE = 0o177  # umask: the API's socket is for its owner only
@@ -78,9 +79,7 @@ def bind_tcp(address: IPv4Address, port: int, what: str) -> socket.socket:
         # Accepted connections inherit these three. Without them a board that loses power in the middle of a
         # download would hold a thread for the quarter of an hour that TCP tries again.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SEND_PATIENCE * 1000)
-        sock.setsockopt(
-            socket.SOL_SOCKET, socket.SO_RCVTIMEO, RECEIVE_PATIENCE.to_bytes(8, "little") + bytes(8)
-        )
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_PATIENCE, 0))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.bind((str(address), port))
         sock.listen(BACKLOG)

@@ -1,0 +1,56 @@
+import logging
+
+import pytest
+
+from pxe.events import (
+    DhcpReceived,
+    EventsLost,
+    PacketMalformed,
+    PlanChanged,
+    TransferEnded,
+    TransferRefused,
+)
+from pxe.eventtext import log_sink, sentence
+
+MAC = "52:54:00:00:00:01"
+ENDED = {"t_ns": 1, "transfer": "t", "protocol": "tftp", "peer": "10.0.0.5:9", "name": "linux", "size": 2000}
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            TransferEnded(mac=MAC, sent=2_000_000, duration_ns=500_000_000, outcome="complete", **ENDED),
+            f"tftp 'linux' to {MAC}: 2000000 bytes in 0.500 s, 4.0 MB/s",
+        ),
+        (
+            TransferEnded(sent=0, duration_ns=0, repeated=3, outcome="stalled", detail="why", **ENDED),
+            "tftp 'linux' to 10.0.0.5:9: 0 bytes in 0.000 s, 0.0 MB/s, 3 blocks repeated: stalled (why)",
+        ),
+        (
+            TransferRefused(t_ns=1, protocol="http", peer="10.0.0.5:9", name="a\nb", reason="no such file"),
+            "http 10.0.0.5:9 asked for 'a\\nb': no such file",
+        ),
+        (PlanChanged(t_ns=1, mac=MAC, plan="p"), f"machine {MAC} boots p from now on"),
+        (PlanChanged(t_ns=1, mac=MAC, plan=None), f"machine {MAC} boots nothing from us from now on"),
+        (
+            PacketMalformed(t_ns=1, protocol="tftp", peer="10.0.0.5:9", reason="too short"),
+            "tftp 10.0.0.5:9 sent what is no message: too short",
+        ),
+        (EventsLost(t_ns=1, first=3, last=9), "the log fell behind: events 3 to 9 are not in it"),
+        (PacketMalformed(t_ns=1, protocol="dhcp", peer="10.0.0.5:9", reason="DHCP logs its own"), None),
+        (DhcpReceived(t_ns=1, message="DISCOVER", xid=1), None),
+    ],
+)
+def test_sentences(event, line):
+    assert sentence(event) == line
+
+
+def test_the_sink_logs_what_has_a_sentence(caplog):
+    with caplog.at_level(logging.INFO):
+        log_sink(
+            [(1, DhcpReceived(t_ns=1, message="DISCOVER", xid=1)), (2, EventsLost(t_ns=1, first=1, last=2))]
+        )
+    assert [record.getMessage() for record in caplog.records] == [
+        "the log fell behind: events 1 to 2 are not in it"
+    ]
