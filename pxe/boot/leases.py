@@ -177,10 +177,11 @@ class LeaseTable:
     def decline(self, mac: str, ip: IPv4Address, now: float) -> Lease | None:
         """Return the record that keeps `ip` from everybody for QUARANTINE_SECONDS.
 
-        None where the machine was not given it: else one machine could decline the whole pool away.
+        None where it is not the machine's now: else one machine could decline the whole pool away, or what
+        is on its way to another.
         """
         held, lease = self._holds.get(mac), self._by_mac.get(mac)
-        if ip not in (held.ip if held else None, lease.ip if lease else None):
+        if ip not in (held.ip if held else None, lease.ip if lease and lease.active(now) else None):
             return None
         return Lease(ip=ip, mac=mac, expires=now + QUARANTINE_SECONDS, state=LeaseState.DECLINED)
 

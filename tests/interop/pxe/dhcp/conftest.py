@@ -9,14 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.errors import SandboxError
-from lab.sandbox import Sandbox, SandboxProcess
+from lab.sandbox import Sandbox
 from pxe.boot.leases import Lease
 from pxe.state import LeaseStore, open_state
 
@@ -198,11 +197,3 @@ def dhclient() -> str:
     if path is None:
         pytest.skip("ISC dhclient is not here: apt-get install isc-dhcp-client")
     return path
-
-
-def address(text: str) -> IPv4Address:
-    """The `ip=` of a line that udhcpc's script printed."""
-    return IPv4Address(dict(word.split("=", 1) for word in text.split()[1:])["ip"])
-
-
-__all__ = ["Process", "SandboxProcess", "Server", "address"]

@@ -23,7 +23,8 @@ def fill_up(path: Path) -> None:
             while True:
                 file.write(bytes(os.sysconf("SC_PAGESIZE")))
         except OSError as exc:
-            assert exc.errno == errno.ENOSPC
+            if exc.errno != errno.ENOSPC:
+                raise
 
 
 def test_ten_thousand_random_and_mutated_packets_leave_it_serving(network):
@@ -51,10 +52,10 @@ def test_a_full_disk_gives_no_ack_until_there_is_room_again(network):
     fill_up(filler)
 
     client = network.udhcpc(BOARD)
-    event = server.event("dhcp-ignored", message="REQUEST")
-    assert "the lease could not be stored: " in event["reason"]
-    assert "the disk is full; free some space on it" in event["reason"]
-    assert [line for line in client.seen if line.startswith("bound")] == []
+    for _ in range(2):  # a client that had got its ACK would not ask again
+        event = server.event("dhcp-ignored", message="REQUEST")
+        assert "the lease could not be stored: " in event["reason"]
+        assert "the disk is full; free some space on it" in event["reason"]
 
     filler.unlink()
     client.line_with("bound ip=")

@@ -251,6 +251,13 @@ def test_nobody_declines_what_he_was_not_given():
     assert leases.decline(B.mac, ip, 1) is None
 
 
+def test_nobody_declines_what_was_his_once():
+    leases = table()
+    ip = lease(leases, A, 0)
+    assert leases.offer(B, ip, 1000) == ip
+    assert leases.decline(A.mac, ip, 1001) is None
+
+
 def test_the_user_of_an_address_is_known_after_its_lease_ran_out():
     """U-Boot never renews, and its TFTP requests must still be told apart."""
     leases = table()
@@ -258,6 +265,22 @@ def test_the_user_of_an_address_is_known_after_its_lease_ran_out():
     assert leases.owner(ip) == A.mac
     leases.apply(leases.release(A.mac, ip, 10))
     assert leases.owner(ip) is None
+
+
+def test_a_released_address_is_free_even_if_the_clock_went_back():
+    leases = table()
+    ip = lease(leases, A, 1000)
+    leases.apply(leases.release(A.mac, ip, 1100))
+    assert leases.offer(B, ip, 900) == ip
+
+
+def test_releasing_an_address_keeps_the_offer_of_the_next_one():
+    leases = table()
+    ip = lease(leases, A, 0)
+    moved = Machine(mac=A.mac, ip=IPv4Address("10.99.0.77"))
+    leases.offer(moved, None, 1)
+    leases.apply(leases.release(A.mac, ip, 2))
+    assert leases.owner(moved.ip) == A.mac
 
 
 def test_an_offer_alone_tells_who_has_an_address():

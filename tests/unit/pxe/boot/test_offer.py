@@ -299,6 +299,14 @@ def test_a_renewal_of_an_address_that_went_to_another_machine_is_refused(server)
     assert decision.lease is None
 
 
+def test_a_renewal_moves_a_machine_to_its_new_reservation(server):
+    ip = bound(server, IDLE)
+    server.directory.machines[IDLE.mac] = replace(IDLE, ip=IPv4Address("10.99.0.60"))
+    decision = server(request(IDLE, ciaddr=ip))
+    assert reply_type(decision) is MessageType.NAK
+    assert b"has a reservation for 10.99.0.60" in decision.reply.options[Option.MESSAGE]
+
+
 def test_a_refusal_names_no_address_but_its_reason(server):
     reply = server(request(IDLE, ciaddr=ELSEWHERE)).reply
     assert (reply.ciaddr, reply.yiaddr, reply.siaddr) == (IPv4Address(0),) * 3

@@ -203,8 +203,9 @@ def test_a_full_disk_costs_the_ack_and_nothing_else(running, caplog):
     assert running.server.leases() == []
     assert [r.levelno for r in caplog.records if "not stored" in r.message] == [logging.ERROR]
     running.disk.full = False
-    running.send(request(ip))
-    assert running.receive().message_type is MessageType.ACK  # the first answer since the OFFER
+    running.send(encode(replace(decode(request(ip)), xid=8)))
+    ack = running.receive()
+    assert (ack.message_type, ack.xid) == (MessageType.ACK, 8)  # the first answer since the OFFER
 
 
 def test_a_fault_of_ours_costs_one_answer(running, caplog):
