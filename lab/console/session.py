@@ -244,12 +244,18 @@ class Console:
         with self._lock:
             return self._memory.slice(self._position, self._memory.end)
 
-    def drain(self) -> bytes:
-        """The same, and the next wait begins behind it; alarms in it count as seen."""
+    def drain(self, *, past_alarms: bool = False) -> bytes:
+        """The same, and the next wait begins behind it.
+
+        Raises AlarmRaised, as a wait would, where an alarm lies in it, unless `past_alarms`.
+        """
         with self._lock:
-            data = self._memory.slice(self._position, self._memory.end)
-            self._position = self._memory.end
-            return data
+            start, self._position = self._position, self._memory.end
+            missed = [alarm for alarm in self._fatal if start < alarm.end <= self._position]
+            if missed and not past_alarms:
+                self._position = missed[0].end
+                raise AlarmRaised(self.name, missed[0])
+            return self._memory.slice(start, self._position)
 
     def now(self) -> float:
         """Seconds of the clock that timeouts count in."""

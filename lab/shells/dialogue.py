@@ -18,7 +18,7 @@ from lab.console.echo import ECHOED, Echo
 from lab.console.expect import Expect, Match, Pattern
 from lab.console.session import Console
 from lab.errors import ConsoleError, ConsoleTimeout, StreamClosed, UsageError
-from lab.shells.sentinel import Answer, Sentinel, status_of
+from lab.shells.sentinel import GUARD, Answer, Sentinel, status_of
 
 CTRL_C = b"\x03"
 ENTER = b"\n"  # never CR LF: U-Boot takes it for two, and an empty line repeats the last command
@@ -184,7 +184,7 @@ class Dialogue:
     def _read(self, command: str, answer: Match) -> tuple[int, str]:
         self._line = _Line.COMING
         status = status_of(answer)
-        if status is None or not answer.before.startswith(b"\n"):
+        if status is None or not answer.before.startswith(b"\n") or answer.before.endswith(GUARD):
             raise ConsoleError(
                 f"console {self.console.name}: {command!r} ran, but its answer was damaged on the way: "
                 f"{(answer.before + answer.data)[-80:]!r}; in sync"
@@ -258,7 +258,8 @@ class Dialogue:
     def prove(self) -> bool:
         """One attempt to be in sync: Ctrl-C, a sentinel typed and answered, a prompt, and then silence."""
         self.hint = ""
-        self._abandon_line()
+        if self._abandon_line() is None:
+            self.console.drain()
         sentinel = Sentinel.draw()
         if not self.type(sentinel.command.encode()):
             return False

@@ -1,6 +1,6 @@
 """The sentinel: how a shell proves that a command has ended, with which status, and in sync. Pure.
 
-Behind every command goes `echo TAG:$?:$?:` with a tag drawn anew each time. Its echo has `$?` where the
+Behind every command goes `echo @TAG:$?:$?:` with a tag drawn anew each time. Its echo has `$?` where the
 answer has digits, so it cannot be taken for the answer. The status comes twice, so a damaged digit is seen.
 """
 
@@ -12,7 +12,8 @@ from lab.console.expect import Expect, Match, Pattern
 # Letters that are no hexadecimal digits: a memory dump has no look-alike.
 _LETTERS = "ghjkmnpqrstvwxyz"
 _TAG_LENGTH = 6
-_ANSWER = Pattern("sentinel", rb"([g-z]{6}):(\d{1,5}):(\d{1,5}):\n")
+_ANSWER = Pattern("sentinel", rb"@([g-z]{6}):(\d{1,5}):(\d{1,5}):\n")
+GUARD = b"@"  # begins the answer; twice means that a byte of it was doubled, which else would pass as output
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Sentinel:
     @property
     def command(self) -> str:
         """What is typed to have it answered."""
-        return f"echo {self.tag}:$?:$?:"
+        return f"echo @{self.tag}:$?:$?:"
 
 
 class Answer:

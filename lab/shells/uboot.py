@@ -69,18 +69,19 @@ class UbootShell:
         dialogue, console = self._ours(), self._dialogue.console
         deadline = console.now() + timeout
         blind = console.now() + _BLIND_PERIOD
-        console.drain()
+        console.drain(past_alarms=True)
         presses = itertools.count(1)
         with dialogue.alive(), console.expecting(RESET, _ERROR):
             while console.now() < deadline:
                 seen = self._press_stop_key(console, next(presses))
-                if seen == _KERNEL.name:
-                    raise ConsoleError(f"console {console.name}: autoboot was not stopped, the kernel starts")
-                if seen or console.now() >= blind:
+                if seen == self._dialogue.prompt.name or console.now() >= blind:
                     if self._prove_quickly(dialogue):
                         console.board_is_up()
                         return
                     blind = console.now() + _BLIND_PERIOD
+                    seen = self._listen(console, [_KERNEL])
+                if seen == _KERNEL.name:
+                    raise ConsoleError(f"console {console.name}: autoboot was not stopped, the kernel starts")
         raise ConsoleTimeout(
             f"console {console.name}: no U-Boot answered within {timeout:.3g} s {dialogue.hint}".rstrip()
             + f"; the last it said: {console.last_words()}"
@@ -91,8 +92,12 @@ class UbootShell:
         key = self.traits.stop_key.encode() if count % _CTRL_C_EVERY else CTRL_C
         with contextlib.suppress(StreamClosed):  # the board is off: an emulator's console is not there yet
             console.write(key)
+        return self._listen(console, [self._dialogue.prompt, _KERNEL])
+
+    def _listen(self, console: Console, patterns: list[Pattern]) -> str:
+        """The name of the pattern that comes within a stop key's period, or nothing."""
         try:
-            return console.expect([self._dialogue.prompt, _KERNEL], STOP_PERIOD).pattern
+            return console.expect(patterns, STOP_PERIOD).pattern
         except ConsoleTimeout:
             return ""
 

@@ -14,7 +14,7 @@ from lab.testing.clock import VirtualClock
 
 BANNER = "U-Boot 2023.01+dfsg-2+deb12u3 (Jun 22 2026 - 08:38:07 +0000)"
 CBSIZE = 512
-_WORD = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\;&|]+|;+|&&|\|\||[&|]|\s+""")
+_WORD = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ '"\\;&|]+|;+|&&|\|\||[&|]| +""")
 
 
 # A command: yields seconds to sleep, returns its status.
@@ -41,6 +41,7 @@ class FakeUboot:
         self.files = {"Image": b"kernel" * 1000}
         self.stamps = False  # a time stamp before every line, as some terminal servers print
         self.deaf = False  # a hung board: takes everything, says nothing
+        self.on = False
         self._out = bytearray()
         self._line = bytearray()
         self._last = ""
@@ -81,13 +82,14 @@ class FakeUboot:
         """Keys, one after the other."""
         if not self._open:
             raise StreamClosed("the fake U-Boot is closed")
-        for byte in b"" if self.deaf else data:
+        for byte in b"" if self.deaf or not self.on else data:
             self._press(byte)
 
     # -- power and boot --------------------------------------------------------------------------------
 
     def power_on(self) -> None:
         """Begin a boot now."""
+        self.on = True
         self._line.clear()
         self._last = ""
         self._start(self._boot())
@@ -196,7 +198,7 @@ class FakeUboot:
             if part.startswith(";"):
                 commands.append([])
                 joined = False
-            elif part.isspace():
+            elif not part.strip(" "):
                 joined = False
             elif joined:
                 commands[-1][-1].append(part)

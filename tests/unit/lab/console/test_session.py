@@ -249,3 +249,18 @@ def test_write_goes_to_the_stream_and_into_the_recording(stream, tmp_path):
         console.write(b"ls\n")
     assert stream.written == [b"ls\n"]
     assert '"i", "ls\\n"' in (tmp_path / "a.cast").read_text()
+
+
+def test_drain_does_not_swallow_an_alarm(stream, console):
+    event = heard(console)
+    stream.say(b"Kernel panic - not syncing: x\nrest")
+    assert event.wait(5)
+    while not console.pending():
+        pass
+    with pytest.raises(AlarmRaised):
+        console.drain()
+    assert console.drain() == b"rest"
+    stream.say(b"\nKernel panic - not syncing: y\n.")
+    while b"." not in console.pending():
+        pass
+    assert console.drain(past_alarms=True).endswith(b".")
