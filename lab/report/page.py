@@ -6,9 +6,11 @@ security policy allows one script, by its hash, and no connection at all.
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -18,6 +20,11 @@ from lab.report import words
 from lab.report.view import RunView, run_view
 from lab.store.run import REPORT_FILE
 from lab.store.writer import write_text
+
+# Control characters, bidirectional overrides, and halves of surrogate pairs (file names that are not UTF-8).
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def write_report(run_dir: Path) -> Path:
@@ -47,11 +54,18 @@ def render(view: RunView) -> str:
     )
 
 
+def _printable(value: Any) -> Any:
+    """What is printed, without characters that hide, reorder or cannot be written; our assets as they are."""
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    return _UNPRINTABLE.sub("\ufffd", value) if plain else value
+
+
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lab.report", "templates"),
         autoescape=True,
+        finalize=_printable,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -204,7 +204,7 @@ def _boot_view(
         waited=words.seconds(ended - reached),
         ended=words.seconds(ended),
         failure=record.failure,
-        cause=record.failure.cause.replace("-", " ") if record.failure else "not ready",
+        cause=words.cause(record.failure),
         reached=names.title(last.name) if last else "power-on",
         console=console_view(run.folder, record, names),
         median=median,

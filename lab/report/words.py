@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from lab.model import Failure
+
 NOTHING = "–"
 _UNITS = ("B", "KiB", "MiB", "GiB")
 
@@ -54,6 +56,11 @@ def rates(low: float | None, high: float | None) -> str:
 def count(number: int, singular: str, plural: str = "") -> str:
     """Return `1 boot`, `5 boots`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}".replace(",", "\u202f")
+
+
+def cause(failure: Failure | None) -> str:
+    """Return why a boot failed, in two or three words."""
+    return failure.cause.replace("-", " ").replace("dhcp", "DHCP") if failure else "not ready"
 
 
 def moment(iso: str) -> str:

@@ -1,0 +1,75 @@
+"""`bootlab report`: write the page of a run (again) and say where it is, or print its figures."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lab.measure.statistics import milestone_summaries, stage_summaries
+from lab.report import write_report
+from lab.store import Run, find_run, list_runs, load_run
+from lab.store.codec import to_json
+
+
+@click.command()
+@click.argument("run", default="latest", metavar="[RUN|latest]")
+@click.option(
+    "--results",
+    default="results",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder with all runs.",
+)
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+@click.option("--list", "listing", is_flag=True, help="List the runs there are, oldest first.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the figures as JSON instead of writing the page."
+)
+def report(run: str, results: Path, open_page: bool, listing: bool, as_json: bool) -> None:
+    """Show where every second of a run went.
+
+    RUN is a run's name, the beginning of one, a folder, or `latest`.
+    """
+    if listing:
+        _list(results, as_json)
+        return
+    folder = find_run(results, run)
+    if as_json:
+        click.echo(json.dumps(figures(load_run(folder)), indent=2))
+        return
+    path = write_report(folder)
+    for warning in load_run(folder).warnings:
+        click.echo(f"bootlab: {warning}", err=True)
+    click.echo(path)
+    if open_page:
+        click.launch(str(path))
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """Return a run with its statistics as a JSON-ready object; seconds throughout."""
+    return {
+        "schema": run.info.schema,
+        "run": to_json(run.info),
+        "boots": [to_json(boot) for boot in run.boots],
+        "milestones": {name: dataclasses.asdict(s) for name, s in milestone_summaries(run.boots).items()},
+        "stages": [dataclasses.asdict(stage) for stage in stage_summaries(run.boots)],
+        "warnings": list(run.warnings),
+    }
+
+
+def _list(results: Path, as_json: bool) -> None:
+    runs = [load_run(folder) for folder in list_runs(results)]
+    if as_json:
+        click.echo(
+            json.dumps([{**to_json(r.info), "ready": _ready(r), "recorded": len(r.boots)} for r in runs])
+        )
+        return
+    for run in runs:
+        info, note = run.info, "" if run.info.complete else "  incomplete"
+        click.echo(f"{info.run_id}  {info.place}  {info.image}  {_ready(run)}/{len(run.boots)} ready{note}")
+
+
+def _ready(run: Run) -> int:
+    return sum(boot.ready for boot in run.boots)
