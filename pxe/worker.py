@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from pxe.boot.catalogue import Catalogue, Snapshot
 from pxe.boot.files import FileRoot
 from pxe.eventlog import EventLog, JsonlFile, Sink, follow
-from pxe.events import ServiceReady
+from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
 from pxe.net.dhcp import DhcpServer
 from pxe.net.listen import Sockets, address_towards
@@ -86,7 +86,7 @@ class Service:
         if self._dhcp is not None:
             self._loops["dhcp"] = _thread("dhcp", partial(self._guard, "dhcp", self._dhcp.serve))
         if self._sockets.tftp is not None:
-            self._tftp = TftpServer(self._sockets.tftp, self._resolve, self.events.append)
+            self._tftp = TftpServer(self._sockets.tftp, self._resolve, self._emit_tftp)
             self._loops["tftp"] = _thread("tftp", partial(self._guard, "tftp", self._tftp.serve))
         for thread in (*self._followers, *self._loops.values()):
             thread.start()
@@ -129,6 +129,12 @@ class Service:
 
     def _resolve(self, name: str, client: IPv4Address) -> Resource:
         return self.catalogue.resolve(name, self.mac_of(client), self.server_for(client))
+
+    def _emit_tftp(self, event: Event) -> None:
+        """Record an event of TFTP. Where nothing was served, TFTP does not know the machine; we do."""
+        if event.mac is None and isinstance(event, TransferRefused | PacketMalformed):
+            event = replace(event, mac=self.mac_of(IPv4Address(event.peer.rpartition(":")[0])))
+        self.events.append(event)
 
     def _leases(self) -> list[dict[str, Any]]:
         found = self._dhcp.leases() if self._dhcp is not None else []

@@ -128,6 +128,14 @@ def test_tftp_and_http_serve_the_same(service, fetch):
         assert over_tftp == fetch(f"{service.url}/{name}"), name
 
 
+def test_a_name_that_tftp_refuses_is_told_with_the_machine(service, curl):
+    url = f"tftp://127.0.0.1:{service.tftp_port}/nothing"
+    done = subprocess.run([curl, "-s", "--interface", MACHINE, "--max-time", "20", url], timeout=30)
+    assert done.returncode == 68  # not found
+    (refused,) = eventually(lambda: seen(service, TransferRefused))
+    assert (refused.protocol, refused.name, refused.mac) == ("tftp", "nothing", MAC)
+
+
 def test_a_hundred_at_once(service, fetch, tmp_path):
     many = [word for i in range(100) for word in (f"{service.url}/vmlinuz", "-o", f"got{i}")]
     fetch("--parallel", "--parallel-immediate", "--parallel-max", "100", "-r", "5000000-5999999", *many)
