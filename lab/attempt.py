@@ -33,6 +33,9 @@ POLL_SECONDS = 0.25  # how often power is looked at; events and console bytes wa
 class Observer(Protocol):
     """Who watches a boot as it happens; called from the attempt's own thread."""
 
+    def powered_on(self, t_ns: int) -> None:
+        """The power came: times count from here."""
+
     def milestone(self, milestone: Milestone) -> None:
         """A milestone was reached."""
 
@@ -81,6 +84,8 @@ class Attempt:
         )
         try:
             t0_ns = self.board.cycle(self.transcript)
+            for observer in self.observers:
+                observer.powered_on(t0_ns)
             names = tuple(dict.fromkeys(rule.name for rule in rules))
             deadlines = {**self.board.board_type.deadlines, **self.image.deadlines}
             self._strategy = BootStrategy(names, deadlines, t0_ns)

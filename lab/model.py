@@ -62,6 +62,7 @@ class Cause(StrEnum):
     BOARD_GONE = "board-gone"  # the board (or its emulator) vanished in the middle
     NO_CONSOLE = "no-console"  # powered, and not one byte
     NO_BOOTLOADER = "no-bootloader"
+    LOADER_CRASHED = "loader-crashed"
     NO_PLAN = "no-plan"  # it asked, and nothing is planned for its MAC
     NO_DHCP = "no-dhcp-answer"
     TRANSFER_REFUSED = "transfer-refused"
@@ -73,6 +74,11 @@ class Cause(StrEnum):
     UNEXPECTED_RESET = "unexpected-reset"
     NO_INIT = "no-init"
     NOT_READY = "not-ready"  # init runs, and the last milestone never came
+
+    @property
+    def of_the_lab(self) -> bool:
+        """Whether the lab's own equipment is to blame, and the board has proven nothing."""
+        return self in (Cause.LAB_FAULT, Cause.NO_PLAN, Cause.NO_DHCP, Cause.TRANSFER_STALLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from lab.attempt import Attempt, Observer, Outcome
 from lab.board import Board
@@ -13,6 +15,7 @@ from lab.drive import UbootDrive
 from lab.images import Image
 from lab.measure.export import export_run
 from lab.model import BootRecord
+from lab.netboot import BootService
 from lab.session import LabSession
 from lab.store import RunInfo, RunWriter, describe_host, describe_versions, new_run_id, utc_now, without_paths
 from pxe.events import to_json
@@ -25,9 +28,16 @@ class Method(StrEnum):
     DRIVEN = "driven"
 
 
+class Watcher(Observer, Protocol):
+    """An observer that is told what came of the boot."""
+
+    def finished(self, record: BootRecord) -> None:
+        """The boot is over, and recorded."""
+
+
 @dataclass(kw_only=True)
 class Series:
-    """A run of `boots` boots. `observe` makes the observers of one boot, given its number.
+    """A run of `boots` boots. `watch` gives whoever watches one boot, given its number.
 
     `assign=False` leaves the machine's plan as it is at the boot service.
     """
@@ -39,7 +49,7 @@ class Series:
     boots: int = 1
     results: Path
     assign: bool = True
-    observe: Callable[[int], tuple[Observer, ...]] = lambda _: ()
+    watch: Callable[[int], AbstractContextManager[Watcher | None]] = lambda _: nullcontext()
 
     def run(self) -> tuple[Path, list[BootRecord]]:
         """Boot; return the run's folder and its records. The board is off when this returns.
@@ -55,18 +65,25 @@ class Series:
                 self.session.assign(board.place, self.image.plan)
             try:
                 for index in range(self.boots):
-                    started_at = utc_now()
-                    transcript = Transcript(writer.console_path(index), title=f"{self.place} boot {index}")
-                    watchers = self.observe(index)
-                    attempt = Attempt(board, service, self.image, self._drive(board), watchers, transcript)
-                    outcome = attempt.run()
-                    records.append(self._record(writer, board, index, started_at, outcome))
-                    board.power_off()
+                    records.append(self._boot(writer, board, service, index))
             finally:
                 board.power_off()
                 board.console.begin_boot(Transcript())
         export_run(writer.folder)
         return writer.folder, records
+
+    def _boot(self, writer: RunWriter, board: Board, service: BootService, index: int) -> BootRecord:
+        started_at = utc_now()
+        transcript = Transcript(writer.console_path(index), title=f"{self.place} boot {index}")
+        with self.watch(index) as watcher:
+            watchers = (watcher,) if watcher else ()
+            attempt = Attempt(board, service, self.image, self._drive(board), watchers, transcript)
+            outcome = attempt.run()
+            board.power_off()
+            record = self._record(writer, board, index, started_at, outcome)
+            if watcher:
+                watcher.finished(record)
+        return record
 
     def _record(
         self, writer: RunWriter, board: Board, index: int, started_at: str, outcome: Outcome

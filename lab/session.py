@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from lab.board import Board
 from lab.config import Site, load_board_type
+from lab.console.alarms import RULES, AlarmRule
 from lab.console.session import Console
 from lab.console.transcript import Transcript
 from lab.drivers.build import build_drivers
@@ -25,6 +26,8 @@ from pxe.plan import BootPlan, Machine
 from pxe.settings import ServiceSettings
 
 _READY_SECONDS = 30.0
+# Our boot script and U-Boot say why there is no kernel to start; the firmware would go on to try other ways.
+CANNOT_BOOT = AlarmRule("cannot-boot", rb"^bootlab: cannot boot: |Bad Linux ARM64 Image magic")
 
 
 class LabSession:
@@ -68,7 +71,7 @@ class LabSession:
             board_type = load_board_type(place.board_type)
             sandbox = self._sandbox() if place.power.kind == "qemu" else None
             power, stream = build_drivers(place, board_type, sandbox)
-            console = Console(stream, Transcript())
+            console = Console(stream, Transcript(), rules=(*RULES, CANNOT_BOOT))
             console.start()
             self._stack.callback(console.close)
             self._stack.callback(power.off)

@@ -69,18 +69,32 @@ def _board_gone(e: Evidence) -> Failure | None:
 
 
 def _alarm(e: Evidence) -> Failure | None:
-    if e.verdict.ending is not Ending.ALARM:
+    if e.verdict.ending is not Ending.ALARM or e.verdict.detail.startswith("cannot-boot"):
         return None
     when = e.stamp(e.verdict.t_ns)
     if e.verdict.detail.startswith("reset"):
         sentence = f"The board reset by itself at {when}, on its way to {e.verdict.awaited}."
         return Failure(Cause.UNEXPECTED_RESET, sentence, (e.verdict.detail, *_last_lines(e)))
+    if e.verdict.detail.startswith("uboot-crash"):
+        return _loader_crashed(e, when)
     if re.search(r"No working init|Requested init .* failed|init not found", e.console):
         sentence = f"The kernel found no init to run ({when}): is the initrd the right one, and whole?"
         return Failure(Cause.NO_INIT, sentence, (e.verdict.detail, *e.file_faults, *_last_lines(e)))
     hint = " It found no root file system." if "Unable to mount root fs" in e.console else ""
     sentence = f"The kernel panicked at {when}.{hint}"
     return Failure(Cause.KERNEL_PANIC, sentence, (e.verdict.detail, *e.file_faults, *_last_lines(e)))
+
+
+def _loader_crashed(e: Evidence, when: str) -> Failure:
+    """U-Boot's exception handler is still in place while the first instructions of a kernel run."""
+    evidence = (e.verdict.detail, *e.file_faults, *_last_lines(e))
+    if not e.reached("kernel-start"):
+        sentence = f"The boot loader crashed at {when}, on its way to {e.verdict.awaited}."
+        return Failure(Cause.LOADER_CRASHED, sentence, evidence)
+    fault = f", and a file of the plan is at fault: {e.file_faults[0]}" if e.file_faults else ""
+    return Failure(
+        Cause.BAD_IMAGE, f"The kernel crashed at its first instructions ({when}){fault}.", evidence
+    )
 
 
 def _command_failed(e: Evidence) -> Failure | None:
@@ -186,7 +200,7 @@ def _refused(e: Evidence) -> Failure | None:
 
 
 _LOADER_COMPLAINTS = re.compile(
-    r"^.*(bootlab: .*(differs|failed).*|Bad Linux ARM64 Image magic|Wrong (Ramdisk )?Image Format|"
+    r"^.*(bootlab: cannot boot: .*|Bad Linux ARM64 Image magic|Wrong (Ramdisk )?Image Format|"
     r"ERROR: (Did not find|reserving fdt|image is not a fdt|fdt move).*|Bad (Header|Data) (Checksum|CRC)|"
     r"FDT_ERR_\w+|libfdt .*|Invalid FDT|Error: .*inflat.*).*$",
     re.MULTILINE,

@@ -40,6 +40,9 @@ class Then:
             self._done = True
             self._action()
 
+    def powered_on(self, t_ns: int) -> None:
+        pass
+
     def milestone(self, milestone: Milestone) -> None:
         if milestone.name == self._milestone:
             self._act()

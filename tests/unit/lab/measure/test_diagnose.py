@@ -1,4 +1,4 @@
-"""Every cause from the evidence that shows it; the real failures are provoked in tests/hil/test_failures.py."""
+"""Every cause from the evidence that shows it; tests/hil/test_failures.py provokes the real failures."""
 
 from typing import Any
 
@@ -75,7 +75,10 @@ RUNS = (*LOADED, "kernel-start", "kernel")
         ),
         (Cause.NOT_READY, {"console": BANNER, "reached": LOADED, "events": (*DHCP, START, end("complete"))}),
         (Cause.BAD_IMAGE, {"console": BANNER + "Bad Linux ARM64 Image magic!\n", "reached": LOADED}),
-        (Cause.BAD_IMAGE, {"console": BANNER + "bootlab: linux differs in size\n", "reached": LOADED}),
+        (
+            Cause.BAD_IMAGE,
+            {"console": BANNER + "bootlab: cannot boot: linux has 5 bytes\n", "reached": LOADED},
+        ),
         (
             Cause.BAD_IMAGE,
             {"console": STARTED, "reached": (*LOADED, "kernel-start"), "file_faults": ("truncated",)},
@@ -87,6 +90,27 @@ RUNS = (*LOADED, "kernel-start", "kernel")
         (
             Cause.NO_INIT,
             {"console": KERNEL + "No working init found.\n", "ending": Ending.ALARM, "detail": "panic: x"},
+        ),
+        (
+            Cause.LOADER_CRASHED,
+            {"console": BANNER, "reached": LOADED, "ending": Ending.ALARM, "detail": "uboot-crash: abort"},
+        ),
+        (
+            Cause.BAD_IMAGE,
+            {
+                "console": STARTED,
+                "reached": (*LOADED, "kernel-start"),
+                "ending": Ending.ALARM,
+                "detail": "uboot-crash: abort",
+            },
+        ),
+        (
+            Cause.COMMAND_FAILED,
+            {"console": BANNER, "reached": LOADED, "ending": Ending.COMMAND, "detail": "'x' returned 1"},
+        ),
+        (
+            Cause.BAD_IMAGE,
+            {"console": BANNER, "reached": LOADED, "ending": Ending.COMMAND, "detail": "linux differs"},
         ),
         (Cause.UNEXPECTED_RESET, {"console": KERNEL, "ending": Ending.ALARM, "detail": "reset: U-Boot SPL"}),
         (Cause.BOARD_GONE, {"console": KERNEL, "ending": Ending.GONE, "detail": "exit status -9"}),
