@@ -41,8 +41,8 @@ def default_site(
             address=own,
             pool_start=_nth(own, 100),
             pool_end=_nth(own, 199),
-            # Nobody routes or answers names in the sandbox, but where DHCP offers neither, installers stop and
-            # ask a person.
+            # Nobody routes or answers names in the sandbox, but where DHCP offers neither, installers stop
+            # and ask a person.
             router=own.ip,
             dns=(own.ip,),
         ),

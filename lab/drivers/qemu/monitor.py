@@ -48,7 +48,7 @@ class Monitor:
     ) -> None:
         try:
             await self._client.disconnect()
-        except (QMPError, OSError) as exc:
+        except (QMPError, OSError, EOFError) as exc:
             if error is None:
                 raise InfrastructureError(f"QEMU's monitor broke off ({exc})") from exc
 
@@ -58,7 +58,7 @@ class Monitor:
             return await asyncio.wait_for(self._client.execute(command, arguments), _COMMAND_SECONDS)
         except ExecuteError as exc:
             raise InfrastructureError(f"QEMU refuses {command}: {exc}") from exc
-        except (QMPError, TimeoutError) as exc:
+        except (QMPError, TimeoutError, EOFError) as exc:
             raise InfrastructureError(f"QEMU did not answer {command} ({exc})") from exc
 
     async def pty_of(self, chardev: str) -> str:

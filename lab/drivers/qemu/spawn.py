@@ -1,5 +1,6 @@
 """Where QEMU runs: in the sandbox, or as a plain child of ours (for people; its network is QEMU's own)."""
 
+import os
 import shutil
 import subprocess
 import weakref
@@ -59,9 +60,8 @@ class Plain:
     """Without a sandbox: a network card on QEMU's user-mode network, shut off from the world."""
 
     def __init__(self) -> None:
-        folder, _lock = create_runtime_dir()
-        self.runtime_dir = folder
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.runtime_dir, lock = create_runtime_dir()
+        weakref.finalize(self, _remove, self.runtime_dir, lock)
 
     def netdev(self, name: str) -> tuple[str, ...]:
         """Return an isolated user-mode network; `name` does not matter there."""
@@ -73,3 +73,8 @@ class Plain:
             return subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
+
+
+def _remove(folder: Path, lock: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)

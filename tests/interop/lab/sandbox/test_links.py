@@ -20,8 +20,7 @@ MACS = ["52:54:00:aa:00:01", "52:54:00:aa:00:02"]
 
 
 @pytest.fixture
-def sandbox(monkeypatch):
-    monkeypatch.setenv("BOOTLAB_CACHE", f"/tmp/bl-{os.getpid()}")
+def sandbox(cache):
     try:
         made = Sandbox.create(kind="packet")
     except SandboxError as exc:
@@ -30,7 +29,7 @@ def sandbox(monkeypatch):
         yield made
 
 
-class Board:
+class Station:
     """The far side of a packet link, where QEMU would be."""
 
     def __init__(self, sandbox, number):
@@ -68,8 +67,8 @@ class Board:
 
 
 @pytest.fixture
-def board(sandbox):
-    made = Board(sandbox, 0)
+def station(sandbox):
+    made = Station(sandbox, 0)
     yield made
     made.sock.close()
 
@@ -78,26 +77,26 @@ def is_arp_reply(frame):
     return ARP in frame and frame[ARP].op == 2
 
 
-def test_arp_and_ping(sandbox, board):
-    board.arp(SERVER)
-    server = board.first(is_arp_reply)[ARP].hwsrc
-    board.send(IP(src=board.ip, dst=SERVER) / ICMP(id=7, seq=1) / b"are you there", dst=server)
-    reply = board.first(lambda f: ICMP in f and f[ICMP].type == 0)
+def test_arp_and_ping(sandbox, station):
+    station.arp(SERVER)
+    server = station.first(is_arp_reply)[ARP].hwsrc
+    station.send(IP(src=station.ip, dst=SERVER) / ICMP(id=7, seq=1) / b"are you there", dst=server)
+    reply = station.first(lambda f: ICMP in f and f[ICMP].type == 0)
     assert bytes(reply[ICMP].payload).rstrip(b"\0") == b"are you there"
 
 
-def test_only_the_server_answers_for_its_address(sandbox, board):
+def test_only_the_server_answers_for_its_address(sandbox, station):
     """With the far ends in the server's own namespace, the kernel would answer on every one of them."""
-    other = Board(sandbox, 1)
-    board.arp(SERVER)
-    answers = board.frames(1.0, is_arp_reply)
+    other = Station(sandbox, 1)
+    station.arp(SERVER)
+    answers = station.frames(1.0, is_arp_reply)
     assert len(answers) == 1
     assert other.frames(0.1, is_arp_reply) == []
     other.sock.close()
 
 
-def test_the_server_gets_a_broadcast_once(sandbox, board):
-    other = Board(sandbox, 1)
+def test_the_server_gets_a_broadcast_once(sandbox, station):
+    other = Station(sandbox, 1)
     code = (
         "import socket, time\n"
         "s = socket.socket(type=socket.SOCK_DGRAM)\n"
@@ -109,35 +108,35 @@ def test_the_server_gets_a_broadcast_once(sandbox, board):
     server = sandbox.spawn([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert server.stdout.readline() == b"up\n"
     for word in (b"discover", b"last"):
-        board.send(IP(src="0.0.0.0", dst="255.255.255.255") / UDP(sport=68, dport=67) / word)
+        station.send(IP(src="0.0.0.0", dst="255.255.255.255") / UDP(sport=68, dport=67) / word)
     assert server.stdout.read() == b"discover\n"
     assert server.wait(20) == 0
     server.close_streams()
     other.sock.close()
 
 
-def test_boards_see_each_other(sandbox, board):
-    other = Board(sandbox, 1)
-    board.arp(other.ip)
+def test_boards_see_each_other(sandbox, station):
+    other = Station(sandbox, 1)
+    station.arp(other.ip)
     seen = other.first(lambda f: ARP in f and f[ARP].pdst == other.ip)
-    assert seen.src == board.mac
+    assert seen.src == station.mac
     other.sock.close()
 
 
-def test_segmentation_offload_ends_before_the_cable(sandbox, board):
-    """The TFTP server hands a whole window to the kernel at once; a board must get frames, with checksums."""
+def test_segmentation_offload_ends_before_the_cable(sandbox, station):
+    """The TFTP server hands a whole window to the kernel at once; a board must get frames, with sums."""
     code = (
         "import socket\n"
         "s = socket.socket(type=socket.SOCK_DGRAM)\n"
         "s.setsockopt(socket.IPPROTO_UDP, 103, 1472)\n"  # UDP_SEGMENT
-        f"s.sendto(b'x' * 1472 * 16, ('{board.ip}', 5000))\n"
+        f"s.sendto(b'x' * 1472 * 16, ('{station.ip}', 5000))\n"
     )
-    sandbox.run(["ip", "neigh", "replace", board.ip, "lladdr", board.mac, "dev", "br0"], timeout=20)
+    sandbox.run(["ip", "neigh", "replace", station.ip, "lladdr", station.mac, "dev", "br0"], timeout=20)
     done = sandbox.run([sys.executable, "-c", code], timeout=20)
     assert done.stderr == ""
     got = []
     while len(got) < 16:
-        got.append(board.first(lambda f: UDP in f and f[UDP].dport == 5000))
+        got.append(station.first(lambda f: UDP in f and f[UDP].dport == 5000))
     assert {len(frame) for frame in got} == {14 + 20 + 8 + 1472}
     for frame in got:
         sent = frame[UDP].chksum
@@ -145,34 +144,33 @@ def test_segmentation_offload_ends_before_the_cable(sandbox, board):
         assert sent == Ether(bytes(frame))[UDP].chksum != 0
 
 
-def test_a_board_that_is_off_does_not_harm_the_link(sandbox, board):
-    board.sock.close()  # a power cut
-    os.unlink(board.link.local)
+def test_a_board_that_is_off_does_not_harm_the_link(sandbox, station):
+    station.sock.close()  # a power cut
+    os.unlink(station.link.local)
     flood = "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\ns.setsockopt(1, 6, 1)\n"
     flood += "for _ in range(2000): s.sendto(b'x' * 1000, ('10.99.0.255', 9))\n"
     assert sandbox.run([sys.executable, "-c", flood], timeout=60).returncode == 0
-    again = Board(sandbox, 0)
-    assert again.link == board.link
+    again = Station(sandbox, 0)
+    assert again.link == station.link
     again.arp(SERVER)
     assert again.first(is_arp_reply)[ARP].psrc == SERVER
     again.sock.close()
 
 
-def test_a_frame_that_is_none_does_not_end_the_link(sandbox, board):
+def test_a_frame_that_is_none_does_not_end_the_link(sandbox, station):
     for junk in (b"", b"x", b"y" * 13, b"z" * 60000):
-        board.sock.sendto(junk, str(board.link.remote))
-    board.arp(SERVER)
-    assert board.first(is_arp_reply)[ARP].psrc == SERVER
+        station.sock.sendto(junk, str(station.link.remote))
+    station.arp(SERVER)
+    assert station.first(is_arp_reply)[ARP].psrc == SERVER
 
 
-def test_the_same_name_is_the_same_link(sandbox, board):
-    assert sandbox.link("board0") == board.link
-    assert sandbox.link("board1").interface != board.link.interface
+def test_the_same_name_is_the_same_link(sandbox, station):
+    assert sandbox.link("board0") == station.link
+    assert sandbox.link("board1").interface != station.link.interface
 
 
-def test_tap(monkeypatch):
+def test_tap():
     """A process that holds the tap, as QEMU does, gets an answer to its ARP."""
-    monkeypatch.setenv("BOOTLAB_CACHE", f"/tmp/bl-{os.getpid()}")
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         pytest.skip("/dev/net/tun cannot be used by this user")
     code = (

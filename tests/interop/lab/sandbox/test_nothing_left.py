@@ -3,10 +3,10 @@
 import functools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -68,7 +68,6 @@ class User:
     def __init__(self, name, cache):
         self.cache = cache
         self.prefix = []
-        cache.mkdir()
         if name == "ordinary" and os.geteuid() == 0:
             ids = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
             self.prefix = ["setpriv", *ids]
@@ -88,10 +87,8 @@ class User:
 
 @pytest.fixture(params=["root", "ordinary"])
 def user(request):
-    cache = Path(f"/tmp/bl-{os.getpid()}-{request.param}")
-    shutil.rmtree(cache, ignore_errors=True)
-    yield User(request.param, cache)
-    shutil.rmtree(cache, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="bl-") as folder:
+        yield User(request.param, Path(folder))
 
 
 def kinds(user):

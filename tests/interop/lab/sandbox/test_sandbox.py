@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
@@ -19,8 +20,7 @@ pytestmark = pytest.mark.interop
 
 
 @pytest.fixture
-def sandbox(tmp_path, monkeypatch):
-    monkeypatch.setenv("BOOTLAB_CACHE", f"/tmp/bl-{os.getpid()}")
+def sandbox(cache):
     try:
         made = Sandbox.create()
     except SandboxError as exc:
@@ -118,16 +118,18 @@ def test_many_threads_at_once(sandbox):
 
 
 def test_orphans_are_reaped(sandbox):
-    sandbox.run(["sh", "-c", "(sleep 0.1 & sleep 0.1 &) ; exit 0"], timeout=20)
-    done = sandbox.run(
-        ["sh", "-c", "sleep 0.4; ps -A -o stat=,comm= | grep -c '^Z.*sleep' || true"], timeout=20
-    )
-    assert done.stdout.strip() == "0"
+    inside = sandbox.spawn(["sleep", "100"])
+    init = psutil.Process(inside.pid).parent()
+    pids = sandbox.run(["sh", "-c", "for _ in 1 2 3; do sleep 0.2 & done"], timeout=20)
+    assert pids.returncode == 0
+    deadline = time.monotonic() + 20
+    while [child.pid for child in init.children()] != [inside.pid]:
+        assert time.monotonic() < deadline, init.children()
+        time.sleep(0.01)
 
 
-def test_outlives_the_thread_that_made_it(monkeypatch):
+def test_outlives_the_thread_that_made_it():
     """PR_SET_PDEATHSIG alone would kill it here: it fires at the end of the thread, not of the process."""
-    monkeypatch.setenv("BOOTLAB_CACHE", f"/tmp/bl-{os.getpid()}")
     made = []
     thread = threading.Thread(target=lambda: made.append(Sandbox.create()))
     thread.start()

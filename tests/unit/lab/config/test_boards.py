@@ -63,7 +63,7 @@ def test_faults(read):
         read(text)
     assert [line.partition("board.yaml:")[2][:51] for line in caught.value.faults] == [
         "4: milestones[0].pattern: 'Linux (' is not a regula",
-        '4: milestones[0].source: "serial" should be \'powe',
+        "4: milestones[0].source: \"serial\" should be 'power'",
     ]
 
 
