@@ -44,7 +44,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """One stage over the boots of a run; `share` is its part of the median time to the last milestone."""
+    """One stage over the boots of a run; `share` is its part of the sum of all stages' medians (so of 1)."""
 
     start: str
     end: str
@@ -100,14 +100,17 @@ def stage_summaries(records: Iterable[BootRecord]) -> tuple[StageSummary, ...]:
     boots = sample(records)
     reached = milestone_summaries(boots)
     names = (POWER_ON, *reached)
-    total = reached[names[-1]].median if reached else None
-    result = []
+    table = {}
     for start, end in itertools.pairwise(names):
         values = [v for r in boots if (v := _between(r, start, end)) is not None]
-        seconds = summarise(values, len(boots) - len(values))
-        share = seconds.median / total if total and seconds.median is not None else None
-        result.append(StageSummary(start, end, seconds, reached[end], share))
-    return tuple(result)
+        table[start, end] = summarise(values, len(boots) - len(values))
+    total = sum(s.median for s in table.values() if s.median is not None)
+    return tuple(
+        StageSummary(
+            start, end, s, reached[end], s.median / total if total > 0 and s.median is not None else None
+        )
+        for (start, end), s in table.items()
+    )
 
 
 def median_boot(records: Iterable[BootRecord]) -> BootRecord | None:

@@ -165,7 +165,7 @@ def run_view(run: Run) -> RunView:
         stages=[_stage_row(s, names, len(sample(boots))) for s in summaries],
         transfers=_transfer_rows(boots),
         parts=_parts(summaries, names),
-        wire=_wire_sentence(chosen),
+        wire=_wire_sentence(boots),
         facts=facts(run, next((v.console for v in views if v.ready), None)),
         legend=[Legend(names.title(n), names.colour(n)) for n in milestone_order(boots)],
     )
@@ -281,17 +281,25 @@ def _parts(summaries: tuple[StageSummary, ...], names: Names) -> list[Part]:
     ]
 
 
-def _wire_sentence(record: BootRecord | None) -> str:
-    """How much of a boot its transfers took, and what they moved; each instant counts once."""
-    if record is None or not record.timeline.transfers or not record.timeline.milestones:
+def _wire_sentence(boots: tuple[BootRecord, ...]) -> str:
+    """How much of a boot its transfers took, and what they moved: medians of the boots that became ready."""
+    ready = [r for r in boots if r.ready and r.timeline.transfers and r.timeline.milestones]
+    busy = summarise([_busy_seconds(r.timeline.transfers) for r in ready]).median
+    if busy is None:
         return ""
-    spans = record.timeline.transfers
+    shares = summarise(
+        [_busy_seconds(r.timeline.transfers) / span_seconds(r) for r in ready if span_seconds(r)]
+    )
+    moved = summarise([float(sum(s.sent for s in r.timeline.transfers)) for r in ready]).median
+    protocols = " and ".join(sorted({s.protocol.upper() for r in ready for s in r.timeline.transfers}))
+    share = f", {words.percent(shares.median)} of the boot" if shares.n else ""
+    return f"{protocols} moved {words.size(moved)} in {words.seconds(busy)} s{share}."
+
+
+def _busy_seconds(spans: tuple[TransferSpan, ...]) -> float:
+    """Seconds in which at least one transfer was under way."""
     busy, until = 0, 0
     for start, end in sorted((s.start_ns, s.end_ns) for s in spans):
         busy += max(end - max(start, until), 0)
         until = max(until, end)
-    total = record.timeline.milestones[-1].t_ns - record.timeline.t0_ns
-    protocols = " and ".join(sorted({s.protocol.upper() for s in spans}))
-    moved = words.size(sum(s.sent for s in spans))
-    share = f", {words.percent(busy / total)} of the boot" if 0 < busy <= total else ""
-    return f"{protocols} moved {moved} in {words.seconds(busy / 1e9)} s{share}."
+    return busy / 1e9

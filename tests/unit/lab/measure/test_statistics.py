@@ -110,7 +110,12 @@ def test_a_milestone_missing_in_some_boots_keeps_its_row():
     assert rows["kernel", "ready"].since_power_on.n == 3
 
 
-def test_shares_are_of_the_median_total():
+def test_shares_add_up_however_uneven_the_boots():
+    rows = stage_summaries([boot(0, 1, 3, 40), boot(1, 10, 11, 12), boot(2, 1, 30, 44)])
+    assert sum(row.share for row in rows) == pytest.approx(1.0)
+
+
+def test_shares_are_of_the_stages_medians():
     shares = [s.share for s in stage_summaries([boot(0, 1, 3, 4), boot(1, 1, 3, 4), boot(2, 1, 3, 4)])]
     assert shares == [0.25, 0.5, 0.25]
 
