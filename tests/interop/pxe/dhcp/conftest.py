@@ -37,7 +37,8 @@ class Process:
     """A process in the sandbox whose lines of output can be awaited."""
 
     def __init__(self, sandbox: Sandbox, argv: list[str]) -> None:
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        env = {**os.environ, "PYTHONPATH": path}
         pipe = subprocess.PIPE
         self.process = sandbox.spawn(argv, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=env)
         self.seen: list[str] = []
