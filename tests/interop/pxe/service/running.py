@@ -58,6 +58,7 @@ class Running:
         }
         self.site = folder / "lab.yaml"
         self.site.write_text(json.dumps(site))
+        self.new_group = False
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,7 +75,7 @@ class Running:
         how = ["-m", "lab"] if self._script is None else ["-c", self._script]
         argv = [sys.executable, *how, "serve", "-c", str(self.site), "--events", str(self.events_file)]
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(argv, stdout=log, stderr=log)
+            self.process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=self.new_group)
         return self.process
 
     def client(self) -> BootService:

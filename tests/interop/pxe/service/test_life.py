@@ -1,13 +1,14 @@
 """How the service starts, dies, comes back and ends."""
 
 import json
+import os
 import signal
 import socket
 import threading
 
 import psutil
 import pytest
-from service_running import MAC, READY_SECONDS, eventually, free_port
+from service_running import MAC, MACHINE, READY_SECONDS, eventually, free_port
 
 from pxe.events import EventsLost, ServiceReady
 from pxe.plan import Asset, BootPlan, Machine
@@ -60,6 +61,28 @@ def test_a_stop_does_not_wait_for_those_who_wait_for_events(service):
         assert service.stop() == 0
         waiting.join(30)
     assert got == [[]]
+
+
+def test_ctrl_c_reaches_both_processes_at_once(make_service):
+    """A terminal sends it to the whole group: the worker's end must not look like a death."""
+    service = make_service()
+    service.new_group = True
+    service.start()
+    group = service.process.pid
+    tree = service.tree()
+    os.killpg(group, signal.SIGINT)
+    assert service.process.wait(30) == 0
+    assert [p for p in tree[1:] if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    assert "the worker died" not in service.log
+    assert not service.api_socket.exists()
+
+
+def test_a_stop_does_not_wait_for_a_client_that_reads_nothing(make_service):
+    service = make_service(size=64 << 20).start()
+    with socket.create_connection(("127.0.0.1", service.http_port), 30, (MACHINE, 0)) as client:
+        client.sendall(b"GET /vmlinuz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(1)
+        assert service.stop() == 0
 
 
 def test_what_is_bound_is_said(service):
