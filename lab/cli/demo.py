@@ -1,6 +1,5 @@
 """`bootlab demo`: one emulated board, netbooted from our own servers, and a report of where the time went."""
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def demo(boots: int, results: Path, open_page: bool | None) -> int:
     no traffic leaves this host, and nothing is left behind but the record under results/.
     """
     out = Console(highlight=False)
-    site = dataclasses.replace(default_site(), results=results)
+    site = default_site(results)
     with LabSession(site) as session:
         place = site.places[0]
         image = automatic_installer(load_board_type(place.board_type).console_args)

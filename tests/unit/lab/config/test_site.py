@@ -254,14 +254,10 @@ def test_the_example_loads(tmp_path):
 
 
 def test_the_default_site_needs_no_file(tmp_path):
-    plan = BootPlan(name="p", kernel=Asset("k", tmp_path / "k"))
-    site = default_site(
-        plan=plan, api_socket=tmp_path / "api.sock", state_dir=tmp_path, results=tmp_path / "r"
-    )
+    site = default_site(tmp_path / "r")
     (place,) = site.places
     (machine,) = site.machines
     assert (place.name, place.board_type) == ("qemu1", "qemu-virt-arm64")
-    assert (machine.mac, machine.plan) == (place.mac, "p")
-    assert site.service.dhcp.interface == "br0"
+    assert (machine.mac, machine.plan) == (place.mac, None)
     assert site.service.dhcp.pool_end in site.service.dhcp.address.network
-    assert site.service.api.socket == tmp_path / "api.sock"
+    assert site.results == tmp_path / "r"
