@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -45,6 +46,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._last_id = 0
         self._closed = False
+        self._gone = False
         self.runtime_dir, lock = create_runtime_dir()
         settings = {
             "bridge": bridge,
@@ -54,10 +56,17 @@ class Sandbox:
         }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the sandbox)
-        with theirs:
-            self._holder = _start_holder(theirs.fileno(), lock, settings, self._log.fileno())
-        os.close(lock)
         self._channel = Channel(ours)
+        try:
+            self._holder = _start_holder(theirs.fileno(), lock, settings, self._log.fileno())
+        except OSError as exc:
+            shutil.rmtree(self.runtime_dir, ignore_errors=True)
+            ours.close()
+            self._log.close()
+            raise SandboxError(f"the sandbox's holder cannot be started: {exc}") from exc
+        finally:
+            theirs.close()
+            os.close(lock)
         self._reader = threading.Thread(target=self._read, name="sandbox", daemon=True)
 
     @classmethod
@@ -197,8 +206,8 @@ class Sandbox:
         """Send a request and wait for its answer."""
         answer: Future[tuple[Message, list[int]]] = Future()
         with self._lock:
-            if self._closed or not self._reader.is_alive():
-                raise SandboxError("the sandbox is closed")
+            if self._closed or self._gone:
+                raise SandboxError("the sandbox is closed" if self._closed else "the sandbox is gone")
             self._last_id += 1
             number = self._last_id
             self._requests[number] = answer
@@ -213,15 +222,22 @@ class Sandbox:
 
     def _read(self) -> None:
         """Take messages off the control socket until the sandbox ends (a thread of its own)."""
-        while (received := self._channel.receive()) is not None:
-            message, fds = received
-            if "ended" in message:
-                self._processes.pop(message["ended"]).ended(message["status"])
-                continue
-            if fds:
-                self._processes[message["id"]].started(fds[0])
-            self._requests.pop(message["id"]).set_result((message, fds))
+        try:
+            while (received := self._channel.receive()) is not None:
+                message, fds = received
+                if "ended" in message:
+                    self._processes.pop(message["ended"]).ended(message["status"])
+                    continue
+                if fds:
+                    self._processes[message["id"]].started(fds[0])
+                self._requests.pop(message["id"]).set_result((message, fds))
+        finally:
+            self._lose_all()
+
+    def _lose_all(self) -> None:
+        """The sandbox is gone: whoever waits for something in it shall know."""
         with self._lock:
+            self._gone = True
             lost, requests = list(self._processes.values()), list(self._requests.values())
             self._processes.clear()
             self._requests.clear()

@@ -178,6 +178,14 @@ def test_the_end_of_its_init_is_noticed(sandbox):
         sandbox.spawn(["true"])
 
 
+def test_a_python_that_cannot_be_executed(monkeypatch, cache):
+    """As for an ordinary user whose virtual environment points into root's home."""
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    with pytest.raises(SandboxError, match=r"holder cannot be started: .*/nonexistent/python"):
+        Sandbox.create()
+    assert os.listdir(f"{cache}/run") == [".lock"]
+
+
 def test_unknown_kind_of_link():
     with pytest.raises(SandboxError, match="tap"):
         Sandbox.create(kind="tin")
