@@ -46,25 +46,30 @@ class LinuxShell:
         console, dialogue = self._dialogue.console, self._dialogue
         deadline = console.now() + timeout
         with dialogue.alive():
+            wake = ENTER  # no Ctrl-C at first: it would kill what is still starting the shell
             while console.now() < deadline:
-                if self._set_prompt(min(_ATTEMPT, timeout)) and dialogue.prove():
+                if self._set_prompt(wake, min(_ATTEMPT, timeout)) and dialogue.prove():
                     break
+                wake = CTRL_C + ENTER
             else:
                 raise ConsoleTimeout(
                     f"console {console.name}: no shell answered within {timeout:.3g} s; "
                     f"the last it said: {console.last_words()}"
                 )
         console.board_is_up()
-        # Wide enough that the editor never wraps a line, which it would do by redrawing it.
-        self.run_unchecked("stty cols 2000 rows 100")
+        # Wide enough that the editor never wraps a line, which it would do by redrawing it. busybox looks at the
+        # width again only on SIGWINCH, which goes to stty alone. (It believes an inherited COLUMNS more than
+        # the terminal, and nothing helps against that; init on a serial console sets none.)
+        for command in ("stty cols 2000 rows 100", "kill -WINCH $$"):
+            self.run_unchecked(command)
         if quiet_kernel:
             self.run_unchecked("dmesg -n 1")
 
-    def _set_prompt(self, timeout: float) -> bool:
+    def _set_prompt(self, wake: bytes, timeout: float) -> bool:
         """Type the assignment of our prompt, in two halves, so that its echo is not taken for the prompt."""
         console, dialogue = self._dialogue.console, self._dialogue
         console.drain()
-        console.write(CTRL_C + ENTER)
+        console.write(wake)
         try:
             console.expect(r"[#$>] ?", timeout)
             while True:  # the rest of that prompt

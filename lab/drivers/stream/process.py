@@ -102,6 +102,7 @@ class ProcessStream:
         self._reader.close()
         if process.poll() is None:
             _signal_group(process.pid, signal.SIGTERM)
+            _signal_group(process.pid, signal.SIGHUP)  # interactive shells ignore the other
             try:
                 process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:

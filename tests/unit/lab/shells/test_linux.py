@@ -1,5 +1,6 @@
 """Against real shells on a pty."""
 
+import os
 import shutil
 
 import pytest
@@ -18,7 +19,8 @@ def shell(request):
     command = SHELLS[request.param]
     if shutil.which(command.split()[0]) is None:
         pytest.skip(f"{command.split()[0]} is not installed")
-    with Console(ProcessStream(command, raw=False), Transcript()) as console:
+    env = {"PATH": os.environ["PATH"], "TERM": "vt100"}
+    with Console(ProcessStream(command, raw=False, env=env), Transcript()) as console:
         shell = LinuxShell(console)
         shell.attach(20, quiet_kernel=False)
         yield shell
@@ -76,6 +78,6 @@ def test_a_shell_that_ends_is_dead(shell):
 
 
 def test_no_shell():
-    with Console(ProcessStream(["sleep", "60"]), Transcript()) as console:
-        with pytest.raises(ConsoleTimeout, match="no shell answered"):
-            LinuxShell(console, echo_timeout=0.1).attach(0.5)
+    console = Console(ProcessStream(["sleep", "60"]), Transcript())
+    with console, pytest.raises(ConsoleTimeout, match="no shell answered"):
+        LinuxShell(console, echo_timeout=0.1).attach(0.5)
