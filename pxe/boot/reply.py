@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from pxe.boot.classify import Client
 from pxe.plan import Firmware
 from pxe.settings import DhcpSettings
-from pxe.wire.dhcp4 import BROADCAST_FLAG, FILE_SIZE, DhcpPacket, MessageType, Op, Option, encode
+from pxe.wire.dhcp4 import BROADCAST_FLAG, FILE_SIZE, DhcpPacket, MessageType, Op, Option, encoded_size
 
 BROADCAST = IPv4Address("255.255.255.255")
 _NOWHERE = IPv4Address(0)
@@ -152,7 +152,7 @@ def _size_limit(request: DhcpPacket) -> int:
 def _fit(reply: DhcpPacket, limit: int) -> DhcpPacket:
     """Leave out options until the reply fits: what a client sent is echoed, but cannot swell the answer."""
     spare = [Option.CLIENT_ID, Option.CLIENT_UUID, Option.TFTP_SERVER_NAME, Option.DNS_SERVER]
-    while spare and len(encode(reply)) > limit:
+    while spare and encoded_size(reply) > limit:
         dropped = spare.pop(0)
         reply = replace(reply, options={k: v for k, v in reply.options.items() if k != dropped})
     return reply

@@ -230,6 +230,14 @@ def encode(packet: DhcpPacket) -> bytes:
     return (header + MAGIC_COOKIE + options + bytes([Option.END])).ljust(MIN_SIZE, b"\0")
 
 
+def encoded_size(packet: DhcpPacket) -> int:
+    """Length of `encode(packet)`, without making it."""
+    options = sum(
+        len(value) + 2 * (max(len(value) - 1, 0) // _CHUNK + 1) for value in packet.options.values()
+    )
+    return max(_FIXED_SIZE + options + 1, MIN_SIZE)
+
+
 def _sending_order(options: Mapping[int, bytes]) -> list[int]:
     rank: dict[int, int] = {Option.MESSAGE_TYPE: -1, Option.RELAY_AGENT: 1}
     return sorted(options, key=lambda code: rank.get(code, 0))
@@ -238,5 +246,7 @@ def _sending_order(options: Mapping[int, bytes]) -> list[int]:
 def _encode_option(code: int, value: bytes) -> bytes:
     if code in _NEVER_SENT or not 0 < code < Option.END:
         raise ValueError(f"option {code} cannot be sent")
-    pieces = [value[i : i + _CHUNK] for i in range(0, len(value), _CHUNK)] or [b""]
+    if len(value) <= _CHUNK:
+        return bytes((code, len(value))) + value
+    pieces = [value[i : i + _CHUNK] for i in range(0, len(value), _CHUNK)]
     return b"".join(bytes([code, len(piece)]) + piece for piece in pieces)

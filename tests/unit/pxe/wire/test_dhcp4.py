@@ -23,6 +23,7 @@ from pxe.wire.dhcp4 import (
     Option,
     decode,
     encode,
+    encoded_size,
 )
 
 MAC = bytes.fromhex("525400aa0001")
@@ -69,6 +70,11 @@ def message(options: bytes, *, sname: bytes = b"", file: bytes = b"", op: int = 
 @given(packets)
 def test_what_is_encoded_decodes_to_the_same(packet):
     assert decode(encode(packet)) == packet
+
+
+@given(packets)
+def test_the_size_is_known_beforehand(packet):
+    assert encoded_size(packet) == len(encode(packet))
 
 
 @given(st.binary(max_size=700))
