@@ -57,9 +57,9 @@ class LinuxShell:
                     f"the last it said: {console.last_words()}"
                 )
         console.board_is_up()
-        # Wide enough that the editor never wraps a line, which it would do by redrawing it. busybox looks at the
-        # width again only on SIGWINCH, which goes to stty alone. (It believes an inherited COLUMNS more than
-        # the terminal, and nothing helps against that; init on a serial console sets none.)
+        # Wide enough that the editor never wraps a line, which it would do by redrawing it. busybox looks at
+        # the width again only on SIGWINCH, which goes to stty alone. (It believes an inherited COLUMNS more
+        # than the terminal, and nothing helps against that; init on a serial console sets none.)
         for command in ("stty cols 2000 rows 100", "kill -WINCH $$"):
             self.run_unchecked(command)
         if quiet_kernel:
