@@ -2,9 +2,9 @@
 
     python -m bench.boot [--rounds N] [--markdown FILE]
 
-Both serve the same kernel, initrd and boot script to the same emulated board (one at a time, each in a sandbox
-of its own). A boot lasts from power-on to the root shell's prompt, by the console alone, so that no server is
-helped by its own events. dnsmasq runs with --no-ping: waiting for an answer to a ping costs it 3 s otherwise.
+Both serve the same kernel, initrd and boot script to the same emulated board (one at a time, each in a
+sandbox of its own). A boot lasts from power-on to the root shell's prompt, by the console alone, so that no
+server is helped by its own events. dnsmasq runs with --no-ping: its pings would cost it 3 s a boot.
 """
 
 import argparse
