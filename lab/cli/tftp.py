@@ -115,8 +115,7 @@ def tftp(folder: Path, listen: tuple[IPv4Address, int], *, verbose: bool) -> Non
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     host, port = server.address
-    console.print(
-        f"serving {root.path} by TFTP on {host}:{port}; Ctrl-C stops", markup=False, highlight=False
-    )
+    text = f"serving {root.path} by TFTP on {host}:{port}; Ctrl-C stops"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
     server.serve()
     console.print("stopped", highlight=False)
