@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lab.clock import now_ns
 from lab.console.alarms import RESET, RULES, UBOOT, Alarm, AlarmRaised, AlarmRule, AlarmScanner
@@ -39,11 +39,20 @@ class Machine(Protocol):
         """The matches that `data` completes."""
 
 
-class _Wait:
+@runtime_checkable
+class TalkingMachine(Machine, Protocol):
+    """A machine that also says what to send; the reader sends it at once (lab.shells.exchange)."""
+
+    def take_output(self) -> bytes:
+        """What is to be sent now; given once."""
+
+
+class Wait:
     """One thread's wait: its machine, and the answer once there is one."""
 
     def __init__(self, machine: Machine, base: int) -> None:
         self.machine = machine
+        self.talks = isinstance(machine, TalkingMachine)
         self.base = base  # offset in the clean stream at which the machine began
         self.match: Match | None = None
         self.error: Exception | None = None
@@ -90,7 +99,7 @@ class Console:
         self._fatal: list[Alarm] = []
         self._subscribers: tuple[Subscriber, ...] = ()
         self._lock = threading.Lock()
-        self._wait: _Wait | None = None
+        self._wait: Wait | None = None
         self._ended: Exception | None = None
         self._stopping = False
         self._reader: threading.Thread | None = None
@@ -158,9 +167,21 @@ class Console:
             self._memory.append(t_ns, clean)
             for alarm in self._scanner.feed(t_ns, clean):
                 self._note(alarm)
-            if self._wait is not None:
-                self._wait.feed(t_ns, clean)
-                self._wait.settle(self._fatal, None, self.name)
+            if (wait := self._wait) is not None:
+                wait.feed(t_ns, clean)
+                wait.settle(self._fatal, None, self.name)
+        if wait is not None and wait.talks:
+            self._talk(wait)
+
+    def _talk(self, wait: Wait) -> None:
+        """Send what a talking machine wants sent."""
+        assert isinstance(wait.machine, TalkingMachine)
+        if (output := wait.machine.take_output()) and not wait.done.is_set():
+            try:
+                self.write(output)
+            except StreamClosed as error:  # the board is off; the stream itself may live on
+                with self._lock:
+                    wait.settle(self._fatal, error, self.name)
 
     def _note(self, alarm: Alarm) -> None:
         self._alarms.append(alarm)
@@ -194,24 +215,44 @@ class Console:
 
     def wait(self, machine: Machine, timeout: float) -> Match:
         """`expect` with a machine of the caller's; it is fed from where the last match ended."""
+        with self.waiting(machine) as wait:
+            match = self.result(wait, timeout)
+        if match is None:
+            raise ConsoleTimeout(
+                f"console {self.name}: not seen within {timeout:.3g} s; the last it said: {self.last_words()}"
+            )
+        return match
+
+    @contextlib.contextmanager
+    def waiting(self, machine: Machine) -> Iterator[Wait]:
+        """Have the reader feed `machine` inside; ask `result` as often as you like."""
         with self._lock:
             if self._wait is not None:
                 raise UsageError(f"console {self.name}: two threads wait at once; one console, one shell")
-            wait = _Wait(machine, self._position)
+            wait = Wait(machine, self._position)
             for t_ns, data in self._memory.since(self._position):
                 wait.feed(t_ns, data)
-            if not wait.settle(self._fatal, self._ended, self.name):
-                self._wait = wait
+            wait.settle(self._fatal, self._ended, self.name)
+            self._wait = wait
+        try:
+            if wait.talks:
+                self._talk(wait)
+            yield wait
+        finally:
+            with self._lock:
+                self._wait = None
+
+    def result(self, wait: Wait, timeout: float) -> Match | None:
+        """The answer, or None where it did not come within `timeout` seconds; raises as `expect` does."""
         if not wait.done.is_set():
             self._block(wait, timeout)
         with self._lock:
-            self._wait = None
-            return self._conclude(wait, timeout)
+            return self._conclude(wait)
 
-    def _block(self, wait: _Wait, timeout: float) -> None:
+    def _block(self, wait: Wait, timeout: float) -> None:
         wait.done.wait(timeout)
 
-    def _conclude(self, wait: _Wait, timeout: float) -> Match:
+    def _conclude(self, wait: Wait) -> Match | None:
         """The answer of a wait, and where the next one begins."""
         if wait.match is not None:
             start, end = wait.base + wait.match.start, wait.base + wait.match.end
@@ -221,17 +262,17 @@ class Console:
             self._position = wait.error.alarm.end
         if wait.error is not None:
             raise wait.error
-        raise ConsoleTimeout(
-            f"console {self.name}: not seen within {timeout:.3g} s; the last it said: {self._last_line()}"
-        )
+        return None
+
+    def skip(self, count: int) -> None:
+        """Take `count` bytes as seen, as if a match had ended behind them."""
+        with self._lock:
+            self._position += count
 
     def last_words(self) -> str:
         """The last line that is not empty, for messages."""
         with self._lock:
-            return self._last_line()
-
-    def _last_line(self) -> str:
-        tail = self._memory.slice(max(self._memory.end - 200, self._memory.begin), self._memory.end)
+            tail = self._memory.slice(max(self._memory.end - 200, self._memory.begin), self._memory.end)
         lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
         return repr(lines[-1]) if lines else "(nothing)"
 

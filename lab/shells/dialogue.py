@@ -9,21 +9,22 @@ that. Whatever goes wrong ends in one of two states: in sync again, proven by a 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import NoReturn
 
 from lab.console.alarms import AlarmRaised
 from lab.console.echo import ECHOED, Echo
 from lab.console.expect import Expect, Match, Pattern
-from lab.console.session import Console
+from lab.console.session import Console, Machine, Wait
 from lab.errors import ConsoleError, ConsoleTimeout, StreamClosed, UsageError
+from lab.shells.exchange import ENTER, MISMATCH, Exchange, Stage
 from lab.shells.sentinel import GUARD, Answer, Sentinel, status_of
 
 CTRL_C = b"\x03"
-ENTER = b"\n"  # never CR LF: U-Boot takes it for two, and an empty line repeats the last command
 TRIES = 5
 _LOOK = 0.5  # seconds between two looks at a command that has not ended
+_NEWLINE = Pattern("newline", rb"\n")
 _SETTLE = 0.02  # seconds after a prompt in which a second answer would come, had Enter arrived twice
 _STAMP = rb"(\[ {0,8}\d{1,8}\.\d{1,9}\] ?)?"  # printed before every line by some builds and terminal servers
 _STAMPS = re.compile(r"^\[ {0,8}\d{1,8}\.\d{1,9}\] ?", re.MULTILINE)
@@ -96,8 +97,10 @@ class Dialogue:
         with self.alive():
             for _ in range(TRIES):
                 try:
-                    self.enter(line)
-                    return self._read(command, self._await_answer(command, sentinel, timeout))
+                    answer = self._exchange(line, Answer(sentinel))
+                    if answer is None:
+                        answer = self._await_answer(command, sentinel, timeout)
+                    return self._read(command, answer)
                 except _NotTaken:
                     self.counters.retyped += 1
             self._give_up(f"{command!r} could not be entered in {TRIES} attempts and was not run")
@@ -108,8 +111,8 @@ class Dialogue:
         with self.alive():
             for _ in range(TRIES):
                 try:
-                    self.enter(line)
-                    self._await_taken(command)
+                    if self._exchange(line, Expect([_NEWLINE])) is None:
+                        self._await_taken(command)
                     return
                 except _NotTaken:
                     self.counters.retyped += 1
@@ -127,20 +130,40 @@ class Dialogue:
             )
         return line
 
-    def enter(self, line: bytes) -> None:
-        """Type `line` at a fresh prompt, verify its echo, press Enter.
+    def _exchange(self, line: bytes, answer: Machine) -> Match | None:
+        """Type `line` at a fresh prompt, verify its echo, press Enter, wait a little for `answer`.
 
-        Raises ConsoleError where it could not be typed in TRIES attempts.
+        None where the line was taken and the answer takes longer. Raises _NotTaken where the echo was not
+        what was typed.
         """
         self.counters.commands += 1
-        for _ in range(TRIES):
-            self._fresh_prompt()
-            self._line = _Line.DIRTY
-            if self.type(line):
-                self.console.write(ENTER)
-                return
-            self.counters.retyped += 1
-        self._give_up(f"a line came back changed {TRIES} times and was not run")
+        self._fresh_line()
+        prompt = self.prompt if self._line is _Line.COMING else None
+        self._line = _Line.DIRTY
+        exchange = Exchange(line, self._chunk, prompt, answer)
+        with self.console.waiting(exchange) as wait:
+            match = self._follow(wait, exchange)
+        if exchange.prompt is not None:
+            self._stamped = exchange.prompt.groups[0] is not None
+        if exchange.stage is not Stage.ANSWER or (match is not None and match.pattern == MISMATCH):
+            raise _NotTaken
+        if match is None:
+            self.console.skip(exchange.offset)
+            return None
+        return replace(match, before=match.before[exchange.offset :])
+
+    def _follow(self, wait: Wait, exchange: Exchange) -> Match | None:
+        """Wait for as long as it gets on, and for _LOOK seconds after Enter."""
+        fed, since = -1, self.console.now()
+        while True:
+            match = self.console.result(wait, _LOOK)
+            now = self.console.now()
+            if match is not None or exchange.stage is Stage.ANSWER:
+                return match
+            if exchange.fed != fed:
+                fed, since = exchange.fed, now
+            elif now - since >= self.echo_timeout:
+                return None
 
     def type(self, text: bytes) -> bool:
         """Type `text` in chunks; False as soon as its echo is not what was typed."""
@@ -196,13 +219,11 @@ class Dialogue:
 
     # -- the line under our hands ---------------------------------------------------------------------------
 
-    def _fresh_prompt(self) -> None:
-        """Make sure that we are at an empty line behind a prompt."""
-        if self._line is _Line.COMING:
-            self._see_prompt()
+    def _fresh_line(self) -> None:
+        """Make sure that we are at an empty line behind a prompt, or that the prompt is on its way."""
         if self._line is _Line.EMPTY and self.console.pending():
             self._line = _Line.DIRTY  # somebody else's text, or a stray character that is now on the line
-        if self._line is not _Line.EMPTY and not self._abandon_line():
+        if self._line is _Line.DIRTY and not self._abandon_line():
             self.resync()
 
     def _see_prompt(self) -> Match | None:

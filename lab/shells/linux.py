@@ -9,7 +9,8 @@ import shlex
 
 from lab.console.session import Console
 from lab.errors import CommandFailed, ConsoleTimeout, UsageError
-from lab.shells.dialogue import CTRL_C, ENTER, Counters, Dialogue
+from lab.shells.dialogue import CTRL_C, Counters, Dialogue
+from lab.shells.exchange import ENTER
 
 LINE_LIMIT = 1000  # busybox's editor takes 1024 bytes
 _ATTEMPT = 2.0  # seconds between two attempts to find a shell

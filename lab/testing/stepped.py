@@ -5,7 +5,7 @@ and a timeout of ten seconds costs nothing.
 """
 
 from lab.console.alarms import RULES
-from lab.console.session import Console, _Wait
+from lab.console.session import Console, Wait
 from lab.console.transcript import Transcript
 from lab.errors import StreamClosed
 from lab.interfaces import ByteStream
@@ -27,7 +27,7 @@ class SteppedConsole(Console):
         """Virtual seconds."""
         return self.clock.now
 
-    def _block(self, wait: _Wait, timeout: float) -> None:
+    def _block(self, wait: Wait, timeout: float) -> None:
         deadline = self.clock.now + timeout
         while not wait.done.is_set() and (left := deadline - self.clock.now) > 1e-9:
             try:
