@@ -52,7 +52,7 @@ class Wait:
 
     def __init__(self, machine: Machine, base: int) -> None:
         self.machine = machine
-        self.talks = isinstance(machine, TalkingMachine)
+        self.talker = machine if isinstance(machine, TalkingMachine) else None
         self.base = base  # offset in the clean stream at which the machine began
         self.match: Match | None = None
         self.error: Exception | None = None
@@ -170,13 +170,13 @@ class Console:
             if (wait := self._wait) is not None:
                 wait.feed(t_ns, clean)
                 wait.settle(self._fatal, None, self.name)
-        if wait is not None and wait.talks:
+        if wait is not None:
             self._talk(wait)
 
     def _talk(self, wait: Wait) -> None:
         """Send what a talking machine wants sent."""
-        assert isinstance(wait.machine, TalkingMachine)
-        if (output := wait.machine.take_output()) and not wait.done.is_set():
+        talker = wait.talker
+        if talker is not None and (output := talker.take_output()) and not wait.done.is_set():
             try:
                 self.write(output)
             except StreamClosed as error:  # the board is off; the stream itself may live on
@@ -235,8 +235,7 @@ class Console:
             wait.settle(self._fatal, self._ended, self.name)
             self._wait = wait
         try:
-            if wait.talks:
-                self._talk(wait)
+            self._talk(wait)
             yield wait
         finally:
             with self._lock:

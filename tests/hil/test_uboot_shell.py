@@ -3,6 +3,7 @@
 import contextlib
 import re
 import threading
+import time
 
 import pytest
 
@@ -26,19 +27,22 @@ class Rig:
     def __init__(self, machine):
         self.machine = machine
         self.line = FaultyStream(SerialStream(machine.pty))
+        self.line.armed = False
         self.console = Console(self.line, Transcript())
         self.shell = UbootShell(self.console)
 
     @contextlib.contextmanager
     def bad_line(self, *faults, **options):
-        """The same console, on a line that goes bad now; good again afterwards."""
-        old = self.line
-        bad = FaultyStream(old._stream, faults, **options)
-        self.console._stream = bad
+        """The line goes bad behind the prompt that is to come; it is good again afterwards."""
+        deadline = time.monotonic() + 20
+        while not self.console.pending().endswith(b"=> "):
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        self.line.arm(faults, **options)
         try:
-            yield bad
+            yield self.line
         finally:
-            self.console._stream = old
+            self.line.armed = False
 
     def in_sync(self):
         return all(self.shell.run(f"echo after {n}") == f"after {n}" for n in range(6))

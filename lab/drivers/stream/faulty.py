@@ -65,16 +65,28 @@ class FaultyStream:
     ) -> None:
         self.name = f"faulty:{stream.name}"
         self.counts: Counter[FaultKind] = Counter()
-        self.armed = True
         self._stream = stream
+        self._pending: deque[tuple[float, bytes]] = deque()  # (seconds to wait before it, bytes)
+        self._sleep = sleep
+        self._write_lock = threading.Lock()
+        self.arm(faults, rates=rates, directions=directions, seed=seed)
+
+    def arm(
+        self,
+        faults: Iterable[Fault] = (),
+        *,
+        rates: Mapping[FaultKind, float] | None = None,
+        directions: Iterable[Direction] = tuple(Direction),
+        seed: int = 0,
+    ) -> None:
+        """Begin anew with other faults: offsets count from here."""
         self._script = {(f.direction, f.offset): f for f in faults}
         self._rates = dict(rates or {})
         self._directions = frozenset(directions)
         self._random = {d: random.Random(f"{seed}/{d}") for d in Direction}
         self._offset = dict.fromkeys(Direction, 0)
-        self._pending: deque[tuple[float, bytes]] = deque()  # (seconds to wait before it, bytes)
-        self._sleep = sleep
-        self._write_lock = threading.Lock()
+        self.counts.clear()
+        self.armed = True
 
     def open(self) -> None:
         """Open the stream underneath."""

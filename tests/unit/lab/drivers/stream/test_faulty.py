@@ -141,3 +141,11 @@ def test_errors_of_the_stream_underneath_come_through():
 
     with pytest.raises(StreamClosed):
         FaultyStream(Gone()).read(0)
+
+
+def test_armed_anew():
+    stream = FaultyStream(Pipe(b"abc", b"abc"), [rx(0, FaultKind.LOSE)])
+    assert stream.read(0) == b"bc"
+    stream.arm([rx(1, FaultKind.DOUBLE)])
+    assert stream.read(0) == b"abbc"
+    assert stream.counts == {FaultKind.DOUBLE: 1}
