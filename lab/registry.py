@@ -12,6 +12,8 @@ POWER = {
 
 STREAM = {
     "qemu": "lab.drivers.qemu.console:QemuConsole",
+    "process": "lab.drivers.stream.process:ProcessStream",
+    "replay": "lab.drivers.stream.replay:ReplayStream",
     "serial": "lab.drivers.stream.serial:SerialStream",
 }
 
