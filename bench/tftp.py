@@ -56,7 +56,7 @@ def main() -> None:
             network.addr("add", index=lo, address=f"192.0.2.{number}", prefixlen=32)
     with tempfile.TemporaryDirectory(prefix="bootlab-bench-") as folder:
         os.chmod(folder, 0o755)
-        report = measure(Path(folder), options.rounds or (3 if options.quick else 7), quick=options.quick)
+        report = measure(Path(folder), options, options.rounds or (3 if options.quick else 7))
     Console(width=150).print(table(report))
     for line in verdicts(report):
         print(line)
@@ -76,6 +76,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--priority", action="store_true", help="root, on a busy host: nice -19 for all, alike"
     )
+    parser.add_argument("--without", action="append", default=[], help="leave a server out, by name")
     parser.add_argument("--json", type=Path, default=Path("results/bench-tftp.json"), help="all figures")
     parser.add_argument("--markdown", type=Path, help="the table for docs/performance.md")
     return parser.parse_args()
@@ -97,18 +98,19 @@ def enter_namespace() -> None:
     os.execvpe(argv[0], argv, {**os.environ, INSIDE: "1"})
 
 
-def measure(folder: Path, rounds: int, *, quick: bool) -> dict[str, Any]:
+def measure(folder: Path, options: argparse.Namespace, rounds: int) -> dict[str, Any]:
+    left_out = {*options.without, *(["tftpy"] if options.quick else [])}
     rows: dict[str, Row] = {}
     program = compile_load_client(folder)
     root = folder / "root"
     root.mkdir()
     with running(root) as servers:
-        used = [server for server in servers if not (quick and server.name == "tftpy")]
+        used = [server for server in servers if server.name not in left_out]
         for load in LOADS:
-            size = load.size // QUICK if quick else load.size
+            size = load.size // QUICK if options.quick else load.size
             file = make_file(root, size)
             rows[load.label] = alternate(used, rounds, lambda s, f=file, o=load: run_load(program, s, f, o))
-        file = make_file(root, MIB if quick else 4 * MIB)
+        file = make_file(root, MIB if options.quick else 4 * MIB)
         for name, command in real_clients().items():
             rows[name] = alternate(used, rounds, lambda s, c=command, f=file: run_real(c, s, f))
         versions = {server.name: server.version for server in used}

@@ -34,7 +34,7 @@ def compile_load_client(folder: Path) -> Path:
     return program
 
 
-def run_load(program: Path, server: Server, file: Path, load: Load, deadline: int = 60) -> dict[str, Any]:
+def run_load(program: Path, server: Server, file: Path, load: Load, deadline: int = 10) -> dict[str, Any]:
     """Return what the load client counted, with `rate` (MB/s) and `server_us` (CPU time for a block)."""
     numbers = [load.blksize, load.windowsize, load.clients, 1, load.repeat, deadline]
     command = [str(program), server.address, str(PORT), file.name, str(file), *map(str, numbers)]
