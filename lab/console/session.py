@@ -345,13 +345,8 @@ class Console:
         with self._lock:
             self._scanner.stage = 0
         if transcript is not None:
-            self.transcript.close()
-            self.transcript = transcript
-
-    def board_is_off(self) -> None:
-        """The power is off: the banners of the next boot are no reset."""
-        with self._lock:
-            self._scanner.stage = 0
+            old, self.transcript = self.transcript, transcript
+            old.close()
 
     def board_is_up(self) -> None:
         """The board is known to run although its banner was never seen: the next banner is a reset."""

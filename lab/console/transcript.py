@@ -12,6 +12,7 @@ does not pay for a file at every byte.
 import codecs
 import json
 import logging
+import threading
 import time
 from collections import deque
 from pathlib import Path
@@ -51,6 +52,7 @@ class Transcript:
         self._size = 0
         self._unwritten: deque[tuple[int, str, bytes]] = deque()
         self._written_ns = self.start_ns
+        self._lock = threading.Lock()  # of the file: closed by one thread while the reader writes
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {kind: decoder(errors="replace") for kind in "oi"}
         self._file = self._open(path) if path is not None else None
@@ -88,21 +90,23 @@ class Transcript:
     def flush(self) -> None:
         """Write what came since the last time; the reader calls it whenever the console is silent, too."""
         self._written_ns = now_ns()
-        lines = []
-        while self._unwritten:
-            t_ns, kind, data = self._unwritten.popleft()
-            if text := self._decoders[kind].decode(data):
-                lines.append(self._line(t_ns, kind, text))
-        self._write("".join(lines))
+        with self._lock:
+            lines = []
+            while self._unwritten:
+                t_ns, kind, data = self._unwritten.popleft()
+                if text := self._decoders[kind].decode(data):
+                    lines.append(self._line(t_ns, kind, text))
+            self._write("".join(lines))
 
     def close(self) -> None:
         """Write the rest, half a code point included, and close the file; may be called twice."""
         self.flush()
-        if rest := self._decoders["o"].decode(b"", final=True):
-            self._write(self._line(now_ns(), "o", rest))
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._lock:
+            if rest := self._decoders["o"].decode(b"", final=True):
+                self._write(self._line(now_ns(), "o", rest))
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
     def _line(self, t_ns: int, kind: str, text: str) -> str:
         # json.dumps escapes U+0085 and U+2028, at which some readers of "one event a line" would cut

@@ -136,12 +136,15 @@ def test_announced_reset_is_none(stream, console):
         console.expect("never", 5)
 
 
-def test_power_off_makes_the_next_banner_a_first_one(stream, console):
+def test_a_new_boot_has_a_first_banner_and_a_recording_of_its_own(stream, console):
+    old = console.transcript
     stream.say(BANNER)
     console.expect("DRAM.{1,40}\\n", 5)
-    console.board_is_off()
+    console.begin_boot(Transcript())
     stream.say(BANNER, b"=> ")
     console.expect("^=> ", 5)
+    assert console.transcript.bytes_since(0) == BANNER + b"=> "
+    assert old.bytes_since(0) == BANNER
     console.board_is_up()
     assert console.alarms() == []
 

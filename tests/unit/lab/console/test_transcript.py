@@ -1,6 +1,7 @@
 import itertools
 import json
 import logging
+import threading
 
 import pytest
 from hypothesis import given
@@ -115,3 +116,22 @@ def test_every_line_is_json(tmp_path):
     transcript.close()
     text = (tmp_path / "a.cast").read_text(encoding="utf-8")
     assert [json.loads(line) for line in text.split("\n") if line][1][2] == '"\\\x00\x1b[0m\n\u2028'
+
+
+def test_closed_by_one_thread_while_another_records(tmp_path):
+    transcript = Transcript(tmp_path / "a.cast")
+    errors = []
+
+    def record():
+        try:
+            for _ in range(5000):
+                transcript.output(transcript.start_ns, b"x")
+                transcript.flush()
+        except Exception as error:
+            errors.append(error)
+
+    recorder = threading.Thread(target=record)
+    recorder.start()
+    transcript.close()
+    recorder.join()
+    assert errors == []
