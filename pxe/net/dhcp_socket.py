@@ -1,23 +1,20 @@
 """The DHCP server's socket: bound to one interface, sends broadcasts out of it and from our own address.
 
-Linux only. Constants that Python 3.11's socket module lacks are from linux/in.h and asm-generic/socket.h.
+Linux only.
 """
 
 import errno
 import socket
-import struct
 from ipaddress import IPv4Address
 from typing import Final
 
 from pxe.boot.reply import Destination
 from pxe.errors import ServiceError
+from pxe.net.udp import IP_PKTINFO, PKTINFO, enlarge
 from pxe.settings import DhcpSettings
 
-_IP_PKTINFO: Final = 8
-_SO_RCVBUFFORCE: Final = 33
 _RECEIVE_BUFFER: Final = 4 * 1024 * 1024  # a rack that is switched on at once asks in one burst
 _MAX_DATAGRAM: Final = 65535
-_PKTINFO = struct.Struct("=i4s4s")  # struct in_pktinfo: interface index, source address, unused on sending
 
 
 def bind_dhcp(settings: DhcpSettings) -> socket.socket:
@@ -32,8 +29,8 @@ def bind_dhcp(settings: DhcpSettings) -> socket.socket:
         # No SO_REUSEADDR: with it, two servers would share the port and each get half of the packets.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, settings.interface.encode() + b"\0")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        _enlarge(sock)
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        enlarge(sock, _RECEIVE_BUFFER)
         sock.bind(("", settings.port))
     except OSError as exc:
         sock.close()
@@ -52,8 +49,8 @@ def receive(sock: socket.socket) -> tuple[bytes, str] | None:
 
 def send(sock: socket.socket, data: bytes, to: Destination, source: IPv4Address) -> None:
     """Send `data` from our address `source`, out of the socket's interface. Raises OSError."""
-    info = _PKTINFO.pack(0, source.packed, b"\0" * 4)
-    sock.sendmsg([data], [(socket.IPPROTO_IP, _IP_PKTINFO, info)], 0, (str(to.ip), to.port))
+    info = PKTINFO.pack(0, source.packed, b"\0" * 4)
+    sock.sendmsg([data], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, (str(to.ip), to.port))
 
 
 def _check_address(settings: DhcpSettings) -> None:
@@ -66,13 +63,6 @@ def _check_address(settings: DhcpSettings) -> None:
                 f"cannot serve DHCP as {settings.address.ip}: no interface of this host has that address; "
                 f"`ip address add {settings.address} dev {settings.interface}` gives it one"
             ) from exc
-
-
-def _enlarge(sock: socket.socket) -> None:
-    try:  # beyond net.core.rmem_max: for root only
-        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-    except OSError:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
 
 
 def _fault(settings: DhcpSettings, exc: OSError) -> str:

@@ -22,8 +22,8 @@ TRANSFER_BUFFER: Final = 1024 * 1024
 DEFAULT_MTU: Final = 1500
 Address = tuple[str, int]
 
-_PKTINFO = struct.Struct("=i4s4s")
-_CONTROL_SPACE: Final = socket.CMSG_SPACE(_PKTINFO.size)
+PKTINFO = struct.Struct("=i4s4s")  # in_pktinfo: interface index, source address, unused on sending
+_CONTROL_SPACE: Final = socket.CMSG_SPACE(PKTINFO.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def bind_tftp(address: IPv4Address, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
-        _enlarge(sock, LISTENER_BUFFER)
+        enlarge(sock, LISTENER_BUFFER)
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         sock.bind((str(address), port))
     except OSError as exc:
@@ -71,7 +71,8 @@ def _bind_fault(address: IPv4Address, port: int, exc: OSError) -> str:
             return f"{where}: {exc.strerror}"
 
 
-def _enlarge(sock: socket.socket, size: int) -> None:
+def enlarge(sock: socket.socket, size: int) -> None:
+    """Give `sock` a receive buffer of `size` bytes, or as much of it as the host allows."""
     try:  # beyond net.core.rmem_max: for root only
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, size)
     except OSError:
@@ -92,7 +93,7 @@ def receive(sock: socket.socket, size: int) -> Datagram | None:
         local = sock.getsockname()[0]
         for level, kind, info in control:
             if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
-                local = socket.inet_ntoa(_PKTINFO.unpack(info)[1])
+                local = socket.inet_ntoa(PKTINFO.unpack(info)[1])
         return Datagram(data, peer, local)
 
 
@@ -101,7 +102,7 @@ def answer(sock: socket.socket, data: bytes, request: Datagram) -> None:
 
     A full buffer or an unreachable client is as good as a datagram lost on the way.
     """
-    info = _PKTINFO.pack(0, socket.inet_aton(request.local), b"\0" * 4)
+    info = PKTINFO.pack(0, socket.inet_aton(request.local), b"\0" * 4)
     with contextlib.suppress(OSError):
         sock.sendmsg([data], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, request.peer)
 
