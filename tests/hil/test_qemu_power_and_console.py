@@ -59,16 +59,16 @@ class Switched:
     def __init__(self, place, board_type, sandbox):
         self.power, self.console = build_drivers(place, board_type, sandbox)
         self.console.open()
-        self.seen = b""
+        self.seen, self.at = b"", 0
 
     def until(self, words, seconds=60.0):
-        """Read until `words` came; return all since the last call."""
+        """Read until `words` came after those awaited before; return the text up to them."""
         deadline = time.monotonic() + seconds
-        start = len(self.seen)
-        while words not in self.seen[start:]:
-            assert time.monotonic() < deadline, f"no {words!r} in {self.seen[start:]!r}"
+        while (found := self.seen.find(words, self.at)) < 0:
+            assert time.monotonic() < deadline, f"no {words!r} in {self.seen[self.at :]!r}"
             self.seen += self.console.read(0.2)
-        return self.seen[start:]
+        start, self.at = self.at, found + len(words)
+        return self.seen[start : self.at]
 
     def to_prompt(self):
         self.until(b"Hit any key")

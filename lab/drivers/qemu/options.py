@@ -64,7 +64,7 @@ class QemuOptions:
             *(self.binary, "-name", name, "-nodefaults", "-no-user-config", "-display", "none"),
             *("-machine", self.machine, "-accel", "tcg", "-cpu", self.cpu),
             *("-smp", str(self.cpus), "-m", str(self.memory), "-bios", self.firmware),
-            *("-S", "--preconfig", "-qmp", f"unix:{_escape(qmp)},server=on,wait=off"),
+            *("-S", "--preconfig", "-qmp", f"unix:{_escape(qmp)}"),
             *("-chardev", f"pty,id={CONSOLE}", "-serial", f"chardev:{CONSOLE}"),
             *netdev,
             *("-device", f"{self.nic},netdev={NETDEV},mac={mac}"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Self
 from lab.clock import now_ns
 from lab.drivers.context import DriverContext
 from lab.drivers.qemu.console import QemuConsole
-from lab.drivers.qemu.monitor import Monitor
+from lab.drivers.qemu.monitor import Listener, Monitor
 from lab.drivers.qemu.options import CONSOLE, QemuOptions
 from lab.drivers.qemu.spawn import InSandbox, Plain, Process, Site
 from lab.errors import InfrastructureError
@@ -75,19 +76,19 @@ class QemuPower:
             self._gone = None
             site = self._site_to_run_in()
             qmp = site.runtime_dir / f"{self.name}.qmp"
-            qmp.unlink(missing_ok=True)
             argv = self.options.command_line(
                 name=self.name, mac=self.mac, netdev=site.netdev(self.name), qmp=qmp
             )
-            process = site.start(argv, self._log_file())
-            try:
-                self.last_on_ns = asyncio.run(self._bring_up(Monitor(qmp, process)))
-            except BaseException as exc:
-                self._stop(process)
-                if isinstance(exc, InfrastructureError):
-                    said = " | ".join(self._last_lines()) or "QEMU said nothing"
-                    raise InfrastructureError(f"{self.name} does not start: {exc}; {said}") from exc
-                raise
+            with Listener(qmp) as listener:
+                process = site.start(argv, self._log_file())
+                try:
+                    self.last_on_ns = asyncio.run(self._bring_up(listener.accept(process)))
+                except BaseException as exc:
+                    self._stop(process)
+                    if isinstance(exc, InfrastructureError):
+                        said = " | ".join(self._last_lines()) or "QEMU said nothing"
+                        raise InfrastructureError(f"{self.name} does not start: {exc}; {said}") from exc
+                    raise
             self._process = process
 
     def off(self) -> None:
@@ -117,9 +118,9 @@ class QemuPower:
         status = process.poll()
         return None if status is None else Gone(status, tuple(self._last_lines()))
 
-    async def _bring_up(self, monitor: Monitor) -> int:
+    async def _bring_up(self, connection: socket.socket) -> int:
         """Open the console, make the machine, let it run; return when."""
-        async with monitor:
+        async with Monitor(connection) as monitor:
             self.console.attach(await monitor.pty_of(CONSOLE))
             await monitor.execute("x-exit-preconfig")
             power_on = now_ns()

@@ -93,7 +93,7 @@ def test_stderr_may_go_where_stdout_goes(sandbox):
 
 def test_a_command_that_is_not_there(sandbox):
     with pytest.raises(SandboxError, match=r"cannot start no-such-program .*No such file"):
-        sandbox.spawn(["no-such-program"])
+        sandbox.spawn(["no-such-program"], env={"PATH": "/usr/bin:/bin"})
     assert sandbox.run(["true"], timeout=20).returncode == 0
 
 
