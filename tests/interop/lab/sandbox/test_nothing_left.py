@@ -209,3 +209,16 @@ def test_says_what_to_enable_where_namespaces_are_forbidden(user):
     assert "unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID): ENOSPC" in said
     assert "sysctl -w user.max_user_namespaces=15000   (it is 0)" in said
     assert list((user.cache / "run").iterdir()) == [user.cache / "run" / ".lock"]
+
+
+def test_an_ordinary_user_gets_a_tap_where_the_node_may_be_used(user):
+    """Distributions have /dev/net/tun at 0666; here in a mount namespace of root's, over whatever is there."""
+    if not user.prefix or not os.path.exists("/dev/net/tun"):
+        pytest.skip("needs root, to make the node, and a kernel with tun")
+    node = user.cache / "tun"
+    open_to_all = f"mknod -m 666 {node} c 10 200 && mount --bind {node} /dev/net/tun && exec "
+    user.prefix = ["unshare", "-m", "sh", "-c", open_to_all + '"$@"', "sh", *user.prefix]
+    lab, facts = start(user, "normal", "auto")
+    lab.communicate(timeout=60)
+    assert facts["kind"] == "tap"
+    assert_nothing_left(facts)
