@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -212,11 +213,13 @@ def test_says_what_to_enable_where_namespaces_are_forbidden(user):
 
 
 def test_an_ordinary_user_gets_a_tap_where_the_node_may_be_used(user):
-    """Distributions have /dev/net/tun at 0666; here in a mount namespace of root's, over whatever is there."""
+    """Distributions have /dev/net/tun at 0666; here one lies over it in a mount namespace."""
     if not user.prefix or not os.path.exists("/dev/net/tun"):
         pytest.skip("needs root, to make the node, and a kernel with tun")
     node = user.cache / "tun"
-    open_to_all = f"mknod -m 666 {node} c 10 200 && mount --bind {node} /dev/net/tun && exec "
+    os.mknod(node, 0o666 | stat.S_IFCHR, os.makedev(10, 200))
+    os.chmod(node, 0o666)
+    open_to_all = f"mount --bind {node} /dev/net/tun && exec "
     user.prefix = ["unshare", "-m", "sh", "-c", open_to_all + '"$@"', "sh", *user.prefix]
     lab, facts = start(user, "normal", "auto")
     lab.communicate(timeout=60)
