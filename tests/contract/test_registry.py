@@ -71,7 +71,10 @@ def test_a_serial_console_beside_an_emulated_board():
     ("wrong", "sentence"),
     [
         (place(power="magic"), "place p1: power: there is no driver 'magic'; there are qemu"),
-        (place(console="magic"), "place p1: console: there is no driver 'magic'; there are qemu, process, replay, serial"),
+        (
+            place(console="magic"),
+            "place p1: console: there is no driver 'magic'; there are qemu, process, replay, serial",
+        ),
         (place(console="serial", baud=9600), "place p1: console: options of serial are wrong: .*baud"),
         (place(console="qemu", url="x"), "place p1: .*no options"),
     ],
