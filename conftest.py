@@ -1,7 +1,13 @@
 """Tests of this checkout use the plugin of this checkout, installed or not."""
 
+import signal
 from importlib.metadata import entry_points
 
 # pytest aborts where a plugin is registered twice: name it here only if no installed entry point does.
 if not any(point.value == "lab.pytest_plugin" for point in entry_points(group="pytest11")):
     pytest_plugins = ["lab.pytest_plugin"]
+
+# A shell without job control starts `command &` with SIGINT ignored, and children inherit that: programs that
+# the tests stop with Ctrl-C would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
