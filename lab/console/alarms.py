@@ -99,6 +99,12 @@ class AlarmScanner:
         self.rules = (*self.rules, rule)
         self._compile()
 
+    def begin_boot(self) -> None:
+        """The power was cut: no banner has been seen, and the line that it cut off is never finished."""
+        self.stage = 0
+        self._line.clear()
+        self._banner = None
+
     def feed(self, t_ns: int, data: bytes) -> list[Alarm]:
         """The alarms that `data` completes."""
         if not self._line:

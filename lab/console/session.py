@@ -343,7 +343,8 @@ class Console:
         from now on is recorded in `transcript`, where one is given. To be called while the power is off.
         """
         with self._lock:
-            self._scanner.stage = 0
+            self._scanner.begin_boot()
+            self._cleaner = Cleaner()
         if transcript is not None:
             old, self.transcript = self.transcript, transcript
             old.close()

@@ -79,6 +79,15 @@ def test_reset_right_after_version_is_one():
     assert names(BOOT, VERSION, BOOT) == ["reset"]
 
 
+def test_a_line_that_a_power_cut_left_unfinished_is_not_part_of_the_next_boot():
+    scanner = AlarmScanner()
+    scanner.feed(1, b"U-Boot 2023.01\nDRAM\n[    0.000000] Linux version 6.1.0")
+    scanner.begin_boot()
+    assert scanner.feed(2, b"\n\nU-Boot 2023.01\nDRAM\n") == []
+    (alarm,) = scanner.feed(3, b"U-Boot 2023.01\nDRAM\n")
+    assert alarm.name == "reset"
+
+
 def test_expected_alarms_are_marked():
     scanner = AlarmScanner(expecting={"reset"})
     alarms = [a for chunk in (BOOT, BOOT) for a in scanner.feed(0, chunk)]
