@@ -69,6 +69,8 @@ class Attempt:
     _queue: "queue.SimpleQueue[Callable[[], None]]" = field(default_factory=queue.SimpleQueue)
     _milestones: list[Milestone] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
+    _newest_transfer: str = ""
+    _transfers: set[str] = field(default_factory=set)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> Outcome:
@@ -130,7 +132,7 @@ class Attempt:
             observer.console(t_ns, data)
 
     def _event(self, event: Event) -> None:
-        if event.mac != self.board.place.mac:
+        if event.mac != self.board.place.mac or self._of_an_earlier_boot(event):
             return
         self._events.append(event)
         self._reached(self._tracker.feed_event(event))
@@ -140,9 +142,17 @@ class Attempt:
         if isinstance(event, TransferStarted) or outcome == "complete":
             self._strategy.progress(event.t_ns)
         elif isinstance(event, TransferEnded) and outcome in ("stalled", "error"):
-            self._strategy.end(Ending.STALLED, event.t_ns, f"{event.name}: {event.detail or outcome}")
+            if event.transfer == self._newest_transfer:  # else the board asked again, and went on
+                self._strategy.end(Ending.STALLED, event.t_ns, f"{event.name}: {event.detail or outcome}")
         elif isinstance(event, DhcpIgnored):
             self._strategy.end(Ending.REFUSED, event.t_ns, event.reason)
+
+    def _of_an_earlier_boot(self, event: Event) -> bool:
+        """Whether it is the end of a transfer that the power cut: the server waits half a minute for it."""
+        if isinstance(event, TransferStarted):
+            self._newest_transfer = event.transfer
+            self._transfers.add(event.transfer)
+        return isinstance(event, TransferEnded) and event.transfer not in self._transfers
 
     def _reached(self, milestones: list[Milestone]) -> None:
         for milestone in milestones:

@@ -172,12 +172,14 @@ def _stalled(e: Evidence) -> Failure | None:
         return None
     open_transfers: dict[str, TransferStarted] = {}
     stalled: list[str] = []
+    newest = ""  # a board that asked for something else afterwards went on
     for event in e.events:
         if isinstance(event, TransferStarted):
             open_transfers[event.transfer] = event
+            newest = event.transfer
         elif isinstance(event, TransferEnded):
             open_transfers.pop(event.transfer, None)
-            if event.outcome in ("stalled", "error"):
+            if event.outcome in ("stalled", "error") and event.transfer == newest:
                 where = f"after {event.sent} of {event.size} bytes ({event.detail or event.outcome})"
                 stalled.append(
                     f"{e.stamp(event.t_ns)} {event.protocol} {event.name}: {event.outcome} {where}"

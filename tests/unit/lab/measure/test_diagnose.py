@@ -1,5 +1,6 @@
 """Every cause from the evidence that shows it; tests/hil/test_failures.py provokes the real failures."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,7 @@ def failure(
     )
 
 
+AGAIN = (replace(START, transfer="2"), replace(end("complete"), transfer="2"))
 LOADED = ("u-boot", "dhcp-ack")
 RUNS = (*LOADED, "kernel-start", "kernel")
 
@@ -74,6 +76,14 @@ RUNS = (*LOADED, "kernel-start", "kernel")
             {"console": BANNER, "reached": LOADED, "events": (*DHCP, START, end("stalled", 400))},
         ),
         (Cause.NOT_READY, {"console": BANNER, "reached": LOADED, "events": (*DHCP, START, end("complete"))}),
+        (
+            Cause.NOT_READY,  # the stalled one was asked for again, and came
+            {
+                "console": BANNER,
+                "reached": LOADED,
+                "events": (*DHCP, START, *AGAIN, end("stalled")),
+            },
+        ),
         (Cause.BAD_IMAGE, {"console": BANNER + "Bad Linux ARM64 Image magic!\n", "reached": LOADED}),
         (
             Cause.BAD_IMAGE,
