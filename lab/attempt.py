@@ -217,7 +217,7 @@ def file_faults(image: Image, compatible: str) -> tuple[str, ...]:
     """What is wrong with a plan's files, as far as they tell themselves; `compatible` names the board."""
     plan, faults = image.plan, []
     try:
-        if fault := kernel_fault(plan.kernel.path):
+        if plan.kernel is not None and (fault := kernel_fault(plan.kernel.path)):
             faults.append(fault)
         if plan.dtb is not None:
             names = dtb_compatible(plan.dtb.path)

@@ -1,7 +1,7 @@
 """Booting by hand, done by a program: the commands a person would type at U-Boot, each one checked."""
 
 from lab.board import Board
-from lab.errors import BoardError
+from lab.errors import BoardError, LabError
 from lab.netboot import AssetChecksum
 from lab.shells.uboot import UbootShell
 from pxe.plan import Asset, BootPlan
@@ -28,7 +28,10 @@ class UbootDrive:
         self._address = address
 
     def __call__(self, board: Board) -> None:
-        """Type it. Raises BoardError: no prompt, a command failed, a file differs."""
+        """Type it. Raises BoardError: no prompt, a command failed, a file differs; LabError: the plan
+        has no kernel."""
+        if self._plan.kernel is None:
+            raise LabError(f"plan {self._plan.name} has no kernel to type a boot of")
         shell = board.uboot()
         shell.interrupt(INTERRUPT_SECONDS)
         shell.setenv("autoload", "no")

@@ -6,14 +6,27 @@ names the field. What the words mean is judged by `pxe.boot.check`, not here.
 
 import dataclasses
 from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pxe.errors import PlanError
-from pxe.plan import Asset, BootPlan, Machine, normalise_mac
+from pxe.plan import (
+    Action,
+    Arch,
+    Asset,
+    BootPlan,
+    Config,
+    ConfigKind,
+    Machine,
+    Transport,
+    normalise_mac,
+)
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=StrEnum)
 
 
 def to_json(value: BootPlan | Machine) -> dict[str, Any]:
@@ -26,6 +39,8 @@ def _plain(value: Any) -> Any:
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
     return str(value) if isinstance(value, Path | IPv4Address) else value
 
 
@@ -34,13 +49,21 @@ def plan_from_json(obj: object) -> BootPlan:
     fields = _object(obj, "plan")
     return BootPlan(
         name=_text(fields.take("name")),
-        kernel=_asset(fields.take("kernel")),
+        action=fields.optional("action", partial(_choice, Action)) or Action.BOOT,
+        kernel=fields.optional("kernel", _asset),
         initrd=fields.optional("initrd", _asset),
         dtb=fields.optional("dtb", _asset),
         cmdline=fields.optional("cmdline", _text) or "",
-        files=fields.optional("files", _assets) or (),
+        files=fields.optional("files", partial(_list, _asset)) or (),
         texts=fields.optional("texts", _texts) or {},
         fdt_address=fields.optional("fdt_address", _text) or "",
+        loader=fields.optional("loader", _asset),
+        arch=fields.optional("arch", partial(_choice, Arch)),
+        transport=fields.optional("transport", partial(_choice, Transport)) or Transport.AUTO,
+        tree=fields.optional("tree", _path),
+        templates=fields.optional("templates", _texts) or {},
+        configs=fields.optional("configs", partial(_list, _config)) or (),
+        then=fields.optional("then", _text),
         **fields.nothing_left(),
     )
 
@@ -53,6 +76,11 @@ def machine_from_json(obj: object) -> Machine:
         name=fields.optional("name", _text) or "",
         ip=fields.optional("ip", _address),
         plan=fields.optional("plan", _text),
+        next_plan=fields.optional("next_plan", _text),
+        hold=fields.optional("hold", _flag) or False,
+        uuid=fields.optional("uuid", _text) or "",
+        serial=fields.optional("serial", _text) or "",
+        tags=frozenset(fields.optional("tags", partial(_list, _text)) or ()),
         **fields.nothing_left(),
     )
 
@@ -102,19 +130,49 @@ def _text(at: _Value) -> str:
     return at.value
 
 
+def _flag(at: _Value) -> bool:
+    if not isinstance(at.value, bool):
+        raise PlanError(f"{at.where}: must be true or false")
+    return at.value
+
+
+def _choice(kind: type[_E], at: _Value) -> _E:
+    try:
+        return kind(_text(at))
+    except ValueError:
+        raise PlanError(f"{at.where}: {at.value!r} is none of {', '.join(kind)}") from None
+
+
+def _path(at: _Value) -> Path:
+    path = _text(at)
+    if not path or "\0" in path:
+        raise PlanError(f"{at.where}: must name a file")
+    return Path(path)
+
+
 def _asset(at: _Value) -> Asset:
     fields = _object(at.value, at.where)
-    name, path = _text(fields.take("name")), _text(fields.take("path"))
-    fields.nothing_left()
-    if not path or "\0" in path:
-        raise PlanError(f"{at.where}.path: must name a file")
-    return Asset(name, Path(path))
+    name, path = _text(fields.take("name")), _path(fields.take("path"))
+    sha256 = fields.optional("sha256", _text) or ""
+    return Asset(name, path, sha256, **fields.nothing_left())
 
 
-def _assets(at: _Value) -> tuple[Asset, ...]:
+def _config(at: _Value) -> Config:
+    fields = _object(at.value, at.where)
+    return Config(
+        kind=_choice(ConfigKind, fields.take("kind")),
+        name=_text(fields.take("name")),
+        path=fields.optional("path", _path),
+        text=fields.optional("text", _text),
+        secret=fields.optional("secret", _flag) or False,
+        **fields.nothing_left(),
+    )
+
+
+def _list(read: Callable[[_Value], _T], at: _Value) -> tuple[_T, ...]:
     if not isinstance(at.value, list):
         raise PlanError(f"{at.where}: must be a list")
-    return tuple(_asset(_Value(f"{at.where}[{i}]", v)) for i, v in enumerate(at.value))
+    return tuple(read(_Value(f"{at.where}[{i}]", v)) for i, v in enumerate(at.value))
 
 
 def _texts(at: _Value) -> dict[str, str]:

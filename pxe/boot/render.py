@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 
 from pxe.boot.check import check_plan
+from pxe.errors import PlanError
 from pxe.plan import Asset, BootPlan
 
 _FAULT = "bootlab_fault"  # environment variable that holds the first fault of a run of the script
@@ -30,6 +31,8 @@ def boot_script(plan: BootPlan, sizes: Mapping[str, int], server: IPv4Address) -
     variable; and `source` passes on the status of the last command only where no newline follows it.
     """
     check_plan(plan)
+    if plan.kernel is None:
+        raise PlanError(f"plan {plan.name} has no kernel")
     loads = [("kernel", plan.kernel, "${kernel_addr_r}")]
     if plan.dtb is not None:
         loads.append(("dtb", plan.dtb, plan.fdt_address or "${fdt_addr_r}"))
@@ -101,6 +104,8 @@ def pxelinux_config(plan: BootPlan, server: IPv4Address) -> str:
     Raises PlanError where the plan cannot be put in it.
     """
     check_plan(plan)
+    if plan.kernel is None:
+        raise PlanError(f"plan {plan.name} has no kernel")
     lines = ["DEFAULT bootlab", "PROMPT 0", "TIMEOUT 1", "LABEL bootlab", f"  MENU LABEL {plan.name}"]
     lines.append(f"  KERNEL {plan.kernel.name}")
     if plan.initrd is not None:

@@ -39,7 +39,7 @@ def test_a_mac_is_normalised():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kernel": None}, "plan.kernel: must be an object"),
+        ({"kernel": 7}, "plan.kernel: must be an object"),
         ({"kernel": {"name": "k"}}, "plan.kernel.path: missing"),
         ({"kernel": {"name": "k", "path": "/k", "size": 1}}, "plan.kernel: unknown field 'size'"),
         ({"kernel": {"name": "k", "path": ""}}, "plan.kernel.path: must name a file"),
