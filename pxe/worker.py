@@ -16,6 +16,7 @@ from typing import Any
 
 from pxe.boot.catalogue import Catalogue, Snapshot
 from pxe.boot.files import FileRoot
+from pxe.boot.requester import Requester
 from pxe.eventlog import EventLog, JsonlFile, Sink, follow
 from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
@@ -71,8 +72,7 @@ class Service:
             catalogue=self.catalogue,
             store=self.store,
             events=self.events,
-            mac_of=self.mac_of,
-            server_for=self.server_for,
+            requester=self.requester,
             leases=self._leases,
             health=self._health,
         )
@@ -127,8 +127,19 @@ class Service:
                 return part.listen
         return address_towards(client)
 
+    def requester(self, client: IPv4Address) -> Requester:
+        """Who is at an address, and how we look from there."""
+        server, http = self.server_for(client), self._settings.http
+        port = "" if http is None or http.port == 80 else f":{http.port}"
+        return Requester(
+            mac=self.mac_of(client),
+            address=client,
+            server=server,
+            http=f"http://{server}{port}" if http is not None else "",
+        )
+
     def _resolve(self, name: str, client: IPv4Address) -> Resource:
-        return self.catalogue.resolve(name, self.mac_of(client), self.server_for(client))
+        return self.catalogue.resolve(name, self.requester(client))
 
     def _emit_tftp(self, event: Event) -> None:
         """Record an event of TFTP. Where nothing was served, TFTP does not know the machine; we do."""

@@ -13,7 +13,8 @@ from pxe.boot.assets import stamp
 from pxe.boot.check import PXELINUX_FOLDER, SCRIPT_NAME
 from pxe.boot.classify import Client
 from pxe.boot.files import FileRoot
-from pxe.boot.render import boot_script, pxelinux_config, refusal_script, with_server
+from pxe.boot.render import Scene, boot_script, pxelinux_config, refusal_script
+from pxe.boot.requester import Requester
 from pxe.boot.uimage import script_image
 from pxe.errors import PlanError, RefusalReason, RequestRefused
 from pxe.plan import BootPlan, Firmware, Machine, Resource
@@ -69,39 +70,42 @@ class Catalogue:
             return ""
         return SCRIPT_NAME
 
-    def resolve(self, name: str, mac: str | None, server: IPv4Address) -> Resource:
-        """Return the bytes of `name` for the machine `mac` (None: unknown), which sees us as `server`.
+    def resolve(self, name: str, requester: Requester) -> Resource:
+        """Return the bytes of `name` for a client.
 
         In this order: the plan's assets, the files we make for it, its texts, the folder for everybody.
         Raises RequestRefused: mostly NOT_FOUND, whose message says why in words for the log.
         """
         wanted = "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-        snapshot = self.snapshot
+        snapshot, mac = self.snapshot, requester.mac
         plan = snapshot.plan_of(mac)
         if plan is not None:
-            found = _from_plan(plan, wanted, name, mac, server)
+            found = _from_plan(plan, wanted, name, mac, _scene(plan, requester))
             if found is not None:
                 return found
         by_mac = _PXELINUX_MAC.fullmatch(wanted.lower())
         if by_mac and mac is None:  # no secret in it: a client whose address we did not give may read it
             other = snapshot.plan_of(by_mac[1].replace("-", ":"))
             if other is not None:
-                return Resource(name=name, data=pxelinux_config(other, server).encode())
+                return Resource(name=name, data=pxelinux_config(other, {}, _scene(other, requester)).encode())
         if self._root is not None:
             return self._root.resolve(name)
         raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(snapshot, mac, plan))
 
-    def script_for(self, mac: str, server: IPv4Address) -> str:
+    def script_for(self, mac: str, scene: Scene) -> str:
         """Return a machine's boot script as text, for people. Raises RequestRefused where it has none."""
         plan = self.snapshot.plan_of(mac)
         if plan is None:
             raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(self.snapshot, mac, plan))
-        return _script(plan, server)[0]
+        return _script(plan, scene)[0]
 
 
-def _from_plan(
-    plan: BootPlan, wanted: str, name: str, mac: str | None, server: IPv4Address
-) -> Resource | None:
+def _scene(plan: BootPlan, requester: Requester) -> Scene:
+    words = (plan.cmdline, *plan.texts.values())
+    return requester.scene(with_config=any("{config}" in text for text in words))
+
+
+def _from_plan(plan: BootPlan, wanted: str, name: str, mac: str | None, scene: Scene) -> Resource | None:
     for asset in plan.assets():
         if asset.name == wanted:
             try:
@@ -110,18 +114,18 @@ def _from_plan(
                 raise RequestRefused(RefusalReason.NOT_FOUND, f"plan {plan.name}: {exc}") from None
             return Resource(name=name, path=asset.path, mac=mac)
     if wanted == SCRIPT_NAME:
-        script, newest = _script(plan, server)
+        script, newest = _script(plan, scene)
         image = script_image(script, name=f"bootlab {plan.name}", timestamp=newest & _U32)
         return Resource(name=name, data=image, mac=mac)
     own = f"{PXELINUX_FOLDER}01-{mac.replace(':', '-')}" if mac is not None else ""
     if wanted == f"{PXELINUX_FOLDER}default" or wanted.lower() == own:
-        return Resource(name=name, data=pxelinux_config(plan, server).encode(), mac=mac)
+        return Resource(name=name, data=pxelinux_config(plan, {}, scene).encode(), mac=mac)
     if wanted in plan.texts:
-        return Resource(name=name, data=with_server(plan.texts[wanted], server).encode(), mac=mac)
+        return Resource(name=name, data=scene.fill(plan.texts[wanted]).encode(), mac=mac)
     return None
 
 
-def _script(plan: BootPlan, server: IPv4Address) -> tuple[str, int]:
+def _script(plan: BootPlan, scene: Scene) -> tuple[str, int]:
     """The boot script and the time of its newest asset, seconds since 1970.
 
     A missing file becomes a script that says so: on the console of a rack it is seen, in our log it is not.
@@ -131,7 +135,7 @@ def _script(plan: BootPlan, server: IPv4Address) -> tuple[str, int]:
     except PlanError as exc:
         return refusal_script(f"plan {plan.name}: on the server, {exc}"), 0
     newest = max(s.mtime_ns for s in stamps.values()) // 1_000_000_000
-    return boot_script(plan, {name: s.size for name, s in stamps.items()}, server), newest
+    return boot_script(plan, {name: s.size for name, s in stamps.items()}, scene), newest
 
 
 def _why_not(snapshot: Snapshot, mac: str | None, plan: BootPlan | None) -> str:

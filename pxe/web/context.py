@@ -9,6 +9,7 @@ from flask import Flask, current_app
 
 from pxe.boot.assets import ChecksumCache
 from pxe.boot.catalogue import Catalogue
+from pxe.boot.requester import Requester
 from pxe.eventlog import EventLog
 from pxe.plan_store import PlanStore
 
@@ -19,15 +20,14 @@ _KEY = "bootlab"
 class WebContext:
     """The service as the web sees it.
 
-    `mac_of` tells a machine from its address, None where we did not give it; `server_for` our address as the
-    client at an address sees it; `leases` and `health` return JSON-ready objects.
+    `requester` tells who is at an address (a stranger where we did not give it); `leases` and `health` return
+    JSON-ready objects.
     """
 
     catalogue: Catalogue
     store: PlanStore
     events: EventLog
-    mac_of: Callable[[IPv4Address], str | None]
-    server_for: Callable[[IPv4Address], IPv4Address]
+    requester: Callable[[IPv4Address], Requester]
     leases: Callable[[], list[dict[str, Any]]] = list
     health: Callable[[], dict[str, Any]] = dict
     checksums: ChecksumCache = field(default_factory=ChecksumCache)

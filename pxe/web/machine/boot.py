@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 from flask import Blueprint, Response, request
 
-from pxe.boot.render import pxelinux_config
+from pxe.boot.render import Scene, pxelinux_config
 from pxe.errors import PlanError, RefusalReason, RequestRefused
 from pxe.plan import normalise_mac
 from pxe.web.context import context
@@ -18,7 +18,7 @@ blueprint = Blueprint("boot", __name__)
 @blueprint.get("/boot/<mac>.scr")
 def get_script(mac: str) -> Response:
     """The U-Boot script inside the machine's boot.scr.uimg."""
-    return _text(context().catalogue.script_for(_mac(mac), _server()))
+    return _text(context().catalogue.script_for(_mac(mac), _scene()))
 
 
 @blueprint.get("/boot/<mac>.cfg")
@@ -27,7 +27,7 @@ def get_pxelinux(mac: str) -> Response:
     plan = context().catalogue.snapshot.plan_of(_mac(mac))
     if plan is None:
         raise RequestRefused(RefusalReason.NOT_FOUND, f"machine {_mac(mac)} has no plan")
-    return _text(pxelinux_config(plan, _server()))
+    return _text(pxelinux_config(plan, {}, _scene()))
 
 
 def _mac(text: str) -> str:
@@ -37,8 +37,9 @@ def _mac(text: str) -> str:
         raise RequestRefused(RefusalReason.NOT_FOUND, str(exc)) from None
 
 
-def _server() -> IPv4Address:
-    return context().server_for(IPv4Address(request.environ["REMOTE_ADDR"]))
+def _scene() -> Scene:
+    requester = context().requester(IPv4Address(request.environ["REMOTE_ADDR"]))
+    return Scene(server=requester.server, http=requester.http)
 
 
 def _text(content: str) -> Response:

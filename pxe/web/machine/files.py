@@ -18,15 +18,20 @@ def get_file(name: str) -> Response:
     """A file of the plan of the machine at the client's address, or one that is there for everybody."""
     service = context()
     client = IPv4Address(request.environ["REMOTE_ADDR"])
-    mac = service.mac_of(client)
+    requester = service.requester(client)
     try:
-        resource = service.catalogue.resolve(name, mac, service.server_for(client))
+        resource = service.catalogue.resolve(name, requester)
         return send_resource(request, resource, service.events.append)
     except RequestRefused as exc:
         peer = f"{client}:{request.environ.get('REMOTE_PORT', '')}"
         service.events.append(
             TransferRefused(
-                t_ns=time.monotonic_ns(), mac=mac, protocol="http", peer=peer, name=name, reason=str(exc)
+                t_ns=time.monotonic_ns(),
+                mac=requester.mac,
+                protocol="http",
+                peer=peer,
+                name=name,
+                reason=str(exc),
             )
         )
         raise

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pxe.boot.render import boot_script, pxelinux_config, refusal_script
+from pxe.boot.render import Scene, boot_script, pxelinux_config, refusal_script
 from pxe.boot.uimage import script_image
 from pxe.plan import Asset, BootPlan
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.hil]
 
 QEMU = "qemu-system-aarch64"
 UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
-SERVER = IPv4Address("10.0.2.2")
+SCENE = Scene(server=IPv4Address("10.0.2.2"))
 PROMPT = b"\n=> "
 SIZES = {"vmlinuz": 1000, "debian/initrd.gz": 2345, "board.dtb": 77}
 
@@ -98,7 +98,7 @@ def source(console, folder):
 
 
 def test_a_good_plan_gets_as_far_as_booti_with_its_command_line(source, console):
-    said = source(boot_script(PLAN, SIZES, SERVER))
+    said = source(boot_script(PLAN, SIZES, SCENE))
     lines = [line for line in said.splitlines() if line.startswith(("bootlab: ", "Bad Linux", "came back"))]
     assert lines == [
         "bootlab: plan p",
@@ -113,13 +113,13 @@ def test_a_good_plan_gets_as_far_as_booti_with_its_command_line(source, console)
 
 
 def test_filesize_is_the_initrds_when_booti_runs(source, console):
-    source(boot_script(replace(WITH_DTB, fdt_address="0x4a000000"), SIZES, SERVER))
+    source(boot_script(replace(WITH_DTB, fdt_address="0x4a000000"), SIZES, SCENE))
     assert f"filesize={2345:x}\n" in console.run("printenv filesize")
 
 
 @pytest.mark.parametrize("name", ["vmlinuz", "debian/initrd.gz"])
 def test_another_size_is_said_and_nothing_is_run(source, console, name):
-    said = source(boot_script(PLAN, {**SIZES, name: 9999}, SERVER))
+    said = source(boot_script(PLAN, {**SIZES, name: 9999}, SCENE))
     assert f"bootlab: cannot boot: {name}: 0x{SIZES[name]:x} bytes came, the server has 0x270f\n" in said
     assert "starting the kernel" not in said
     assert "came back bad" in said
@@ -128,19 +128,19 @@ def test_another_size_is_said_and_nothing_is_run(source, console, name):
 
 def test_a_failed_transfer_is_said_and_nothing_more_is_fetched(source):
     missing = replace(PLAN, kernel=Asset("nothing-here", Path("/k")))
-    said = source(boot_script(missing, {**SIZES, "nothing-here": 5}, SERVER))
+    said = source(boot_script(missing, {**SIZES, "nothing-here": 5}, SCENE))
     assert "bootlab: cannot boot: the transfer of nothing-here failed\n" in said
     assert "initrd" not in said
     assert "starting the kernel" not in said
 
 
 def test_a_dtb_without_an_address_is_said(source):
-    said = source(boot_script(WITH_DTB, SIZES, SERVER))  # this build has no fdt_addr_r
+    said = source(boot_script(WITH_DTB, SIZES, SCENE))  # this build has no fdt_addr_r
     assert "cannot boot: this firmware sets no fdt_addr_r; give the plan an fdt_address\n" in said
 
 
 def test_a_dtb_goes_to_its_address(source):
-    said = source(boot_script(replace(WITH_DTB, fdt_address="0x4a000000"), SIZES, SERVER))
+    said = source(boot_script(replace(WITH_DTB, fdt_address="0x4a000000"), SIZES, SCENE))
     assert "Load address: 0x4a000000" in said
     assert "bootlab: starting the kernel" in said
 
@@ -153,7 +153,7 @@ def test_a_refusal_is_said(source):
 
 def test_pxelinux_config(console, folder):
     (folder / "pxelinux.cfg").mkdir()
-    (folder / "pxelinux.cfg" / "default").write_text(pxelinux_config(PLAN, SERVER))
+    (folder / "pxelinux.cfg" / "default").write_text(pxelinux_config(PLAN, SIZES, SCENE))
     assert "Retrieving file: pxelinux.cfg/default\n" in console.run("setenv bootfile; pxe get")
     said = console.run("pxe boot")
     assert f"append: {CMDLINE}\n" in said

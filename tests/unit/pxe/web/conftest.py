@@ -4,6 +4,7 @@ import pytest
 
 from pxe.boot.catalogue import Catalogue, Snapshot
 from pxe.boot.files import FileRoot
+from pxe.boot.requester import Requester
 from pxe.eventlog import EventLog
 from pxe.plan import Asset, BootPlan, Machine
 from pxe.plan_store import PlanStore
@@ -37,8 +38,7 @@ def service(plan, tmp_path):
         catalogue=catalogue,
         store=PlanStore(engine, base, catalogue, events.append),
         events=events,
-        mac_of=catalogue.reserved_for,
-        server_for=lambda _: IPv4Address("10.99.0.1"),
+        requester=lambda at: Requester(mac=catalogue.reserved_for(at), server=IPv4Address("10.99.0.1")),
         leases=lambda: [{"ip": "10.99.0.7", "mac": MAC}],
         health=lambda: {"ready": True, "listeners": {"api": "here"}},
     )

@@ -221,7 +221,7 @@ def test_a_bug_is_one_line_and_logged(service, caplog):
     def broken(_):
         raise KeyError("secret")
 
-    app = create_app(replace(service, mac_of=broken))
+    app = create_app(replace(service, requester=broken))
     got = app.test_client().get("/debian/linux")
     assert got.status_code == 500
     assert b"secret" not in got.data

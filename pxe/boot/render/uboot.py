@@ -5,9 +5,9 @@ Pure: sizes and the server's address are arguments. Every value that enters a te
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address
 
 from pxe.boot.check import check_plan
+from pxe.boot.render.scene import Scene
 from pxe.errors import PlanError
 from pxe.plan import Asset, BootPlan
 
@@ -15,12 +15,7 @@ _FAULT = "bootlab_fault"  # environment variable that holds the first fault of a
 _WINDOW = 8  # blocks of RFC 7440: half of what a board's receive ring usually holds
 
 
-def with_server(text: str, server: IPv4Address) -> str:
-    """Return `text` with `{server}` replaced by our address as the client sees it."""
-    return text.replace("{server}", str(server))
-
-
-def boot_script(plan: BootPlan, sizes: Mapping[str, int], server: IPv4Address) -> str:
+def boot_script(plan: BootPlan, sizes: Mapping[str, int], scene: Scene) -> str:
     """Return the U-Boot script that loads and starts `plan` (arm64: `booti`).
 
     `sizes` gives the bytes of each asset by name, as we serve it: each transfer is compared with it. Every
@@ -51,7 +46,7 @@ def boot_script(plan: BootPlan, sizes: Mapping[str, int], server: IPv4Address) -
         f'if test -n "${{{_FAULT}}}"; then',
         f'  echo "bootlab: cannot boot: ${{{_FAULT}}}"',
         "else",
-        f"  setenv bootargs '{with_server(plan.cmdline, server)}'",
+        f"  setenv bootargs '{scene.fill(plan.cmdline)}'",
         '  echo "bootlab: starting the kernel"',
         f"  booti ${{kernel_addr_r}} {ramdisk} {fdt}",
         f'  echo "bootlab: cannot boot: booti does not take {plan.kernel.name}; is it an arm64 Image?"',
@@ -97,7 +92,7 @@ def refusal_script(reason: str) -> str:
     return f'echo "bootlab: cannot boot: {safe}"\nfalse'
 
 
-def pxelinux_config(plan: BootPlan, server: IPv4Address) -> str:
+def pxelinux_config(plan: BootPlan, sizes: Mapping[str, int], scene: Scene) -> str:
     """Return the pxelinux.cfg (extlinux) text of `plan`; U-Boot's `pxe boot` and PXELINUX read it.
 
     There is no FDT line without a dtb: U-Boot then takes ${fdt_addr} or its own ${fdtcontroladdr}.
@@ -113,5 +108,5 @@ def pxelinux_config(plan: BootPlan, server: IPv4Address) -> str:
     if plan.dtb is not None:
         lines.append(f"  FDT {plan.dtb.name}")
     if plan.cmdline:
-        lines.append(f"  APPEND {with_server(plan.cmdline, server)}")
+        lines.append(f"  APPEND {scene.fill(plan.cmdline)}")
     return "\n".join(lines) + "\n"

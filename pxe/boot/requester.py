@@ -1,0 +1,39 @@
+"""Who asks for a name, and how we look from there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from pxe.boot.classify import Client
+from pxe.boot.render import Scene
+
+
+def _no_configs() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requester:
+    """A client of TFTP or HTTP.
+
+    `mac` is the machine at its address, None for a stranger; `server` our address as it sees it; `http` the
+    base URL of our files ("" where HTTP is off); `config` makes the base URL of the machine's configs, and is
+    called only where a text needs it, because it mints a token; `client` is the newest that DHCP saw.
+    """
+
+    mac: str | None
+    server: IPv4Address
+    address: IPv4Address | None = None
+    http: str = ""
+    config: Callable[[], str] = _no_configs
+    client: Client | None = None
+
+    def scene(self, *, with_config: bool) -> Scene:
+        """The scene of a script for this client; `with_config`: mint the URL of its configs."""
+        return Scene(
+            server=self.server,
+            http=self.http,
+            mac=self.mac or "",
+            config=self.config() if with_config else "",
+            client=self.client,
+        )
