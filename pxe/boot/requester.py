@@ -8,7 +8,7 @@ from pxe.boot.classify import Client
 from pxe.boot.render import Scene
 
 
-def _no_configs() -> str:
+def _no_configs(_plan: str) -> str:
     return ""
 
 
@@ -17,23 +17,23 @@ class Requester:
     """A client of TFTP or HTTP.
 
     `mac` is the machine at its address, None for a stranger; `server` our address as it sees it; `http` the
-    base URL of our files ("" where HTTP is off); `config` makes the base URL of the machine's configs, and is
-    called only where a text needs it, because it mints a token; `client` is the newest that DHCP saw.
+    base URL of our files ("" where HTTP is off); `config` makes the base URL of the machine's configs in
+    the plan of that name, and is called only where a text needs it, because it mints a token; `client` is the newest that DHCP saw.
     """
 
     mac: str | None
     server: IPv4Address
     address: IPv4Address | None = None
     http: str = ""
-    config: Callable[[], str] = _no_configs
+    config: Callable[[str], str] = _no_configs
     client: Client | None = None
 
-    def scene(self, *, with_config: bool) -> Scene:
-        """The scene of a script for this client; `with_config`: mint the URL of its configs."""
+    def scene(self, *, with_config: bool, plan: str = "") -> Scene:
+        """The scene of a script for this client; `with_config`: mint the URL of its configs in `plan`."""
         return Scene(
             server=self.server,
             http=self.http,
             mac=self.mac or "",
-            config=self.config() if with_config else "",
+            config=self.config(plan) if with_config else "",
             client=self.client,
         )
