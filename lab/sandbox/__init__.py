@@ -3,8 +3,9 @@
 See docs/adr/0004-sandbox.md for why it is built of a holder, an init and no clean-up code.
 """
 
+from lab.sandbox.impairment import Impairment
 from lab.sandbox.link import Link
 from lab.sandbox.process import SandboxProcess
 from lab.sandbox.sandbox import Sandbox
 
-__all__ = ["Link", "Sandbox", "SandboxProcess"]
+__all__ = ["Impairment", "Link", "Sandbox", "SandboxProcess"]

@@ -4,6 +4,7 @@ One thread, no state on disk. When the control socket ends it exits, and the ker
 the PID namespace and drops every interface with the last of them: there is no clean-up code to go wrong.
 """
 
+import contextlib
 import os
 import selectors
 import signal
@@ -19,6 +20,7 @@ from lab.sandbox.link import Link
 from lab.sandbox.network import Network
 
 _SHIM = Path(__file__).with_name("shim.py")
+_LOSSY = Path(__file__).with_name("lossy.py")
 
 
 class Init:
@@ -28,7 +30,7 @@ class Init:
         self.channel = channel
         self.network = network
         self.children: dict[int, tuple[int, subprocess.Popen[bytes]]] = {}
-        self.shims: list[subprocess.Popen[bytes]] = []
+        self.shims: dict[str, subprocess.Popen[bytes]] = {}
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
@@ -75,6 +77,9 @@ class Init:
         if message["op"] == "plug":
             self.network.plug(message["name"], plugged=message["plugged"])
             return {}, []
+        if message["op"] == "impair":
+            self.impair(message["name"], message["words"])
+            return {}, []
         return self.link(message["name"]), []
 
     def spawn(self, message: Message, fds: list[int]) -> int:
@@ -95,13 +100,33 @@ class Init:
     def link(self, name: str) -> Message:
         """Make a link, start its shim where it needs one, and describe it."""
         link, sockets = self.network.link(name)
-        if sockets:
-            fds = [s.fileno() for s in sockets]
-            argv = [sys.executable, "-I", "-S", str(_SHIM), *map(str, fds), str(link.local)]
-            self.shims.append(subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL))
-            for sock in sockets:
-                sock.close()
+        if sockets and name not in self.shims:
+            self.carry(name, [])
         return describe(link)
+
+    def impair(self, name: str, words: list[str]) -> None:
+        """Put another shim on a link: a bad one, or (without words) a good one. Raises SandboxError."""
+        link, _ = self.network.link(name, kind="packet")
+        if link.kind != "packet":
+            raise SandboxError(
+                f"the link of {name} is a tap, which no shim carries: impair it before the board is first "
+                "switched on, or make the sandbox with kind='packet'"
+            )
+        old = self.shims.pop(name, None)
+        if old is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(old.pid, signal.SIGKILL)  # both processes of shim.py
+        self.carry(name, words)
+
+    def carry(self, name: str, words: list[str]) -> None:
+        """Start the shim of a packet link. Frames that came meanwhile wait in its sockets."""
+        link, sockets = self.network.link(name)
+        fds = [s.fileno() for s in sockets]
+        script = _LOSSY if words else _SHIM
+        argv = [sys.executable, "-I", "-S", str(script), *map(str, fds), str(link.local), *words]
+        self.shims[name] = subprocess.Popen(
+            argv, pass_fds=fds, stdin=subprocess.DEVNULL, start_new_session=True
+        )
 
     def reap(self) -> None:
         """Collect every process that ended, orphans included, and report those that the lab started."""

@@ -37,6 +37,7 @@ class Network:
         self.runtime_dir = runtime_dir
         self.kind = kind
         self.links: dict[str, Link] = {}
+        self.sockets: dict[str, list[socket.socket]] = {}  # of packet links; kept, so that shims can change
         self.cables: Cables | None = None
         self.ip.link("set", index=self._index("lo"), state="up")
         # Without spanning tree a port forwards at once; snooping would send queries of its own.
@@ -52,20 +53,19 @@ class Network:
         )
         self.ip.link("set", index=self._bridge_index, state="up")
 
-    def link(self, name: str) -> tuple[Link, list[socket.socket]]:
+    def link(self, name: str, kind: str = "") -> tuple[Link, list[socket.socket]]:
         """Return the link of that name, made where it is new, and the sockets of its shim (none for a tap).
 
-        Raises SandboxError where a tap was asked for and /dev/net/tun cannot be used.
+        `kind` is that of a new link where it is not the sandbox's. Raises SandboxError where a tap was asked
+        for and /dev/net/tun cannot be used.
         """
-        if name in self.links:
-            return self.links[name], []
-        number = len(self.links)
-        sockets: list[socket.socket] = []
-        link = self._tap(name, number)
-        if link is None:
-            link, sockets = self._packet(name, number)
-        self.links[name] = link
-        return link, sockets
+        if name not in self.links:
+            number = len(self.links)
+            link = None if "packet" in (kind, self.kind) else self._tap(name, number)
+            if link is None:
+                link, self.sockets[name] = self._packet(name, number)
+            self.links[name] = link
+        return self.links[name], self.sockets.get(name, [])
 
     def plug(self, name: str, *, plugged: bool) -> None:
         """Put a link's cable into the bridge, or pull it; frames on a pulled cable are lost."""
@@ -74,8 +74,6 @@ class Network:
 
     def _tap(self, name: str, number: int) -> Link | None:
         """Make a tap; None where there can be none and a packet link will do."""
-        if self.kind == "packet":
-            return None
         try:
             probe = os.open(TUN, os.O_RDWR | os.O_CLOEXEC)
             try:

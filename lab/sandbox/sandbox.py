@@ -20,6 +20,7 @@ from typing import Any, Self
 import lab
 from lab.errors import SandboxError
 from lab.sandbox.channel import Channel, Message
+from lab.sandbox.impairment import Impairment
 from lab.sandbox.link import Link
 from lab.sandbox.process import SandboxProcess
 from lab.sandbox.rundir import create_runtime_dir
@@ -159,6 +160,15 @@ class Sandbox:
     def plug(self, name: str, *, plugged: bool) -> None:
         """Put the cable of a link that exists into the bridge, or pull it out: what a bad cable does."""
         self._ask({"op": "plug", "name": name, "plugged": plugged}, [])
+
+    def impair(self, name: str, impairment: Impairment | None) -> None:
+        """Make the cable of a link a bad one, or (None) a good one again; the board may run meanwhile.
+
+        A link that does not exist yet is made, as a packet link. Raises SandboxError for a tap: the kernel
+        carries its frames, not we.
+        """
+        words = impairment.to_words() if impairment is not None else []
+        self._ask({"op": "impair", "name": name, "words": words}, [])
 
     def close(self) -> None:
         """End every process inside and remove all; returns once nothing is left. May be called twice."""

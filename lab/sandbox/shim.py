@@ -10,38 +10,38 @@ import socket
 import sys
 from typing import NoReturn
 
-_FRAME = 65536
-_PACKET_OUTGOING = 4
+FRAME = 65536
+PACKET_OUTGOING = 4
 # QEMU is off, or was just killed: a cable with nobody at its end loses frames.
-_NOBODY = (errno.ENOENT, errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE)
-_UNSENDABLE = (errno.EMSGSIZE, errno.ENETDOWN, errno.ENOBUFS, errno.EINVAL)
+NOBODY = (errno.ENOENT, errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE)
+UNSENDABLE = (errno.EMSGSIZE, errno.ENETDOWN, errno.ENOBUFS, errno.EINVAL)
 
 
 def to_qemu(packet: socket.socket, unix: socket.socket, path: str) -> NoReturn:
     """Carry frames from the bridge to the board."""
-    buffer = bytearray(_FRAME)
+    buffer = bytearray(FRAME)
     view = memoryview(buffer)
     while True:
         size, address = packet.recvfrom_into(buffer)
-        if address[2] == _PACKET_OUTGOING:
+        if address[2] == PACKET_OUTGOING:
             continue  # what we sent ourselves, seen again
         try:
             unix.sendto(view[:size], path)
         except OSError as exc:
-            if exc.errno not in _NOBODY + _UNSENDABLE:
+            if exc.errno not in NOBODY + UNSENDABLE:
                 raise
 
 
 def from_qemu(packet: socket.socket, unix: socket.socket) -> NoReturn:
     """Carry frames from the board to the bridge."""
-    buffer = bytearray(_FRAME)
+    buffer = bytearray(FRAME)
     view = memoryview(buffer)
     while True:
         size = unix.recv_into(buffer)
         try:
             packet.send(view[:size])
         except OSError as exc:
-            if exc.errno not in _UNSENDABLE:
+            if exc.errno not in UNSENDABLE:
                 raise
 
 

@@ -11,7 +11,7 @@ from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
 from lab.errors import SandboxError
-from lab.sandbox import Sandbox
+from lab.sandbox import Impairment, Sandbox
 
 pytestmark = pytest.mark.interop
 
@@ -40,6 +40,7 @@ class Station:
 
     def send(self, payload, dst="ff:ff:ff:ff:ff:ff"):
         frame = Ether(src=self.mac, dst=dst) / payload
+        self.sock.settimeout(20)  # `frames` leaves a short one; a shim that starts takes a moment
         self.sock.sendto(bytes(frame), str(self.link.remote))
 
     def frames(self, seconds, wanted):
@@ -199,3 +200,34 @@ def test_tap():
         done = sandbox.run([sys.executable, "-c", code, link.interface, bytes(request).hex()], timeout=30)
     assert done.stderr == ""
     assert Ether(bytes.fromhex(done.stdout))[ARP].psrc == SERVER
+
+
+def test_a_bad_cable_and_a_good_one_again(sandbox, station):
+    """Switched while the board is on: the socket that QEMU sends to stays the same."""
+    station.arp(SERVER)
+    station.first(is_arp_reply)
+    sandbox.impair("board0", Impairment(loss=1))
+    station.arp(SERVER)
+    assert station.frames(0.5, is_arp_reply) == []
+    sandbox.impair("board0", Impairment(duplicate=1))
+    station.arp(SERVER)
+    assert len(station.frames(0.5, is_arp_reply)) == 4, "twice asked, and each answer twice"
+    sandbox.impair("board0", Impairment(loss=0.5, seed=3))
+    for _ in range(100):
+        station.arp(SERVER)
+    assert 5 < len(station.frames(0.5, is_arp_reply)) < 50
+    sandbox.impair("board0", None)
+    station.arp(SERVER)
+    assert len(station.frames(0.5, is_arp_reply)) == 1
+
+
+def test_a_tap_cannot_be_a_bad_cable_unless_it_was_meant_to_be():
+    try:
+        with Sandbox.create(kind="auto") as sandbox:
+            sandbox.impair("bad", Impairment(loss=0.1))
+            assert sandbox.link("bad").kind == "packet"
+            if sandbox.link("good").kind == "tap":
+                with pytest.raises(SandboxError, match="before the board is first switched on"):
+                    sandbox.impair("good", Impairment(loss=0.1))
+    except SandboxError as exc:
+        pytest.skip(str(exc))
