@@ -67,6 +67,14 @@ class Transport(StrEnum):
     HTTP = "http"
 
 
+class UnknownMachines(StrEnum):
+    """What becomes of a machine that nobody told us of."""
+
+    IGNORE = "ignore"
+    RECORD = "record"  # listed for people, not answered
+    BOOT = "boot"  # an address from the pool, and the plan of a rule or the discovery plan
+
+
 class ConfigKind(StrEnum):
     """Who reads a config, which decides how it is answered."""
 
@@ -90,13 +98,15 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What a booting machine fetches to configure itself, at `{config}NAME`; exactly one of `path` and
-    `text` is set. One that is `secret` goes only to the machine that it is meant for."""
+    """What a booting machine fetches to configure itself, at `{config}NAME`; exactly one of `path`, `text` and
+    `env` (an environment variable of the service that holds the text) is set. One that is `secret` goes only
+    to the machine that it is meant for, once in a boot, and is never given as `text`: plans can be read."""
 
     kind: ConfigKind
     name: str
     path: Path | None = None
     text: str | None = None
+    env: str | None = None
     secret: bool = False
 
 

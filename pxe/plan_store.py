@@ -15,8 +15,9 @@ from typing import TypeVar
 from sqlalchemy import Column, Engine, MetaData, String, Table, Text, delete, insert, select
 
 from pxe.boot.assets import check_assets
-from pxe.boot.catalogue import Catalogue, Snapshot
+from pxe.boot.catalogue import Catalogue
 from pxe.boot.check import check_machine, check_plan
+from pxe.boot.snapshot import Snapshot
 from pxe.errors import PlanError
 from pxe.events import Event, PlanChanged
 from pxe.plan import BootPlan, Machine
@@ -121,12 +122,14 @@ class PlanStore:
             db.execute(delete(table).where(table.c.key == key))
             if body is not None:
                 db.execute(insert(table).values(key=key, body=json.dumps(body)))
-        before, self._upper = self._catalogue.snapshot, upper
         after = _merged(self._base, upper)
+        macs = {*self._catalogue.snapshot.machines, *after.machines}
+        before = {mac: self._catalogue.plan_of(mac) for mac in macs}
+        self._upper = upper
         self._catalogue.replace(after)
-        for mac in {*before.machines, *after.machines}:
-            plan = after.plan_of(mac)
-            if plan != before.plan_of(mac):
+        for mac in macs:
+            plan = self._catalogue.plan_of(mac)
+            if plan != before[mac]:
                 name = plan.name if plan is not None else None
                 self._emit(PlanChanged(t_ns=time.monotonic_ns(), mac=mac, plan=name))
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from pxe.boot.catalogue import Snapshot
+from pxe.boot.snapshot import Snapshot
 from pxe.errors import ServiceError
 from pxe.master import BootApplication, BootMaster
 from pxe.net.listen import Sockets, bind_all

@@ -14,9 +14,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from pxe.boot.catalogue import Catalogue, Snapshot
+from pxe.boot.catalogue import Catalogue
 from pxe.boot.files import FileRoot
 from pxe.boot.requester import Requester
+from pxe.boot.snapshot import Snapshot
 from pxe.eventlog import EventLog, JsonlFile, Sink, follow
 from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
@@ -53,7 +54,7 @@ class Service:
         self._engine = open_state(settings.state_dir)
         self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
         self._dhcp = None
-        if settings.dhcp is not None and sockets.dhcp is not None:
+        if settings.dhcp:
             leases = LeaseStore(self._engine)
             self._dhcp = DhcpServer(settings.dhcp, sockets.dhcp, self.catalogue, leases, self.events.append)
         self._sinks: list[Sink] = [log_sink]

@@ -5,8 +5,6 @@ swapped as a whole, so that nobody ever waits for a writer and no answer mixes t
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from pxe.boot.assets import stamp
@@ -15,25 +13,15 @@ from pxe.boot.classify import Client
 from pxe.boot.files import FileRoot
 from pxe.boot.render import Scene, boot_script, pxelinux_config, refusal_script
 from pxe.boot.requester import Requester
+from pxe.boot.select import Choice, choose, facts_of
+from pxe.boot.sightings import Sightings
+from pxe.boot.snapshot import Snapshot
 from pxe.boot.uimage import script_image
 from pxe.errors import PlanError, RefusalReason, RequestRefused
-from pxe.plan import BootPlan, Firmware, Machine, Resource
+from pxe.plan import BootPlan, Firmware, Machine, Resource, UnknownMachines
 
 _PXELINUX_MAC = re.compile(r"pxelinux\.cfg/01-([0-9a-f]{2}(?:-[0-9a-f]{2}){5})")
 _U32 = 0xFFFFFFFF
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Machines by MAC and plans by name, as they are at one instant."""
-
-    machines: Mapping[str, Machine] = field(default_factory=dict)
-    plans: Mapping[str, BootPlan] = field(default_factory=dict)
-
-    def plan_of(self, mac: str | None) -> BootPlan | None:
-        """The plan that the machine of that MAC boots; None where there is none."""
-        machine = self.machines.get(mac) if mac is not None else None
-        return self.plans.get(machine.plan) if machine is not None and machine.plan is not None else None
 
 
 class Catalogue:
@@ -44,6 +32,7 @@ class Catalogue:
 
     def __init__(self, snapshot: Snapshot, root: FileRoot | None = None) -> None:
         self.snapshot = snapshot
+        self.seen, self.strangers = Sightings(), Sightings()  # apart: no flood of strangers drives out ours
         self._by_ip: dict[IPv4Address, str] = {}
         self._root = root
         self.replace(snapshot)
@@ -57,16 +46,44 @@ class Catalogue:
         """The machine of that MAC; None where we do not know it."""
         return self.snapshot.machines.get(mac)
 
+    def admit(self, client: Client, now: float) -> Machine | None:
+        """The machine that sent a DHCP message at `now` (seconds since 1970); None: it gets no answer.
+
+        Notes what it says of itself, for `choice`. A machine that we do not know is let in (as a Machine
+        without a name) where unknown ones are to boot.
+        """
+        snapshot = self.snapshot
+        machine = snapshot.machines.get(client.mac)
+        if machine is not None:
+            self.seen.see(client, now)
+            return machine
+        if snapshot.unknown is UnknownMachines.IGNORE:
+            return None
+        self.strangers.see(client, now)
+        return Machine(mac=client.mac) if snapshot.unknown is UnknownMachines.BOOT else None
+
+    def choice(self, mac: str | None, address: IPv4Address | None = None) -> Choice:
+        """What the machine boots, and why; `address` is the one that it has or is offered, where known."""
+        if mac is None:
+            return Choice(plan=None, why="no machine is known at this address")
+        snapshot = self.snapshot
+        client = self.seen.client(mac) or self.strangers.client(mac) or Client(mac=mac)
+        return choose(snapshot, facts_of(client, snapshot.machines.get(mac), address))
+
+    def plan_of(self, mac: str | None, address: IPv4Address | None = None) -> BootPlan | None:
+        """The plan of `choice`."""
+        return self.choice(mac, address).plan
+
     def reserved_for(self, ip: IPv4Address) -> str | None:
         """The MAC of the machine that has `ip` reserved."""
         return self._by_ip.get(ip)
 
-    def bootfile(self, mac: str, client: Client) -> str:
+    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
         """The file that this client loads first; "" where it boots nothing from us.
 
         Only U-Boot gets a name: its own EFI step and other firmware would try to run the script.
         """
-        if client.firmware is not Firmware.UBOOT or self.snapshot.plan_of(mac) is None:
+        if client.firmware is not Firmware.UBOOT or self.plan_of(mac, address) is None:
             return ""
         return SCRIPT_NAME
 
@@ -77,32 +94,33 @@ class Catalogue:
         Raises RequestRefused: mostly NOT_FOUND, whose message says why in words for the log.
         """
         wanted = "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-        snapshot, mac = self.snapshot, requester.mac
-        plan = snapshot.plan_of(mac)
+        mac = requester.mac
+        choice = self.choice(mac, requester.address)
+        plan = choice.plan
         if plan is not None:
             found = _from_plan(plan, wanted, name, mac, _scene(plan, requester))
             if found is not None:
                 return found
         by_mac = _PXELINUX_MAC.fullmatch(wanted.lower())
         if by_mac and mac is None:  # no secret in it: a client whose address we did not give may read it
-            other = snapshot.plan_of(by_mac[1].replace("-", ":"))
+            other = self.plan_of(by_mac[1].replace("-", ":"))
             if other is not None:
                 return Resource(name=name, data=pxelinux_config(other, {}, _scene(other, requester)).encode())
         if self._root is not None:
             return self._root.resolve(name)
-        raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(snapshot, mac, plan))
+        raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(choice, mac))
 
     def script_for(self, mac: str, scene: Scene) -> str:
         """Return a machine's boot script as text, for people. Raises RequestRefused where it has none."""
-        plan = self.snapshot.plan_of(mac)
+        plan = self.plan_of(mac)
         if plan is None:
-            raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(self.snapshot, mac, plan))
+            raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(self.choice(mac), mac))
         return _script(plan, scene)[0]
 
 
 def _scene(plan: BootPlan, requester: Requester) -> Scene:
     words = (plan.cmdline, *plan.texts.values())
-    return requester.scene(with_config=any("{config}" in text for text in words))
+    return requester.scene(with_config=any("{config}" in text for text in words), plan=plan.name)
 
 
 def _from_plan(plan: BootPlan, wanted: str, name: str, mac: str | None, scene: Scene) -> Resource | None:
@@ -138,14 +156,7 @@ def _script(plan: BootPlan, scene: Scene) -> tuple[str, int]:
     return boot_script(plan, {name: s.size for name, s in stamps.items()}, scene), newest
 
 
-def _why_not(snapshot: Snapshot, mac: str | None, plan: BootPlan | None) -> str:
-    if mac is None:
-        return "no machine is known at this address"
-    if plan is not None:
-        return f"plan {plan.name} of machine {mac} has no such file"
-    machine = snapshot.machines.get(mac)
-    if machine is None:
-        return f"machine {mac} is not known"
-    if machine.plan is None:
-        return f"machine {mac} has no plan"
-    return f"machine {mac} has plan {machine.plan}, which does not exist"
+def _why_not(choice: Choice, mac: str | None) -> str:
+    if choice.plan is None:
+        return choice.why
+    return f"plan {choice.plan.name} of machine {mac} has no such file"

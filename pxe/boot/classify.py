@@ -22,7 +22,10 @@ from pxe.wire.dhcp4 import DhcpPacket, Option
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """A DHCP client as its message shows it. `uuid` is None where absent or all zero (QEMU: no SMBIOS)."""
+    """A DHCP client as its message shows it. `uuid` is None where absent or all zero (QEMU: no SMBIOS).
+
+    `serial` is a Raspberry Pi's: 8 hexadecimal digits, the folder from which it fetches its first files.
+    """
 
     mac: str
     arch: Arch = Arch.UNKNOWN
@@ -30,6 +33,7 @@ class Client:
     uuid: UUID | None = None
     vendor_class: str = ""
     user_class: str = ""
+    serial: str = ""
 
 
 # Option 93: IANA "Processor Architecture Types" that we know how to boot, and who sends them.
@@ -87,6 +91,7 @@ def classify(packet: DhcpPacket) -> Client:
         uuid=_uuid(packet.options.get(Option.CLIENT_UUID, b"")),
         vendor_class=vendor_class,
         user_class=user_class,
+        serial=_raspberry_pi_serial(packet.options.get(Option.CLIENT_UUID, b"")),
     )
 
 
@@ -122,6 +127,13 @@ def _is_raspberry_pi(packet: DhcpPacket, arch: Arch, vendor_class: str) -> bool:
     # Pi 3: nothing in option 97 tells. Linux or U-Boot on the same board has the same MAC but no x86 claim.
     claims_bios = arch is Arch.X86 and (vendor_class == "" or vendor_class.startswith("PXEClient"))
     return claims_bios and packet.mac.startswith(_RASPBERRY_PI_MACS)
+
+
+def _raspberry_pi_serial(value: bytes) -> str:
+    """Option 97 of a Pi 4 or later: a type byte 0, then little-endian words: "RPi4", board, MAC, serial."""
+    if len(value) != 17 or not _RASPBERRY_PI_UUID.match(value):
+        return ""
+    return f"{int.from_bytes(value[13:], 'little'):08x}"
 
 
 def _user_class(value: bytes) -> str:

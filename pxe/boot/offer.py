@@ -12,6 +12,7 @@ from typing import Protocol
 from pxe.boot.classify import Client, classify
 from pxe.boot.leases import Lease, LeaseTable
 from pxe.boot.reply import Destination, destination, grant, refusal
+from pxe.boot.select import Choice
 from pxe.errors import NoAddress
 from pxe.events import DhcpIgnored, DhcpReceived, DhcpSent
 from pxe.plan import Machine
@@ -25,12 +26,19 @@ class MachineDirectory(Protocol):
     """What the DHCP server must know of machines. Asked for every packet: it answers from memory."""
 
     def machine(self, mac: str) -> Machine | None:
-        """The machine of that MAC (`aa:bb:cc:dd:ee:ff`); None where we do not serve it."""
+        """The machine of that MAC (`aa:bb:cc:dd:ee:ff`); None where we do not know it."""
+
+    def admit(self, client: Client, now: float) -> Machine | None:
+        """The machine that sent a message at `now` (seconds since 1970); None: no answer. Where unknown
+        machines are to boot, one of them is a Machine without a name."""
+
+    def choice(self, mac: str, address: IPv4Address | None = None) -> Choice:
+        """What the machine boots at the address that it has or is offered, and why."""
 
     def reserved_for(self, ip: IPv4Address) -> str | None:
         """The MAC of the machine whose `Machine.ip` this is; None where the address is free for the pool."""
 
-    def bootfile(self, mac: str, client: Client) -> str:
+    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
         """File name or URL of what this client loads next; "" where it has nothing to boot from us."""
 
 
@@ -109,7 +117,7 @@ def answer(
     reason = _not_for_us(packet, settings)
     if reason:
         return replace(silent, reason=reason)
-    machine = directory.machine(client.mac)
+    machine = directory.admit(client, now)
     if machine is None:
         return replace(
             silent,
@@ -149,18 +157,20 @@ class _Exchange:
         return replace(self.silent, reason=reason)
 
     def send(self, reply: DhcpPacket, bootfile: str = "", lease: Lease | None = None) -> Decision:
+        address = reply.yiaddr if reply.yiaddr != _NOWHERE else None
+        plan = self.directory.choice(self.machine.mac, address).plan
         return replace(
             self.silent,
             reply=reply,
             destination=destination(self.packet, reply, self.settings),
             lease=lease,
             bootfile=bootfile,
-            plan=self.machine.plan,
+            plan=plan.name if plan is not None else None,
         )
 
     def grant(self, kind: MessageType, ip: IPv4Address | None, lease: Lease | None = None) -> Decision:
         client = self.silent.client
-        bootfile = self.directory.bootfile(self.machine.mac, client)
+        bootfile = self.directory.bootfile(self.machine.mac, client, ip)
         reply = grant(kind, self.packet, client, self.settings, ip=ip, bootfile=bootfile)
         return self.send(reply, bootfile, lease)
 

@@ -24,7 +24,7 @@ def get_script(mac: str) -> Response:
 @blueprint.get("/boot/<mac>.cfg")
 def get_pxelinux(mac: str) -> Response:
     """The machine's pxelinux.cfg."""
-    plan = context().catalogue.snapshot.plan_of(_mac(mac))
+    plan = context().catalogue.plan_of(_mac(mac))
     if plan is None:
         raise RequestRefused(RefusalReason.NOT_FOUND, f"machine {_mac(mac)} has no plan")
     return _text(pxelinux_config(plan, {}, _scene()))

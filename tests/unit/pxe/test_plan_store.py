@@ -7,7 +7,8 @@ from ipaddress import IPv4Address
 import pytest
 from sqlalchemy import text
 
-from pxe.boot.catalogue import Catalogue, Snapshot
+from pxe.boot.catalogue import Catalogue
+from pxe.boot.snapshot import Snapshot
 from pxe.errors import PlanError, ServiceError
 from pxe.events import PlanChanged
 from pxe.plan import Asset, BootPlan, Machine
@@ -53,7 +54,7 @@ def test_what_is_put_survives_a_restart(engine, plan):
     rig = Rig(engine)
     rig.store.put_plan(plan)
     rig.store.put_machine(Machine(mac=MAC, ip=IP, plan="p"))
-    assert rig.now.plan_of(MAC) == plan
+    assert rig.catalogue.plan_of(MAC) == plan
     again = Rig(engine)
     assert again.now == rig.now
     assert again.catalogue.reserved_for(IP) == MAC
@@ -78,7 +79,7 @@ def test_the_api_covers_the_configuration_and_uncovers_it(engine, plan):
     rig.store.put_plan(replace(plan, cmdline="other"))
     rig.store.put_machine(Machine(mac=MAC))
     assert (rig.store.source(rig.now.plans["p"]), rig.store.source(rig.now.machines[MAC])) == ("api",) * 2
-    assert rig.now.plan_of(MAC) is None
+    assert rig.catalogue.plan_of(MAC) is None
     rig.store.delete_machine(MAC)
     rig.store.delete_plan("p")
     assert rig.now == base

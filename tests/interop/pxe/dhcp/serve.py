@@ -4,6 +4,7 @@ usage: serve.py '{"interface": ..., "address": ..., "pool": [first, last], "leas
 "state_dir": ..., "machines": {mac: ip or null}, "bootfile": ...}'
 """
 
+import contextlib
 import json
 import signal
 import sys
@@ -13,10 +14,11 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 from pxe.boot.classify import Client
+from pxe.boot.select import Choice
 from pxe.events import Event, ServiceReady, to_json
 from pxe.net.dhcp import DhcpServer, bind_dhcp
 from pxe.plan import Machine
-from pxe.settings import DhcpSettings
+from pxe.settings import AddressRange, DhcpSettings, Subnet
 from pxe.state import LeaseStore, open_state
 
 
@@ -32,10 +34,16 @@ class Directory:
     def machine(self, mac: str) -> Machine | None:
         return self.machines.get(mac)
 
+    def admit(self, client: Client, now: float) -> Machine | None:
+        return self.machine(client.mac)
+
+    def choice(self, mac: str, address: IPv4Address | None = None) -> Choice:
+        return Choice(plan=None, why="")
+
     def reserved_for(self, ip: IPv4Address) -> str | None:
         return self.reserved.get(ip)
 
-    def bootfile(self, mac: str, client: Client) -> str:
+    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
         return self.file
 
 
@@ -46,18 +54,22 @@ def emit(event: Event) -> None:
 def main() -> None:
     given = json.loads(sys.argv[1])
     first, last = map(IPv4Address, given["pool"])
+    address = IPv4Interface(given["address"])
+    subnet = Subnet(
+        network=address.network,
+        ranges=(AddressRange(first=first, last=last),),
+        lease_seconds=given["lease_seconds"],
+        router=address.ip,
+    )
     settings = DhcpSettings(
         interface=given["interface"],
-        address=IPv4Interface(given["address"]),
-        pool_start=first,
-        pool_end=last,
-        lease_seconds=given["lease_seconds"],
-        router=IPv4Interface(given["address"]).ip,
+        address=address,
+        subnets=(subnet,),
     )
     engine = open_state(Path(given["state_dir"]))
     directory = Directory(given["machines"], given["bootfile"])
-    with bind_dhcp(settings) as sock:
-        server = DhcpServer(settings, sock, directory, LeaseStore(engine), emit)
+    with contextlib.closing(bind_dhcp(settings)) as sockets:
+        server = DhcpServer((settings,), (sockets,), directory, LeaseStore(engine), emit)
         signal.signal(signal.SIGTERM, lambda *_: server.stop())
         serving = threading.Thread(target=server.serve)
         serving.start()

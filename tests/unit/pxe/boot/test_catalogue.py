@@ -5,12 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pxe.boot.catalogue import Catalogue, Snapshot
+from pxe.boot.catalogue import Catalogue
 from pxe.boot.classify import Client
 from pxe.boot.files import FileRoot
 from pxe.boot.offer import MachineDirectory
 from pxe.boot.render import Scene, boot_script, pxelinux_config
 from pxe.boot.requester import Requester
+from pxe.boot.snapshot import Snapshot
 from pxe.boot.uimage import script_image
 from pxe.errors import RefusalReason, RequestRefused
 from pxe.plan import Arch, Asset, BootPlan, Firmware, Machine
@@ -141,7 +142,7 @@ def test_the_folder_for_everybody(catalogue, tmp_path, mac):
         (None, "no machine is known"),
         (MAC, "plan p of machine 52:54:00:00:00:01 has no such file"),
         (IDLE, "has no plan"),
-        (STRAY, "has plan gone, which does not exist"),
+        (STRAY, "machine names the plan gone, which does not exist"),
         ("52:54:00:ff:ff:ff", "is not known"),
     ],
 )

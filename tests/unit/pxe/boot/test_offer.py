@@ -1,7 +1,7 @@
 """What we answer to whom: RFC 2131's client states and the firmware that bends them, one test each."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
 
@@ -9,9 +9,10 @@ from pxe.boot.classify import Client
 from pxe.boot.leases import HOLD_SECONDS, LeaseState, LeaseTable, Pool
 from pxe.boot.offer import Decision, answer
 from pxe.boot.reply import BROADCAST, Destination
+from pxe.boot.select import Choice
 from pxe.events import DhcpIgnored, DhcpReceived, DhcpSent
-from pxe.plan import Machine
-from pxe.settings import DhcpSettings
+from pxe.plan import BootPlan, Machine
+from pxe.settings import AddressRange, DhcpSettings, Subnet
 from pxe.wire.dhcp4 import BROADCAST_FLAG, DhcpPacket, MessageType, Op, Option, decode, encode
 
 NOWHERE = IPv4Address(0)
@@ -19,14 +20,18 @@ US = IPv4Address("10.99.0.1")
 OTHER_SERVER = IPv4Address("10.99.0.2")
 RELAY = IPv4Address("10.99.0.254")
 ELSEWHERE = IPv4Address("192.0.2.9")
-SETTINGS = DhcpSettings(
-    interface="eth0",
-    address=IPv4Interface("10.99.0.1/24"),
-    pool_start=IPv4Address("10.99.0.100"),
-    pool_end=IPv4Address("10.99.0.109"),
+POOL = AddressRange(first=IPv4Address("10.99.0.100"), last=IPv4Address("10.99.0.109"))
+SUBNET = Subnet(
+    network=IPv4Network("10.99.0.0/24"),
+    ranges=(POOL,),
     lease_seconds=1000,
     router=RELAY,
     dns=(IPv4Address("10.99.0.3"), IPv4Address("10.99.0.4")),
+)
+SETTINGS = DhcpSettings(
+    interface="eth0",
+    address=IPv4Interface("10.99.0.1/24"),
+    subnets=(SUBNET,),
 )
 BOARD = Machine(mac="52:54:00:aa:00:01", ip=IPv4Address("10.99.0.50"), plan="debian")
 IDLE = Machine(mac="52:54:00:aa:00:02")
@@ -45,10 +50,17 @@ class Directory:
     def machine(self, mac: str) -> Machine | None:
         return self.machines.get(mac)
 
+    def admit(self, client: Client, now: float) -> Machine | None:
+        return self.machine(client.mac)
+
+    def choice(self, mac: str, address: IPv4Address | None = None) -> Choice:
+        plan = self.machines[mac].plan
+        return Choice(plan=BootPlan(name=plan) if plan else None, why="")
+
     def reserved_for(self, ip: IPv4Address) -> str | None:
         return BOARD.mac if ip == BOARD.ip else None
 
-    def bootfile(self, mac: str, client: Client) -> str:
+    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
         return self.name if self.machines[mac].plan else ""
 
 
@@ -57,9 +69,7 @@ class Server:
 
     def __init__(self) -> None:
         self.directory = Directory()
-        pool = Pool(
-            subnet=SETTINGS.address, first=SETTINGS.pool_start, last=SETTINGS.pool_end, lease_seconds=1000
-        )
+        pool = Pool(subnet=SETTINGS.address, first=POOL.first, last=POOL.last, lease_seconds=1000)
         self.leases = LeaseTable(pool, self.directory.reserved_for)
         self.now = 0.0
 
@@ -128,7 +138,7 @@ def test_an_unknown_machine_is_ignored_and_the_reason_says_what_to_do(server):
 
 def test_a_machine_without_plan_gets_an_address_and_no_bootfile(server):
     reply = server(discover(IDLE)).reply
-    assert SETTINGS.pool_start <= reply.yiaddr <= SETTINGS.pool_end
+    assert POOL.first <= reply.yiaddr <= POOL.last
     assert reply.file == b""
     assert Option.BOOTFILE_NAME not in reply.options
 

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -16,14 +16,17 @@ from hypothesis import strategies as st
 
 from pxe.boot.classify import Client
 from pxe.boot.leases import Lease, LeaseState
+from pxe.boot.select import Choice
 from pxe.errors import PlanError, ServiceError
 from pxe.events import DhcpIgnored, DhcpReceived, DhcpSent, Event, PacketMalformed
 from pxe.net.dhcp import BATCH, DhcpServer, bind_dhcp
 from pxe.plan import Machine
-from pxe.settings import DhcpSettings
+from pxe.settings import AddressRange, DhcpSettings, Subnet
 from pxe.state import LeaseStore, open_state
 from pxe.wire.dhcp4 import DhcpPacket, MessageType, Op, Option, decode, encode
 
+POOL = AddressRange(first=IPv4Address("127.0.1.0"), last=IPv4Address("127.0.9.255"))
+SUBNET = Subnet(network=IPv4Network("127.0.0.0/8"), ranges=(POOL,))
 US = IPv4Address("127.0.0.1")
 BOARD = "52:54:00:aa:00:01"
 CRASHES = "52:54:00:aa:00:66"
@@ -39,10 +42,16 @@ class Directory:
             raise ZeroDivisionError("a bug in the directory")
         return Machine(mac=mac, plan="debian") if mac.startswith("52:54:00") else None
 
+    def admit(self, client: Client, now: float) -> Machine | None:
+        return self.machine(client.mac)
+
+    def choice(self, mac: str, address: IPv4Address | None = None) -> Choice:
+        return Choice(plan=None, why="")
+
     def reserved_for(self, ip: IPv4Address) -> str | None:
         return None
 
-    def bootfile(self, mac: str, client: Client) -> str:
+    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
         return "boot.scr.uimg"
 
 
@@ -73,8 +82,7 @@ class Service:
         self.settings = DhcpSettings(
             interface="lo",
             address=IPv4Interface("127.0.0.1/8"),
-            pool_start=IPv4Address("127.0.1.0"),
-            pool_end=IPv4Address("127.0.9.255"),
+            subnets=(SUBNET,),
             port=0,
             client_port=self.client.getsockname()[1],
         )
@@ -82,8 +90,9 @@ class Service:
         self.disk = Disk(self.engine)
         self.disk.batches = []
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self.sock = bind_dhcp(self.settings)
-        self.server = DhcpServer(self.settings, self.sock, Directory(), self.disk, self.events.put)
+        self.sockets = bind_dhcp(self.settings)
+        self.sock = self.sockets.server
+        self.server = DhcpServer((self.settings,), (self.sockets,), Directory(), self.disk, self.events.put)
         self.thread = threading.Thread(target=self.server.serve)
 
     def start(self) -> None:
@@ -107,7 +116,7 @@ class Service:
         if self.thread.ident is not None:
             self.thread.join(SECONDS)
         assert not self.thread.is_alive()
-        self.sock.close()
+        self.sockets.close()
         self.client.close()
         self.engine.dispose()
 
@@ -173,7 +182,7 @@ def test_an_offer_alone_tells_whose_address_it_is(running):
 def test_requests_that_wait_together_are_stored_together(service):
     macs = [f"52:54:00:bb:00:{n:02x}" for n in range(BATCH)]
     for n, mac in enumerate(macs):
-        service.send(request(service.settings.pool_start + n, mac))
+        service.send(request(POOL.first + n, mac))
     service.start()
     for _ in macs:
         assert service.receive().message_type is MessageType.ACK
@@ -181,7 +190,7 @@ def test_requests_that_wait_together_are_stored_together(service):
 
 
 def test_messages_of_one_client_in_a_batch_are_handled_one_after_the_other(service):
-    ip = service.settings.pool_start
+    ip = POOL.first
     service.send(request(ip))
     service.send(encode(replace(message(MessageType.RELEASE), ciaddr=ip)))
     service.send(DISCOVER)
@@ -305,6 +314,7 @@ def test_an_address_that_is_not_ours_is_named_with_the_way_to_get_it(service):
 
 
 def test_a_pool_outside_the_subnet_is_the_operators_fault(service):
-    wrong = replace(service.settings, pool_end=IPv4Address("192.0.2.1"))
+    pool = AddressRange(first=POOL.first, last=IPv4Address("192.0.2.1"))
+    wrong = replace(service.settings, subnets=(replace(SUBNET, ranges=(pool,)),))
     with pytest.raises(PlanError, match="set pool_start and pool_end"):
-        DhcpServer(wrong, service.sock, Directory(), service.disk, service.events.put)
+        DhcpServer((wrong,), (service.sockets,), Directory(), service.disk, service.events.put)

@@ -2,9 +2,10 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxe.boot.catalogue import Catalogue, Snapshot
+from pxe.boot.catalogue import Catalogue
 from pxe.boot.files import FileRoot
 from pxe.boot.requester import Requester
+from pxe.boot.snapshot import Snapshot
 from pxe.eventlog import EventLog
 from pxe.plan import Asset, BootPlan, Machine
 from pxe.plan_store import PlanStore

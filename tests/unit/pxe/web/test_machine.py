@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pxe.boot.catalogue import Snapshot
+from pxe.boot.snapshot import Snapshot
 from pxe.events import TransferEnded, TransferRefused, TransferStarted
 from pxe.plan import Machine
 from pxe.web.machine import create_app
