@@ -5,6 +5,8 @@ PxeError
 ├── NoAddress        DHCP has no address to give, or not this one; becomes a NAK or a silence with its reason
 ├── RequestRefused   a well-formed request that we do not serve; carries the reason for the log
 ├── PlanError        a plan, machine or asset that cannot work (the operator's fault)
+├── AssetError       an image that cannot be fetched or stored (a server, the network, a full disk)
+│   └── ChecksumError  its bytes are not those that were promised, or nobody trusted signed them
 └── ServiceError     a port in use, a missing interface, a full disk (the lab's equipment)
 """
 
@@ -46,3 +48,11 @@ class PlanError(PxeError):
 
 class ServiceError(PxeError):
     """The host cannot give what the service needs. The message says what to do."""
+
+
+class AssetError(PxeError):
+    """A file of an image cannot be fetched, read or stored. The message says what to do."""
+
+
+class ChecksumError(AssetError):
+    """Bytes that are not what their checksum or signature promises; they do not enter the catalogue."""

@@ -15,7 +15,7 @@ from importlib.metadata import version
 import click
 
 from lab.errors import LabError
-from pxe.errors import PlanError, PxeError
+from pxe.errors import ChecksumError, PlanError, PxeError
 
 # name -> "module:command". A literal dictionary: grep finds every command.
 COMMANDS = {
@@ -24,6 +24,7 @@ COMMANDS = {
     "tftp": "lab.cli.tftp:tftp",
     "boot": "lab.cli.boot:boot",
     "report": "lab.cli.report:report",
+    "image": "lab.cli.image:image",
 }
 
 
@@ -57,6 +58,8 @@ def exit_code(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, PlanError):
         return 2
+    if isinstance(error, ChecksumError):
+        return 1
     return 4 if isinstance(error, PxeError) else 5
 
 
