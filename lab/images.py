@@ -5,10 +5,10 @@ from pathlib import Path
 
 from lab.errors import InfrastructureError
 from lab.model import MilestoneRule, Source
-from pxe.plan import Asset, BootPlan
+from pxe.plan import Arch, Asset, BootPlan
 
-_INSTALLER = Path("/usr/lib/debian-installer/images/12/arm64/text/debian-installer/arm64")
-_PACKAGE = "debian-installer-12-netboot-arm64"
+_INSTALLERS = Path("/usr/lib/debian-installer/images/12")
+_DEBIAN_ARCH = {Arch.ARM64: "arm64", Arch.X86_64: "amd64"}
 
 # The installer's answers, fetched by it over HTTP. It stops at its first question that has no answer here,
 # which is the choice of a mirror: nothing is installed.
@@ -49,17 +49,19 @@ _ANSWERS = MilestoneRule(
 _SHELL = MilestoneRule("shell", Source.CONSOLE, r"^(~|/) # ", "root shell")
 
 
-def debian_installer(console_args: str, *, directory: Path = _INSTALLER) -> Image:
-    """Debian's arm64 installer, up to its first screen.
+def debian_installer(console_args: str, arch: str = "arm64") -> Image:
+    """Debian's installer for `arch` (as in BoardType: arm64 or x86_64), up to its first screen.
 
-    Raises InfrastructureError where its package is not installed.
+    Raises InfrastructureError where its package is not installed, or Debian has none for `arch`.
     """
+    directory, package = installer_directory(arch)
     kernel, initrd = directory / "linux", directory / "initrd.gz"
     for path in (kernel, initrd):
         if not path.is_file():
-            raise InfrastructureError(f"{path} is missing: apt-get install {_PACKAGE}")
+            raise InfrastructureError(f"{path} is missing: apt-get install {package}")
     plan = BootPlan(
         name="debian-installer",
+        arch=Arch(arch),
         kernel=Asset("linux", kernel.resolve()),
         initrd=Asset("initrd.gz", initrd.resolve()),
         cmdline=console_args,
@@ -67,9 +69,23 @@ def debian_installer(console_args: str, *, directory: Path = _INSTALLER) -> Imag
     return Image(plan=plan, milestones=(_INSTALLER_UP,), deadlines={"installer": 180})
 
 
-def automatic_installer(console_args: str) -> Image:
+def installer_directory(arch: str) -> tuple[Path, str]:
+    """Where Debian's package puts the files of its network installer, and the package's name.
+
+    Raises InfrastructureError where Debian has none for `arch`.
+    """
+    debian = _DEBIAN_ARCH.get(Arch(arch))
+    if debian is None:
+        raise InfrastructureError(
+            f"there is no installer of Debian for {arch} here, only for arm64 and x86_64"
+        )
+    folder = _INSTALLERS / debian / "text" / "debian-installer" / debian
+    return folder, f"debian-installer-12-netboot-{debian}"
+
+
+def automatic_installer(console_args: str, arch: str = "arm64") -> Image:
     """The same, going on by itself: it configures its network by DHCP and fetches its answers over HTTP."""
-    image = debian_installer(console_args)
+    image = debian_installer(console_args, arch)
     plan = replace(
         image.plan,
         name="debian-installer-auto",
@@ -81,14 +97,14 @@ def automatic_installer(console_args: str) -> Image:
     )
 
 
-def initrd_shell(console_args: str) -> Image:
+def initrd_shell(console_args: str, arch: str = "arm64") -> Image:
     """The same kernel and initrd straight into a shell: the shortest real boot."""
-    image = debian_installer(console_args)
+    image = debian_installer(console_args, arch)
     plan = replace(image.plan, name="initrd-shell", cmdline=f"{console_args} rdinit=/bin/sh".strip())
     return Image(plan=plan, milestones=(_SHELL,), deadlines={"shell": 60})
 
 
-# Names for the command line and for tests -> what makes the image from a board type's console arguments.
+# Names for the command line and for tests -> what makes the image from a board type's console_args and arch.
 IMAGES = {
     "debian-installer": debian_installer,
     "debian-installer-auto": automatic_installer,

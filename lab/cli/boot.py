@@ -69,7 +69,7 @@ def boot(
         series = Series(
             session=session,
             place=name,
-            image=IMAGES[image](board_type.console_args),
+            image=IMAGES[image](board_type.console_args, board_type.arch),
             method=Method(method),
             boots=boots,
             results=results or site.results,

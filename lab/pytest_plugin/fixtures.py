@@ -106,7 +106,8 @@ class Booter:
             return image
         if image not in IMAGES:
             raise UsageError(f"there is no image {image!r}; there are {', '.join(IMAGES)}")
-        return IMAGES[image](self.board.board_type.console_args)
+        board_type = self.board.board_type
+        return IMAGES[image](board_type.console_args, board_type.arch)
 
     def _note(self, records: list[BootRecord]) -> None:
         """Figures into the JUnit report: seconds to each milestone, with N, MAD and p95 where N allows."""

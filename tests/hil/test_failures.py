@@ -57,7 +57,7 @@ class Then:
 
 @pytest.fixture
 def image(board: Board) -> Image:
-    return initrd_shell(board.board_type.console_args)
+    return initrd_shell(board.board_type.console_args, board.board_type.arch)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import socket
 import subprocess
 import threading
@@ -77,7 +78,11 @@ class QemuPower:
             site = self._site_to_run_in()
             qmp = site.runtime_dir / f"{self.name}.qmp"
             argv = self.options.command_line(
-                name=self.name, mac=self.mac, netdev=site.netdev(self.name), qmp=qmp
+                name=self.name,
+                mac=self.mac,
+                netdev=site.netdev(self.name),
+                qmp=qmp,
+                variables=self._variables(site.runtime_dir),
             )
             with Listener(qmp) as listener:
                 process = site.start(argv, self._log_file())
@@ -131,6 +136,15 @@ class QemuPower:
         if self._site is None:
             self._site = Plain() if self._sandbox is None else InSandbox(self._sandbox)
         return self._site
+
+    def _variables(self, folder: Path) -> Path | None:
+        """The place's own variable store: made at its first power-on, then kept, as a flash chip is."""
+        if not self.options.variables:
+            return None
+        own = folder / f"{self.name}.vars"
+        if not own.exists():
+            shutil.copyfile(self.options.variables, own)
+        return own
 
     def _stop(self, process: Process) -> None:
         process.kill()
