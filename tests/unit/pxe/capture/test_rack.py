@@ -34,7 +34,7 @@ def rack(tmp_path):
 
 
 def take(rack, *frames, at=0.0):
-    rack.take([(START + int(at * S) + i, frame, len(frame)) for i, frame in enumerate(frames)])
+    rack.take([(START + int(at * S) + i * 1000, frame, len(frame)) for i, frame in enumerate(frames)])
 
 
 def recorded(rack, folder: Path):
