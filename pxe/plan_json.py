@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,10 @@ from pxe.plan import (
     BootPlan,
     Config,
     ConfigKind,
+    Firmware,
     Machine,
+    PlanRule,
+    Selector,
     Transport,
     normalise_mac,
 )
@@ -29,7 +32,7 @@ _T = TypeVar("_T")
 _E = TypeVar("_E", bound=StrEnum)
 
 
-def to_json(value: BootPlan | Machine) -> dict[str, Any]:
+def to_json(value: BootPlan | Machine | PlanRule) -> dict[str, Any]:
     """Return `value` as an object that the readers below take back."""
     return {k: _plain(v) for k, v in dataclasses.asdict(value).items()}
 
@@ -41,7 +44,7 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, frozenset):
         return sorted(value)
-    return str(value) if isinstance(value, Path | IPv4Address) else value
+    return str(value) if isinstance(value, Path | IPv4Address | IPv4Network) else value
 
 
 def plan_from_json(obj: object) -> BootPlan:
@@ -81,6 +84,31 @@ def machine_from_json(obj: object) -> Machine:
         uuid=fields.optional("uuid", _text) or "",
         serial=fields.optional("serial", _text) or "",
         tags=frozenset(fields.optional("tags", partial(_list, _text)) or ()),
+        **fields.nothing_left(),
+    )
+
+
+def rule_from_json(obj: object) -> PlanRule:
+    """Return the rule that `obj` describes. Raises PlanError, naming the field."""
+    fields = _object(obj, "rule")
+    return PlanRule(
+        name=_text(fields.take("name")),
+        when=_selector(fields.take("when")),
+        plan=_text(fields.take("plan")),
+        **fields.nothing_left(),
+    )
+
+
+def _selector(at: "_Value") -> Selector:
+    fields = _object(at.value, at.where)
+    return Selector(
+        mac=(fields.optional("mac", _text) or "").lower().replace("-", ":"),
+        uuid=fields.optional("uuid", _text) or "",
+        serial=fields.optional("serial", _text) or "",
+        arch=fields.optional("arch", partial(_choice, Arch)),
+        firmware=fields.optional("firmware", partial(_choice, Firmware)),
+        tags=frozenset(fields.optional("tags", partial(_list, _text)) or ()),
+        network=fields.optional("network", _network),
         **fields.nothing_left(),
     )
 
@@ -164,6 +192,7 @@ def _config(at: _Value) -> Config:
         name=_text(fields.take("name")),
         path=fields.optional("path", _path),
         text=fields.optional("text", _text),
+        env=fields.optional("env", _text),
         secret=fields.optional("secret", _flag) or False,
         **fields.nothing_left(),
     )
@@ -187,3 +216,10 @@ def _address(at: _Value) -> IPv4Address:
         return IPv4Address(_text(at))
     except ValueError:
         raise PlanError(f"{at.where}: {at.value!r} is not an IPv4 address") from None
+
+
+def _network(at: _Value) -> IPv4Network:
+    try:
+        return IPv4Network(_text(at))
+    except ValueError:
+        raise PlanError(f"{at.where}: {at.value!r} is not a network; write it like 10.99.0.0/24") from None

@@ -7,8 +7,9 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pxe.boot.check import asset_fields
 from pxe.errors import PlanError
-from pxe.plan import Asset, BootPlan
+from pxe.plan import BootPlan
 
 _CHUNK = 1 << 20
 
@@ -47,11 +48,7 @@ def stamp(path: Path) -> FileStamp:
 
 def check_assets(plan: BootPlan) -> None:
     """Raise PlanError, naming field and path, where a file of `plan` cannot be served."""
-    fields: dict[str, Asset | None] = {"kernel": plan.kernel, "initrd": plan.initrd, "dtb": plan.dtb}
-    fields |= {f"files[{i}]": asset for i, asset in enumerate(plan.files)}
-    for where, asset in fields.items():
-        if asset is None:
-            continue
+    for where, asset in asset_fields(plan).items():
         if not asset.path.is_absolute():
             raise PlanError(f"{where}: path {str(asset.path)!r}: write an absolute path")
         try:
