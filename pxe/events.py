@@ -64,6 +64,7 @@ class TransferStarted(Event):
     name: str
     size: int
     options: dict[str, int] = field(default_factory=dict)  # as granted: blksize, windowsize, tsize, timeout
+    upload: bool = False  # the client sends: `size` is what it announced, 0 where it did not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,8 @@ class TransferEnded(Event):
 
     `outcome`: complete · unacknowledged (all sent, last ACK never came) · aborted (the client said so; EDK2
     and iPXE do after a size probe) · stalled (we gave up waiting) · error. `sent` counts payload bytes
-    acknowledged (TFTP) or handed to the kernel (HTTP); `repeated` counts DATA blocks sent again.
+    acknowledged (TFTP) or handed to the kernel (HTTP); `repeated` counts DATA blocks sent again. Of an
+    upload, `sent` and `repeated` count what the client sent, and `detail` says where it was stored.
     """
 
     kind: ClassVar[str] = "transfer-ended"
@@ -86,6 +88,7 @@ class TransferEnded(Event):
     repeated: int = 0
     outcome: str
     detail: str = ""
+    upload: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,31 @@ class TransferRefused(Event):
     peer: str
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigDelivered(Event):
+    """A machine has the whole of a config. `sha256` is of the bytes as sent; `config_kind` is a ConfigKind."""
+
+    kind: ClassVar[str] = "config-delivered"
+    plan: str
+    name: str
+    config_kind: str
+    sha256: str
+    size: int
+    peer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigRefused(Event):
+    """A request for a config that we did not serve. `name` is without the token; `unsaid` counts refusals
+    before this one that got no event, because there were too many."""
+
+    kind: ClassVar[str] = "config-refused"
+    name: str
+    peer: str
+    reason: str
+    unsaid: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +172,8 @@ _KINDS: dict[str, type[Event]] = {
         TransferStarted,
         TransferEnded,
         TransferRefused,
+        ConfigDelivered,
+        ConfigRefused,
         PacketMalformed,
         PlanChanged,
         EventsLost,

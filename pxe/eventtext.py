@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 
 from pxe.events import (
+    ConfigDelivered,
+    ConfigRefused,
     Event,
     EventsLost,
     PacketMalformed,
@@ -22,6 +24,11 @@ def sentence(event: Event) -> str | None:
             return _transfer(event)
         case TransferRefused():
             return f"{event.protocol} {event.mac or event.peer} asked for {event.name!r}: {event.reason}"
+        case ConfigDelivered():
+            return f"config {event.name!r} of plan {event.plan} to {event.mac}: {event.size} bytes"
+        case ConfigRefused():
+            more = f"; {event.unsaid} more like it" if event.unsaid else ""
+            return f"config {event.name!r} refused to {event.mac or event.peer}: {event.reason}{more}"
         case PlanChanged():
             return f"machine {event.mac} boots {event.plan or 'nothing from us'} from now on"
         case PacketMalformed() if event.protocol != "dhcp":
@@ -37,7 +44,8 @@ def _transfer(event: TransferEnded) -> str:
     again = f", {event.repeated} blocks repeated" if event.repeated else ""
     end = "" if event.outcome == "complete" else f": {event.outcome}"
     detail = f" ({event.detail})" if event.detail else ""
-    return f"{event.protocol} {event.name!r} to {event.mac or event.peer}: {rate}{again}{end}{detail}"
+    way = "from" if event.upload else "to"
+    return f"{event.protocol} {event.name!r} {way} {event.mac or event.peer}: {rate}{again}{end}{detail}"
 
 
 def log_sink(page: Sequence[tuple[int, Event]]) -> None:

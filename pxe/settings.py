@@ -21,12 +21,34 @@ class DhcpSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSettings:
+    """WRQ: clients may write below `folder`, each in a subfolder of its own (MAC, else address).
+
+    `max_bytes` is of one file, `max_files` of one client; `overwrite`: a new file takes an older one's place.
+    """
+
+    folder: Path
+    max_bytes: int = 64 * 1024 * 1024
+    max_files: int = 1000
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TftpSettings:
-    """`root` is an optional folder that every client may read beside its plan's files."""
+    """`root` is an optional folder that every client may read beside its plan's files.
+
+    Each transfer has a port of its own: any free one, or one of `port_range` (first and last), or with
+    `single_port` that of the requests; the two exclude each other. `rollover_to_1` holds MAC addresses or
+    prefixes of clients that count block 65535, 1 (all others: 65535, 0).
+    """
 
     listen: IPv4Address
     port: int = 69
     root: Path | None = None
+    upload: UploadSettings | None = None
+    single_port: bool = False
+    port_range: tuple[int, int] | None = None
+    rollover_to_1: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ class FileRoot:
         Symbolic links are followed as long as they end inside the root. Raises RequestRefused: NOT_FOUND
         (no such file, a folder) or FORBIDDEN (NUL, `..`, outside of the root, unreadable, a device).
         """
-        relative = _clean(name)
+        relative = clean_name(name)
         try:
             target = (self.path / relative).resolve(strict=True)
             if not target.is_relative_to(self.path):
@@ -55,7 +55,7 @@ class FileRoot:
         return Resource(name=name, path=target)
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
     """Return `name` as a relative path. Raises RequestRefused where it can name no file of ours."""
     if "\0" in name:
         raise RequestRefused(RefusalReason.FORBIDDEN, "a NUL byte in the name")

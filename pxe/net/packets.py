@@ -20,6 +20,7 @@ from typing import Final, Protocol, TypeVar, cast
 
 from pxe.errors import RefusalReason, RequestRefused, ServiceError
 from pxe.plan import Resource
+from pxe.wire.transfer import wire_number
 
 CHUNK_BYTES: Final = 256 * 1024
 CHUNK_BLOCKS: Final = 1024  # IOV_MAX: what one preadv takes
@@ -148,12 +149,14 @@ class PacketCache:
 class Packets:
     """Ready DATA packets of one resource at one block size: a `PacketSource` for `Transfer`."""
 
-    def __init__(self, cache: PacketCache, reader: Reader, blksize: int) -> None:
+    def __init__(self, cache: PacketCache, reader: Reader, blksize: int, rollover: int = 0) -> None:
+        """`rollover` is the block number that follows 65535: 0 or 1."""
         self.size = reader.size
         self.blksize = blksize
         self.last_block = reader.size // blksize + 1
         self._cache = cache
         self._reader = reader
+        self._rollover = rollover
         self._stride = blksize + HEADER
         self._per_chunk = max(1, min(CHUNK_BLOCKS, CHUNK_BYTES // self._stride))
         self._view = memoryview(b"")
@@ -179,7 +182,7 @@ class Packets:
     def lockstep(self, first: int) -> Iterator[tuple[bytes, bytes]]:
         """See PacketSource: up to the end of a chunk, as objects of their own, quicker to get than slices."""
         index, at = divmod(first - 1, self._per_chunk)
-        key = (self._reader.identity, self.blksize, index, "lockstep")
+        key = (self._reader.identity, self.blksize, self._rollover, index, "lockstep")
         acks, packets = self._cache.get(key, lambda: self._split(index))
         return zip(acks[at:], packets[at:], strict=True)
 
@@ -190,7 +193,7 @@ class Packets:
         return (acks, packets), size + OVERHEAD * len(packets)
 
     def _load(self, index: int) -> None:
-        key = (self._reader.identity, self.blksize, index)
+        key = (self._reader.identity, self.blksize, self._rollover, index)
         self._view = self._cache.get(key, lambda: self._cut(index))
         self._first = index * self._per_chunk + 1
         self._end = self._per_chunk * self._stride
@@ -203,7 +206,8 @@ class Packets:
         offset = (first - 1) * self.blksize
         payload = min(count * self.blksize, self.size - offset)
         chunk = bytearray(count * HEADER + payload)
-        numbers = struct.pack(f"!{count}H", *(block & 0xFFFF for block in range(first, first + count)))
+        wire = (wire_number(block, self._rollover) for block in range(first, first + count))
+        numbers = struct.pack(f"!{count}H", *wire)
         chunk[1::stride] = b"\x03" * count
         chunk[2::stride] = numbers[0::2]
         chunk[3::stride] = numbers[1::2]

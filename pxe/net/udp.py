@@ -102,18 +102,25 @@ def answer(sock: socket.socket, data: bytes, request: Datagram) -> None:
 
     A full buffer or an unreachable client is as good as a datagram lost on the way.
     """
-    info = PKTINFO.pack(0, socket.inet_aton(request.local), b"\0" * 4)
     with contextlib.suppress(OSError):
-        sock.sendmsg([data], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, request.peer)
+        sock.sendmsg([data], [source(request.local)], 0, request.peer)
 
 
-def connect(local: str, peer: Address) -> socket.socket:
-    """Return a socket on a new port of `local` that takes and sends only `peer`'s. Raises OSError."""
+def source(local: str) -> tuple[int, int, bytes]:
+    """Return the control message that sends a datagram out of our address `local`."""
+    return socket.IPPROTO_IP, IP_PKTINFO, PKTINFO.pack(0, socket.inet_aton(local), b"\0" * 4)
+
+
+def connect(local: str, peer: Address, port: int = 0) -> socket.socket:
+    """Return a socket on `port` of `local` (0: any free one) that takes and sends only `peer`'s.
+
+    Raises OSError.
+    """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TRANSFER_BUFFER)
-        sock.bind((local, 0))
+        sock.bind((local, port))
         sock.connect(peer)
     except OSError:
         sock.close()

@@ -31,6 +31,8 @@ class Granted:
 def negotiate(options: Options, *, size: int | None, mtu: int) -> Granted:
     """Return what is granted of `options` for a file of `size` bytes (None: not known, netascii).
 
+    For a WRQ, `size` is what the client announced (see `announced_size`), which is echoed.
+
     `mtu` is the path's, in bytes: a block never needs IP fragments, which boot ROMs do not reassemble.
     """
     echoed: dict[str, int] = {}
@@ -53,6 +55,11 @@ def negotiate(options: Options, *, size: int | None, mtu: int) -> Granted:
         oack=encode(OptionAck(tuple(echo))) if echo else None,
         echoed=echoed,
     )
+
+
+def announced_size(options: Options) -> int | None:
+    """Return the bytes that a client says it will write (tsize of a WRQ), None where it does not say."""
+    return next((_parse(text) for name, text in options if name.lower() == "tsize"), None)
 
 
 def _parse(text: str) -> int | None:

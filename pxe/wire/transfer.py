@@ -4,8 +4,8 @@ Time is an argument, in seconds of any monotonic clock. The caller reads a datag
 `receive_datagram`, sends what `datagrams_to_send` returns, and calls `handle_timer` once `get_timer` has
 passed, until `outcome` is set.
 
-Blocks are counted from 1 without end; only the wire sees them modulo 65536. An OACK is block 0 of the same
-sequence: sent, acknowledged and repeated like any other, so there is no phase to keep.
+Blocks are counted from 1 without end; only the wire sees them modulo 65536 (`wire_number`). An OACK is
+block 0 of the same sequence: sent, acknowledged and repeated like any other, so there is no phase to keep.
 
 Which ACK does what (RFC 1123 section 4.2.3.1, RFC 7440 section 4):
 
@@ -33,6 +33,13 @@ RTT_SAMPLE_INTERVAL: Final = 0.05  # measuring each round trip costs more than i
 _read_head = struct.Struct("!HH").unpack_from
 _ACK: Final = 4
 Buffer = bytes | memoryview
+
+
+def wire_number(block: int, rollover: int = 0) -> int:
+    """Return `block` as on the wire. After 65535 comes 0 by common use; a few boot ROMs want 1."""
+    if rollover and block > 0:
+        return (block - 1) % 0xFFFF + 1
+    return block & 0xFFFF
 
 
 class Outcome(StrEnum):
@@ -82,6 +89,7 @@ class Transfer:
         "_lockstep",
         "_oack",
         "_progress_at",
+        "_rollover",
         "_rto",
         "_rtt_next",
         "_sent",
@@ -104,14 +112,19 @@ class Transfer:
         windowsize: int = 1,
         timeout: int | None = None,
         oack: bytes | None = None,
+        rollover: int = 0,
     ) -> None:
-        """`timeout` (seconds) is the client's, where it was granted: then it is kept, as RFC 2349 says."""
+        """`timeout` (seconds) is the client's, where it was granted: then it is kept, as RFC 2349 says.
+
+        `rollover` is the number that follows 65535 on the wire, see `wire_number`.
+        """
         self.outcome: Outcome | None = None
         self.detail = ""
         self.repeated = 0  # DATA blocks sent again
         self._source = source
         self._window = windowsize
         self._oack = oack
+        self._rollover = rollover
         self._last = source.last_block
         self._acked = -1 if oack else 0
         self._sent = self._acked  # last block in flight
@@ -166,7 +179,7 @@ class Transfer:
         if self.outcome is not None:
             return
         in_lockstep = self._leave_lockstep()
-        ahead = (block - self._acked) & 0xFFFF
+        ahead = (block - self._acked) & 0xFFFF if not self._rollover else self._ahead(block)
         if not 0 < ahead <= self._sent - self._acked:
             if in_lockstep:
                 self._expected = in_lockstep
@@ -237,6 +250,12 @@ class Transfer:
         """End the transfer for a reason that it cannot see itself; nothing where it has ended."""
         if self.outcome is None:
             self._end(outcome, detail)
+
+    def _ahead(self, block: int) -> int:
+        """How far the ACK of `block` is beyond the last one, where block 1 follows 65535."""
+        if self._acked < 1 or block == 0:  # 0 acknowledges an OACK and is no block
+            return block - self._acked
+        return (block - wire_number(self._acked, 1)) % 0xFFFF
 
     def _enter_lockstep(self, block: int) -> Buffer:
         self._lockstep = self._source.lockstep(block)

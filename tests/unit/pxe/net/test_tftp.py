@@ -2,179 +2,19 @@
 
 import contextlib
 import os
-import queue
 import random
 import resource
-import socket
-import struct
-import threading
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import pytest
+from tftp_client import ACK, DATA, ERROR, OACK, Client, Faults, TftpError
 
-from pxe.boot.files import FileRoot
 from pxe.errors import RefusalReason, RequestRefused, ServiceError
 from pxe.events import PacketMalformed, TransferEnded, TransferRefused, TransferStarted
 from pxe.net import packets as packets_module
 from pxe.net.packets import PacketCache
-from pxe.net.tftp import TftpServer, bind_tftp
+from pxe.net.tftp import bind_tftp
 from pxe.plan import Resource
-
-RRQ, DATA, ACK, ERROR, OACK = 1, 3, 4, 5, 6
-
-
-@dataclass
-class Faults:
-    """What a client's network does; `chance` decides for each datagram."""
-
-    lose: float = 0.0
-    double: float = 0.0
-    swap: float = 0.0
-    chance: random.Random = field(default_factory=lambda: random.Random(7))
-
-    def hits(self, share):
-        return self.chance.random() < share
-
-
-class TftpError(Exception):
-    def __init__(self, code, text):
-        super().__init__(f"{code}: {text}")
-        self.code = code
-
-
-class Client:
-    """A client by RFC 1350, 2347, 7440; repeats itself after `patience` seconds."""
-
-    def __init__(self, server, *, address="127.0.0.1", faults=None, patience=0.3):
-        self.server, self.faults, self.patience = server, faults or Faults(), patience
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.sock.bind((address, 0))
-        self.tid = None
-        self.held = []
-        self.options = {}
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.sock.close()
-
-    def ask(self, name, mode="octet", **options):
-        fields = [name.encode(), mode.encode()]
-        for key, value in options.items():
-            fields += [key.encode(), str(value).encode()]
-        self.request = b"\0\1" + b"\0".join(fields) + b"\0"
-        self.blksize, self.window = 512, 1
-        self.sock.sendto(self.request, self.server)
-
-    def send(self, opcode, number, tail=b""):
-        for _ in range(1 + self.faults.hits(self.faults.double)):
-            self.sock.sendto(struct.pack("!HH", opcode, number & 0xFFFF) + tail, self.tid)
-
-    def receive(self):
-        """The next datagram as (opcode, number, rest), None after `patience` seconds."""
-        self.sock.settimeout(self.patience)
-        while True:
-            try:
-                data, peer = self.held.pop() if self.held else self.sock.recvfrom(70_000)
-            except TimeoutError:
-                return None
-            if self.tid is None:
-                self.tid = peer
-            if peer != self.tid or self.faults.hits(self.faults.lose):
-                continue
-            if not self.held and self.faults.hits(self.faults.swap):
-                self.sock.settimeout(0.01)
-                with contextlib.suppress(TimeoutError):
-                    later = self.sock.recvfrom(70_000)
-                    self.held = [(data, peer)]
-                    data = later[0]
-                self.sock.settimeout(self.patience)
-            return struct.unpack_from("!H", data)[0], struct.unpack_from("!H", data, 2)[0], data
-
-    def fetch(self, name, mode="octet", **options):
-        self.ask(name, mode, **options)
-        got, expected, in_window, silent, nacked = [], 1, 0, 0, False
-        while silent < 60:
-            packet = self.receive()
-            if packet is None:
-                silent += 1
-                self.sock.sendto(self.request, self.server) if self.tid is None else self.send(
-                    ACK, expected - 1
-                )
-                in_window = 0
-                continue
-            silent = 0
-            opcode, number, data = packet
-            if opcode == ERROR:
-                raise TftpError(number, data[4:-1].decode())
-            if opcode == OACK:
-                self._take_options(data)
-                self.send(ACK, 0)
-            elif number == expected & 0xFFFF:
-                got.append(data[4:])
-                expected, in_window, nacked = expected + 1, in_window + 1, False
-                last = len(data) - 4 < self.blksize
-                if last or in_window >= self.window:
-                    self.send(ACK, expected - 1)
-                    in_window = 0
-                if last:
-                    return b"".join(got)
-            elif not nacked:
-                nacked, in_window = True, 0
-                self.send(ACK, expected - 1)
-        raise TimeoutError(f"{name}: silent at block {expected}")
-
-    def _take_options(self, data):
-        fields = data[2:-1].split(b"\0")
-        self.options = {fields[i].decode().lower(): int(fields[i + 1]) for i in range(0, len(fields), 2)}
-        self.blksize = self.options.get("blksize", 512)
-        self.window = self.options.get("windowsize", 1)
-
-
-class Service:
-    """A server in a thread, and its events."""
-
-    def __init__(self, resolve, listen="127.0.0.1", **options):
-        self.events = queue.Queue()
-        self.server = TftpServer(bind_tftp(IPv4Address(listen), 0), resolve, self.events.put, **options)
-        self.address = ("127.0.0.1", self.server.address[1])
-        self.thread = threading.Thread(target=self.server.serve)
-        self.thread.start()
-
-    def stop(self):
-        self.server.stop()
-        self.thread.join(10)
-        assert not self.thread.is_alive()
-
-    def wait_for(self, kind):
-        while True:
-            event = self.events.get(timeout=20)
-            if isinstance(event, kind):
-                return event
-
-
-@pytest.fixture
-def root(tmp_path):
-    (tmp_path / "file").write_bytes(random.Random(1).randbytes(100_000))
-    (tmp_path / "folder").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
-def serve(root):
-    services = []
-
-    def start(resolve=None, **options):
-        files = FileRoot(root)
-        services.append(Service(resolve or (lambda name, _: files.resolve(name)), **options))
-        return services[-1]
-
-    yield start
-    for service in services:
-        service.stop()
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 1468 * 4, 1468 * 200 + 5])
@@ -242,7 +82,7 @@ def test_netascii(serve, root):
         ("none", "octet", 1),
         ("folder", "octet", 1),
         ("folder/", "octet", 1),
-        ("../x", "octet", 2),
+        ("../x", "octet", 1),
         ("file", "mail", 4),
     ],
 )
@@ -404,7 +244,10 @@ def test_beyond_the_limit_a_client_is_told(serve, root):
     with Client(service.address) as one, Client(service.address) as two, Client(service.address) as three:
         one.ask("file")
         two.ask("file")
-        assert one.receive()[0] == two.receive()[0] == DATA
+        for client in (one, two):  # whoever answers keeps its place
+            assert client.receive()[:2] == (DATA, 1)
+            client.send(ACK, 1)
+            assert client.receive()[:2] == (DATA, 2)
         with pytest.raises(TftpError, match="busy"):
             three.fetch("file")
         one.send(ERROR, 0, b"\0")
