@@ -85,8 +85,9 @@ def dnsmasq(image: Image) -> Iterator[Boot]:
     with LabSession(site) as session, tempfile.TemporaryDirectory(prefix="bootlab-bench-") as name:
         board = session.board(site.places[0].name)
         assert session.sandbox is not None
-        assert site.service.dhcp is not None
-        root, dhcp = Path(name), site.service.dhcp
+        own = site.service.dhcp[0].own
+        assert own is not None
+        root, pool = Path(name), own.ranges[0]
         root.chmod(0o755)
         for asset in image.plan.assets():
             shutil.copyfile(asset.path, root / asset.name)
@@ -96,7 +97,7 @@ def dnsmasq(image: Image) -> Iterator[Boot]:
         command = [
             *("dnsmasq", "--no-daemon", "--port=0", "--conf-file=/dev/null", "--user=root", "--group=root"),
             *(f"--interface={session.sandbox.bridge}", "--bind-interfaces", "--no-ping"),
-            *(f"--dhcp-range={dhcp.pool_start},{dhcp.pool_end}", "--dhcp-authoritative"),
+            *(f"--dhcp-range={pool.first},{pool.last}", "--dhcp-authoritative"),
             *("--dhcp-boot=boot.scr.uimg", "--enable-tftp", f"--tftp-root={root}"),
             *(f"--dhcp-leasefile={root / 'leases'}", "--log-facility=/dev/null"),
         ]

@@ -23,7 +23,7 @@ from lab.model import Place
 from lab.netboot import BootService
 from lab.sandbox import Sandbox, SandboxProcess
 from pxe.plan import BootPlan, Machine
-from pxe.settings import ServiceSettings
+from pxe.settings import ServiceSettings, TftpSettings
 
 _READY_SECONDS = 30.0
 # Our boot script and U-Boot say why there is no kernel to start; the firmware would go on to try other ways.
@@ -119,7 +119,7 @@ class LabSession:
     def _sandbox(self) -> Sandbox:
         if self.sandbox is None:
             dhcp = self.site.service.dhcp
-            address = str(dhcp.address) if dhcp is not None else "10.99.0.1/24"
+            address = str(dhcp[0].address) if dhcp else "10.99.0.1/24"
             self.sandbox = self._stack.enter_context(Sandbox.create(address=address, kind=self.link_kind))
         return self.sandbox
 
@@ -150,15 +150,28 @@ def site_document(settings: ServiceSettings, sandbox: Sandbox, api: Path) -> dic
         "api": {"socket": str(api)},
         "state": str(sandbox.runtime_dir / "state"),
     }
-    if settings.dhcp is not None:
-        pool = {"start": str(settings.dhcp.pool_start), "end": str(settings.dhcp.pool_end)}
-        dns = [str(a) for a in settings.dhcp.dns]
-        document["dhcp"] = {"pool": pool, "lease_seconds": settings.dhcp.lease_seconds, "dns": dns}
-        if settings.dhcp.router is not None:
-            document["dhcp"]["router"] = str(settings.dhcp.router)
+    own = settings.dhcp[0].own if settings.dhcp else None
+    if own is not None:
+        pools = [{"start": str(pool.first), "end": str(pool.last)} for pool in own.ranges]
+        dns = [str(a) for a in own.dns]
+        document["dhcp"] = {"pools": pools, "lease_seconds": own.lease_seconds, "dns": dns}
+        if own.router is not None:
+            document["dhcp"]["router"] = str(own.router)
     if settings.tftp is not None:
-        root = {"root": str(settings.tftp.root)} if settings.tftp.root else {}
-        document["tftp"] = {"port": settings.tftp.port, **root}
+        document["tftp"] = _tftp(settings.tftp)
     if settings.http is not None:
         document["http"] = {"port": settings.http.port}
     return {"service": document}
+
+
+def _tftp(settings: TftpSettings) -> dict[str, Any]:
+    part: dict[str, Any] = {"port": settings.port, "single_port": settings.single_port}
+    if settings.root is not None:
+        part["root"] = str(settings.root)
+    if settings.upload is not None:
+        part["upload"] = {**dataclasses.asdict(settings.upload), "folder": str(settings.upload.folder)}
+    if settings.port_range is not None:
+        part["port_range"] = dict(zip(("first", "last"), settings.port_range, strict=True))
+    if settings.rollover_to_1:
+        part["rollover_to_1"] = list(settings.rollover_to_1)
+    return part

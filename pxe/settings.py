@@ -1,23 +1,84 @@
 """What `pxe.server` is given to run: validated values, made by a caller (`lab.config` reads them as YAML)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
+
+from pxe.plan import Selector
+
+
+class DhcpMode(StrEnum):
+    """What we are on an interface."""
+
+    SERVER = "server"  # gives addresses and says what to boot
+    PROXY = "proxy"  # another server gives addresses; we say what to boot (PXE 2.1's proxyDHCP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRange:
+    """Addresses that anybody may get, `first` and `last` included."""
+
+    first: IPv4Address
+    last: IPv4Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet:
+    """A network whose machines we give addresses: the interface's own, or one behind a relay.
+
+    Without `ranges` only reservations are given. `options` are sent to every machine: code -> value as on
+    the wire.
+    """
+
+    network: IPv4Network
+    ranges: tuple[AddressRange, ...] = ()
+    lease_seconds: int = 3600
+    router: IPv4Address | None = None  # default: none is offered
+    dns: tuple[IPv4Address, ...] = ()
+    options: Mapping[int, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DhcpPolicy:
+    """How clients that `when` selects are answered; None: as all others. `options` as in Subnet.
+
+    Where several policies fit a client, each field is that of the most specific one that sets it.
+    """
+
+    name: str
+    when: Selector
+    ignore: bool | None = None
+    delay_seconds: float | None = None
+    lease_seconds: int | None = None
+    options: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DhcpSettings:
-    """One subnet on one interface. `address` is our own address with its prefix, e.g. 10.99.0.1/24."""
+    """One interface. `address` is our own address on it with its prefix, e.g. 10.99.0.1/24.
+
+    `subnets` holds the interface's own network and those that relays send us messages from; in proxy mode
+    it is not used. With `probe`, pool addresses are probed by ARP before they are given. `rapid_commit`
+    answers a DISCOVER that asks for it by an ACK (RFC 4039): only where no other server is on the network.
+    """
 
     interface: str
     address: IPv4Interface
-    pool_start: IPv4Address
-    pool_end: IPv4Address
-    lease_seconds: int = 3600
-    router: IPv4Address | None = None  # default: none is offered
-    dns: tuple[IPv4Address, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    mode: DhcpMode = DhcpMode.SERVER
+    policies: tuple[DhcpPolicy, ...] = ()
+    rapid_commit: bool = False
+    probe: bool = True
     port: int = 67
     client_port: int = 68
+    proxy_port: int = 4011
+
+    @property
+    def own(self) -> Subnet | None:
+        """The interface's own subnet; None where only relayed machines are served, and in proxy mode."""
+        return next((s for s in self.subnets if self.address.ip in s.network), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +131,9 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
-    """All of the boot service; a part that is None is switched off."""
+    """All of the boot service; a part that is None or empty is switched off."""
 
-    dhcp: DhcpSettings | None = None
+    dhcp: tuple[DhcpSettings, ...] = ()  # one for each interface
     tftp: TftpSettings | None = None
     http: HttpSettings | None = None
     api: ApiSettings = field(default_factory=ApiSettings)

@@ -8,7 +8,15 @@ from lab.config.boards import load_board_type
 from lab.config.site import Site
 from lab.model import DriverConfig, Place
 from pxe.plan import Machine
-from pxe.settings import ApiSettings, DhcpSettings, HttpSettings, ServiceSettings, TftpSettings
+from pxe.settings import (
+    AddressRange,
+    ApiSettings,
+    DhcpSettings,
+    HttpSettings,
+    ServiceSettings,
+    Subnet,
+    TftpSettings,
+)
 
 _BOARD = "qemu-virt-arm64"
 _MAC = "52:54:00:aa:00:01"  # 52:54:00 is QEMU's
@@ -22,16 +30,7 @@ def default_site(results: Path = Path("results")) -> Site:
     """
     own = _ADDRESS
     service = ServiceSettings(
-        dhcp=DhcpSettings(
-            interface="br0",
-            address=own,
-            pool_start=_nth(own, 100),
-            pool_end=_nth(own, 199),
-            # Nobody routes or answers names in the sandbox, but where DHCP offers neither, installers stop
-            # and ask a person.
-            router=own.ip,
-            dns=(own.ip,),
-        ),
+        dhcp=(DhcpSettings(interface="br0", address=own, subnets=(_subnet(own),)),),
         tftp=TftpSettings(listen=own.ip),
         http=HttpSettings(listen=own.ip),
         api=ApiSettings(),
@@ -42,6 +41,13 @@ def default_site(results: Path = Path("results")) -> Site:
     place = Place(name="qemu1", board_type=board.name, mac=_MAC, power=emulated, console=emulated)
     machine = Machine(mac=place.mac, name=place.name)
     return Site(service=service, machines=(machine,), places=(place,), results=results)
+
+
+def _subnet(own: IPv4Interface) -> Subnet:
+    """Nobody routes or answers names in the sandbox, but where DHCP offers neither, installers stop and ask a
+    person."""
+    pool = AddressRange(first=_nth(own, 100), last=_nth(own, 199))
+    return Subnet(network=own.network, ranges=(pool,), router=own.ip, dns=(own.ip,))
 
 
 def _nth(own: IPv4Interface, number: int) -> IPv4Address:

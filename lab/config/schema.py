@@ -77,12 +77,32 @@ class PoolFile(_Part):
 class DhcpFile(_Part):
     """The DHCP server."""
 
-    pool: PoolFile = Field(
-        description="the addresses to give", examples=["{start: 10.99.0.100, end: 10.99.0.199}"]
+    pool: PoolFile | None = Field(
+        default=None, description="the addresses to give", examples=["{start: 10.99.0.100, end: 10.99.0.199}"]
     )
+    pools: list[PoolFile] = Field(default=[], description="further ranges of addresses to give")
     lease_seconds: int = Field(default=3600, ge=60, le=31_536_000, description="how long an address is lent")
     router: Address | None = Field(default=None, description="default route to offer; none if left out")
     dns: list[Address] = Field(default=[], description="name servers to offer")
+
+
+class UploadFile(_Part):
+    """What clients may write by TFTP."""
+
+    folder: str = Field(
+        description="where uploads go, each client's in a subfolder (its MAC, else its address)",
+        examples=["uploads"],
+    )
+    max_bytes: int = Field(default=67_108_864, ge=1, description="the longest file that is taken")
+    max_files: int = Field(default=1000, ge=1, description="the most files that one client may leave")
+    overwrite: bool = Field(default=False, description="whether a new file takes an older one's place")
+
+
+class PortRangeFile(_Part):
+    """UDP ports of transfers."""
+
+    first: Annotated[int, Field(ge=1024, le=65535)] = Field(description="the first", examples=[40000])
+    last: Annotated[int, Field(ge=1024, le=65535)] = Field(description="the last", examples=[40255])
 
 
 class TftpFile(_Part):
@@ -92,6 +112,16 @@ class TftpFile(_Part):
         default=None, description="a folder that every client may read, beside its plan's files"
     )
     port: Port = Field(default=69, description="UDP port")
+    upload: UploadFile | None = Field(default=None, description="lets clients write; off if left out")
+    single_port: bool = Field(default=False, description="whether all transfers run on `port` itself")
+    port_range: PortRangeFile | None = Field(
+        default=None, description="the ports that transfers run on; any free one if left out"
+    )
+    rollover_to_1: list[str] = Field(
+        default=[],
+        description="MAC addresses, or how they begin, of clients that count block 65535, 1 instead of 65535, 0",
+        examples=["[b8:27:eb]"],
+    )
 
 
 class HttpFile(_Part):
@@ -131,7 +161,15 @@ class ServiceFile(_Part):
 class AssetFile(_Part):
     """A file to serve."""
 
-    path: str = Field(description="the file on this host", examples=["images/Image.gz"])
+    path: str | None = Field(default=None, description="the file on this host", examples=["boot/Image.gz"])
+    image: str | None = Field(
+        default=None,
+        description="instead of a path: an image of the catalogue (bootlab image list)",
+        examples=["debian-installer/12/arm64"],
+    )
+    part: str | None = Field(
+        default=None, description="the part of the image; kernel, initrd, dtb or loader where it is one"
+    )
     name: str | None = Field(default=None, description="the name clients ask for; the file's own if left out")
 
 
@@ -182,6 +220,7 @@ class SiteFile(_Part):
     places: dict[str, PlaceFile] = Field(default={}, description="the boards of this lab, by name")
     machines: list[MachineFile] = Field(default=[], description="other machines that boot from us")
     results: str = Field(default="results", description="folder for what was measured")
+    images: str = Field(default="images", description="folder of the catalogue of images")
 
 
 class UbootFile(_Part):
@@ -213,8 +252,20 @@ class QemuFile(_Part):
     machine: str = Field(description="QEMU's machine", examples=["virt"])
     cpu: str = Field(description="QEMU's CPU", examples=["cortex-a53"])
     memory: int = Field(ge=16, le=65536, description="memory in MiB", examples=[512])
-    firmware: str = Field(description="firmware file", examples=["/usr/lib/u-boot/qemu_arm64/u-boot.bin"])
+    firmware: str = Field(
+        default="",
+        description="firmware file; left out: QEMU's own",
+        examples=["/usr/lib/u-boot/qemu_arm64/u-boot.bin"],
+    )
+    variables: str = Field(default="", description="UEFI's empty variable store, copied for each place")
     nic: str = Field(default="virtio-net-device", description="QEMU's device of the network card")
+    romfile: str | None = Field(
+        default=None, description="boot ROM of the card; left out: QEMU's iPXE; '': none"
+    )
+    bootindex: int | None = Field(default=None, ge=0, description="place of the card in the boot order")
+    fw_cfg: dict[str, str] = Field(default={}, description="words to the firmware")
+    uuid: str = Field(default="", description="UUID of the SMBIOS")
+    serial: str = Field(default="", description="serial number of the SMBIOS")
     cpus: int = Field(default=1, ge=1, le=64, description="number of CPUs")
     binary_package: str = Field(default="qemu-system", description="Debian package of the binary")
     firmware_package: str = Field(default="u-boot-qemu", description="Debian package of the firmware")

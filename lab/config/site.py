@@ -7,13 +7,17 @@ from typing import Any
 
 from lab.config import schema
 from lab.config.crosscheck import crosscheck
+from lab.config.dhcp import dhcp_settings
+from lab.config.images import asset_of, store_of
+from lab.config.tftp import tftp_settings
 from lab.config.validate import validate
 from lab.config.yamlfile import Document, read_yaml
 from lab.model import DriverConfig, Place
+from pxe.assets import Store
 from pxe.boot.check import check_machine, check_plan
 from pxe.errors import PlanError
 from pxe.plan import Asset, BootPlan, Machine
-from pxe.settings import ApiSettings, DhcpSettings, HttpSettings, ServiceSettings, TftpSettings
+from pxe.settings import ApiSettings, HttpSettings, ServiceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +45,10 @@ def load_site(path: Path) -> Site:
     crosscheck(document)
     document.raise_faults()
     assert file is not None
-    base = path.absolute().parent
+    base, store = path.absolute().parent, store_of(document)
     site = Site(
         service=_service(file.service, base),
-        plans=tuple(_plan(name, plan, base) for name, plan in file.plans.items()),
+        plans=tuple(_plan(name, plan, base, store) for name, plan in file.plans.items()),
         machines=_machines(file),
         places=tuple(_place(name, place) for name, place in file.places.items()),
         results=base / file.results,
@@ -56,36 +60,26 @@ def load_site(path: Path) -> Site:
 
 def _service(file: schema.ServiceFile, base: Path) -> ServiceSettings:
     own = IPv4Interface(file.address)
-    dhcp = tftp = http = None
-    if file.dhcp is not None:
-        dhcp = DhcpSettings(
-            interface=file.interface,
-            address=own,
-            pool_start=IPv4Address(file.dhcp.pool.start),
-            pool_end=IPv4Address(file.dhcp.pool.end),
-            lease_seconds=file.dhcp.lease_seconds,
-            router=_optional(file.dhcp.router),
-            dns=tuple(IPv4Address(text) for text in file.dhcp.dns),
-        )
-    if file.tftp is not None:
-        root = base / file.tftp.root if file.tftp.root is not None else None
-        tftp = TftpSettings(listen=own.ip, port=file.tftp.port, root=root)
+    tftp = tftp_settings(file, base)
+    http = None
     if file.http is not None:
         http = HttpSettings(listen=own.ip, port=file.http.port)
     socket = base / file.api.socket if file.api.socket is not None else None
     api = ApiSettings(socket=socket, listen=IPv4Address(file.api.listen), port=file.api.port)
-    return ServiceSettings(dhcp=dhcp, tftp=tftp, http=http, api=api, state_dir=base / file.state)
+    return ServiceSettings(
+        dhcp=dhcp_settings(file), tftp=tftp, http=http, api=api, state_dir=base / file.state
+    )
 
 
-def _plan(name: str, file: schema.PlanFile, base: Path) -> BootPlan:
-    def asset(part: schema.AssetFile) -> Asset:
-        return Asset(part.name or Path(part.path).name, base / part.path)
+def _plan(name: str, file: schema.PlanFile, base: Path, store: Store) -> BootPlan:
+    def asset(part: schema.AssetFile, role: str = "") -> Asset:
+        return asset_of(part, role, base, store)
 
     return BootPlan(
         name=name,
-        kernel=asset(file.kernel),
-        initrd=asset(file.initrd) if file.initrd else None,
-        dtb=asset(file.dtb) if file.dtb else None,
+        kernel=asset(file.kernel, "kernel"),
+        initrd=asset(file.initrd, "initrd") if file.initrd else None,
+        dtb=asset(file.dtb, "dtb") if file.dtb else None,
         cmdline=file.cmdline,
         files=tuple(asset(part) for part in file.files),
         texts=dict(file.texts),

@@ -63,15 +63,16 @@ def grant(
     bootfile: str,
 ) -> DhcpPacket:
     """Return the OFFER or ACK; `ip` is None for the ACK of an INFORM, which gives no address and no lease."""
-    ours = settings.address
+    ours, subnet = settings.address, settings.own
+    assert subnet is not None
     options: dict[int, bytes] = {Option.MESSAGE_TYPE: bytes([kind]), Option.SERVER_ID: ours.ip.packed}
     if ip is not None:
-        options |= _lease_times(settings.lease_seconds)
+        options |= _lease_times(subnet.lease_seconds)
     options[Option.SUBNET_MASK] = ours.netmask.packed
-    if settings.router is not None:
-        options[Option.ROUTER] = settings.router.packed
-    if settings.dns:
-        options[Option.DNS_SERVER] = b"".join(server.packed for server in settings.dns)
+    if subnet.router is not None:
+        options[Option.ROUTER] = subnet.router.packed
+    if subnet.dns:
+        options[Option.DNS_SERVER] = b"".join(server.packed for server in subnet.dns)
     name = bootfile.encode()
     if name:
         options[Option.BOOTFILE_NAME] = name

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
@@ -21,7 +21,7 @@ from pxe.boot.leases import Lease, LeaseTable, Pool
 from pxe.boot.offer import Decision, MachineDirectory, answer
 from pxe.errors import ServiceError, WireError
 from pxe.events import DhcpIgnored, Event, PacketMalformed
-from pxe.net.dhcp_socket import bind_dhcp, receive, send
+from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, receive, send
 from pxe.settings import DhcpSettings
 from pxe.state import LeaseStore
 from pxe.wire.dhcp4 import DhcpPacket, decode, encode
@@ -47,19 +47,19 @@ class DhcpServer:
 
     def __init__(
         self,
-        settings: DhcpSettings,
-        sock: socket.socket,
+        settings: Sequence[DhcpSettings],
+        sockets: Sequence[DhcpSockets],
         directory: MachineDirectory,
         store: LeaseStore,
         emit: Callable[[Event], None],
     ) -> None:
-        self._settings = settings
-        self._sock = sock
+        self._settings = settings[0]
+        self._sock = sockets[0].server
         self._directory = directory
         self._store = store
         self._emit = emit
         self._lock = threading.Lock()  # guards the table, never held over disk or network
-        self._table = LeaseTable(_pool(settings), directory.reserved_for, store.load())
+        self._table = LeaseTable(_pool(settings[0]), directory.reserved_for, store.load())
         # Wall time is read once: a clock that steps while we run moves no lease.
         self._epoch = time.time() - time.monotonic()
         self._stopping = threading.Event()
@@ -189,13 +189,15 @@ class DhcpServer:
 
 
 def _pool(settings: DhcpSettings) -> Pool:
-    fixed = {*settings.dns} | ({settings.router} if settings.router else set())
+    own = settings.own
+    assert own is not None
+    fixed = {*own.dns} | ({own.router} if own.router else set())
     return Pool(
         subnet=settings.address,
-        first=settings.pool_start,
-        last=settings.pool_end,
+        first=own.ranges[0].first,
+        last=own.ranges[0].last,
         excluded=frozenset(fixed),
-        lease_seconds=settings.lease_seconds,
+        lease_seconds=own.lease_seconds,
     )
 
 

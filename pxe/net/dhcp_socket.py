@@ -5,6 +5,7 @@ Linux only.
 
 import errno
 import socket
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -17,8 +18,19 @@ _RECEIVE_BUFFER: Final = 4 * 1024 * 1024  # a rack that is switched on at once a
 _MAX_DATAGRAM: Final = 65535
 
 
-def bind_dhcp(settings: DhcpSettings) -> socket.socket:
-    """Return the server's socket, bound to its port on its interface alone.
+@dataclass(frozen=True, slots=True)
+class DhcpSockets:
+    """What one interface is served with: the server's port, and the proxy's."""
+
+    server: socket.socket
+
+    def close(self) -> None:
+        """Close them."""
+        self.server.close()
+
+
+def bind_dhcp(settings: DhcpSettings) -> DhcpSockets:
+    """Return the sockets of an interface, bound to it alone.
 
     The address is 0.0.0.0 because clients without an address broadcast. Raises ServiceError that says what to
     do: no such interface, not our address, port in use, no right.
@@ -35,7 +47,7 @@ def bind_dhcp(settings: DhcpSettings) -> socket.socket:
     except OSError as exc:
         sock.close()
         raise ServiceError(_fault(settings, exc)) from exc
-    return sock
+    return DhcpSockets(sock)
 
 
 def receive(sock: socket.socket) -> tuple[bytes, str] | None:

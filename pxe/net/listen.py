@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from pxe.errors import ServiceError
-from pxe.net.dhcp import bind_dhcp
+from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp
 from pxe.net.tftp import bind_tftp
 from pxe.settings import ApiSettings, ServiceSettings
 
@@ -26,7 +26,7 @@ _SOCKET_MODE = 0o177  # umask: the API's socket is for its owner only
 class Sockets:
     """Bound sockets by part; None where a part is off. `names` says for people where each listens."""
 
-    dhcp: socket.socket | None
+    dhcp: tuple[DhcpSockets, ...]  # in the order of ServiceSettings.dhcp
     tftp: socket.socket | None
     http: socket.socket | None
     api: socket.socket
@@ -39,7 +39,7 @@ class Sockets:
 
     def close(self) -> None:
         """Close all, and remove the API's socket file."""
-        for sock in (self.dhcp, self.tftp, self.http, self.api):
+        for sock in (*self.dhcp, self.tftp, self.http, self.api):
             if sock is not None:
                 sock.close()
         if isinstance(self.api_address, str):
@@ -54,10 +54,12 @@ def bind_all(settings: ServiceSettings) -> Sockets:
     """
     names: dict[str, str] = {}
     with contextlib.ExitStack() as undo:
-        dhcp = tftp = http = None
-        if settings.dhcp is not None:
-            dhcp = undo.enter_context(bind_dhcp(settings.dhcp))
-            names["dhcp"] = f"{settings.dhcp.interface} {settings.dhcp.address.ip}:{settings.dhcp.port}"
+        tftp = http = None
+        dhcp = [undo.enter_context(contextlib.closing(bind_dhcp(link))) for link in settings.dhcp]
+        if settings.dhcp:
+            names["dhcp"] = ", ".join(
+                f"{link.interface} {link.address.ip}:{link.port}" for link in settings.dhcp
+            )
         if settings.tftp is not None:
             tftp = undo.enter_context(bind_tftp(settings.tftp.listen, settings.tftp.port))
             names["tftp"] = "{}:{}".format(*tftp.getsockname())
@@ -68,7 +70,7 @@ def bind_all(settings: ServiceSettings) -> Sockets:
         where = api.getsockname()
         names["api"] = f"unix:{where}" if isinstance(where, str) else "http://{}:{}".format(*where)
         undo.pop_all()
-    return Sockets(dhcp=dhcp, tftp=tftp, http=http, api=api, api_address=where, names=names)
+    return Sockets(dhcp=tuple(dhcp), tftp=tftp, http=http, api=api, api_address=where, names=names)
 
 
 def bind_tcp(address: IPv4Address, port: int, what: str) -> socket.socket:

@@ -85,11 +85,12 @@ def change(old, new):
 
 def test_a_good_file(load, tmp_path):
     site = load(GOOD)
-    assert site.service.dhcp.interface == "eth1"
-    assert site.service.dhcp.address == IPv4Interface("10.99.0.1/24")
-    assert site.service.dhcp.pool_start == IPv4Address("10.99.0.100")
-    assert site.service.dhcp.router == IPv4Address("10.99.0.254")
-    assert site.service.dhcp.dns == (IPv4Address("10.99.0.1"), IPv4Address("9.9.9.9"))
+    (dhcp,) = site.service.dhcp
+    assert dhcp.interface == "eth1"
+    assert dhcp.address == IPv4Interface("10.99.0.1/24")
+    assert [pool.first for pool in dhcp.own.ranges] == [IPv4Address("10.99.0.100")]
+    assert dhcp.own.router == IPv4Address("10.99.0.254")
+    assert dhcp.own.dns == (IPv4Address("10.99.0.1"), IPv4Address("9.9.9.9"))
     assert site.service.tftp.listen == site.service.http.listen == IPv4Address("10.99.0.1")
     assert site.service.tftp.root == tmp_path / "files"
     assert site.service.http.port == 8080
@@ -120,7 +121,7 @@ def test_a_good_file(load, tmp_path):
 
 def test_parts_that_are_left_out_are_off(load):
     service = load("service: {interface: eth1, address: 10.0.0.1/8}").service
-    assert (service.dhcp, service.tftp, service.http) == (None, None, None)
+    assert (service.dhcp, service.tftp, service.http) == ((), None, None)
 
 
 FOUR_FAULTS = """\
@@ -259,5 +260,6 @@ def test_the_default_site_needs_no_file(tmp_path):
     (machine,) = site.machines
     assert (place.name, place.board_type) == ("qemu1", "qemu-virt-arm64")
     assert (machine.mac, machine.plan) == (place.mac, None)
-    assert site.service.dhcp.pool_end in site.service.dhcp.address.network
+    (dhcp,) = site.service.dhcp
+    assert dhcp.own.ranges[0].last in dhcp.address.network
     assert site.results == tmp_path / "r"

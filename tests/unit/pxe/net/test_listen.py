@@ -30,7 +30,7 @@ def test_all_sockets_and_their_names(tmp_path):
         "http": f"http://127.0.0.1:{sockets.http.getsockname()[1]}",
         "api": f"unix:{tmp_path}/api.sock",
     }
-    assert sockets.dhcp is None
+    assert sockets.dhcp == ()
     assert sockets.listeners() == [sockets.http, sockets.api]
     sockets.close()
     assert not (tmp_path / "api.sock").exists()
@@ -69,11 +69,9 @@ def test_dhcp_is_bound_first(tmp_path):
     dhcp = DhcpSettings(
         interface="nosuch0",
         address=IPv4Interface("10.99.0.1/24"),
-        pool_start=IPv4Address("10.99.0.100"),
-        pool_end=IPv4Address("10.99.0.199"),
     )
     with pytest.raises(ServiceError, match="nosuch0"):
-        bind_all(settings(tmp_path, dhcp=dhcp))
+        bind_all(settings(tmp_path, dhcp=(dhcp,)))
     assert not (tmp_path / "api.sock").exists()
 
 
