@@ -131,6 +131,10 @@ class BootService:
             found[item["name"]] = AssetChecksum(**{**fields, "path": Path(item["path"])})
         return found
 
+    def served_paths(self) -> list[Path]:
+        """The files on the service's host that its plans serve. Raises InfrastructureError: no answer."""
+        return [Path(path) for path in _paths(self._object("/plans"))]
+
     def leases(self) -> list[dict[str, Any]]:
         """The DHCP leases as the API gives them: `ip`, `mac`, `expires` (seconds since 1970), `state`."""
         return list(self._object("/leases")["leases"])
@@ -178,6 +182,18 @@ class BootService:
         if response.is_success:
             return response
         raise InfrastructureError(f"the boot service refuses {method} {path}: {_reason(response)}")
+
+
+def _paths(value: Any) -> Iterator[str]:
+    """Whatever is called `path`, however deep."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "path" and isinstance(inner, str):
+                yield inner
+            yield from _paths(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _paths(inner)
 
 
 def _quoted(name: str) -> str:

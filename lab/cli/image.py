@@ -8,8 +8,9 @@ import click
 from rich.console import Console
 
 from lab.cli.progress import watching
-from lab.config.images import read_store
-from lab.errors import UsageError
+from lab.config.images import read_usage
+from lab.errors import InfrastructureError, UsageError
+from lab.netboot import BootService
 from pxe.assets import AddRequest, ImageName, Manifest, Promises, Store, add_image, collect_garbage
 from pxe.errors import ChecksumError
 
@@ -33,17 +34,26 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 
 
 class Opened:
-    """A catalogue, and what the plans of its site file use of it."""
+    """A catalogue, and what the site file says of it where there is one."""
 
     def __init__(self, config: Path | None, folder: Path | None) -> None:
-        self.used: list[tuple[str, ImageName]] = []
-        self.paths: list[Path] = []
         if config is None and _DEFAULT_SITE.is_file():
             config = _DEFAULT_SITE
-        if config is not None:
-            self.store, self.used, self.paths = read_store(config)
-        if folder is not None or config is None:
-            self.store = Store(folder or Path("images"))
+        self.usage = read_usage(config) if config is not None else None
+        own = self.usage.store if self.usage is not None else Store(Path("images"))
+        self.store = Store(folder) if folder is not None else own
+
+    def in_use(self) -> list[Path]:
+        """What plans serve: of the site file, and of the service while it runs (its API has more of them)."""
+        if self.usage is None:
+            return []
+        try:
+            with BootService(self.usage.api) as service:
+                return [*self.usage.paths, *service.served_paths()]
+        except InfrastructureError:
+            note = "the boot service is not running: plans that were set through its API are not looked at"
+            click.echo(note, err=True)
+            return list(self.usage.paths)
 
 
 def _with_store(command: Any) -> Any:
@@ -208,19 +218,20 @@ def _verified(store: Store, manifest: Manifest) -> list[dict[str, Any]]:
 
 
 @image.command()
-@click.argument("name", metavar="NAME/VERSION/ARCH")
+@click.argument("wanted", metavar="NAME/VERSION/ARCH")
 @click.option("--force", is_flag=True, help="Also where a plan of the site file uses it.")
 @_with_store
-def rm(name: str, *, force: bool, config: Path | None, folder: Path | None) -> None:
+def rm(wanted: str, *, force: bool, config: Path | None, folder: Path | None) -> None:
     """Forget an image; `bootlab image gc` frees its space."""
     opened = Opened(config, folder)
-    wanted = ImageName.parse(name)
-    users = sorted({plan for plan, used in opened.used if used == wanted})
+    image_name = ImageName.parse(wanted)
+    used = opened.usage.images if opened.usage is not None else ()
+    users = sorted({plan for plan, name in used if name == image_name})
     if users and not force:
         raise UsageError(
-            f"image {wanted} is used by plan {', '.join(users)}; --force removes it all the same"
+            f"image {image_name} is used by plan {', '.join(users)}; --force removes it all the same"
         )
-    opened.store.remove(wanted)
+    opened.store.remove(image_name)
     click.echo(f"removed {wanted}; its files stay until `bootlab image gc`")
 
 
@@ -231,7 +242,7 @@ def rm(name: str, *, force: bool, config: Path | None, folder: Path | None) -> N
 def gc(*, dry_run: bool, as_json: bool, config: Path | None, folder: Path | None) -> None:
     """Remove the files that no image has, no plan of the site file and none of the running service serves."""
     opened = Opened(config, folder)
-    garbage = collect_garbage(opened.store, opened.paths, dry_run=dry_run)
+    garbage = collect_garbage(opened.store, opened.in_use(), dry_run=dry_run)
     if as_json:
         files = [{"path": str(path), "size": size} for path, size in garbage.files]
         click.echo(json.dumps({"dry_run": dry_run, "size": garbage.size, "files": files}, indent=2))

@@ -8,7 +8,9 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
 from lab.config.boards import board_type_files
+from lab.config.images import check_assets
 from lab.config.schema import PLACE_NAME
+from lab.config.tftp import check_tftp
 from lab.config.yamlfile import Document, KeyPath, path_text
 from lab.registry import POWER, STREAM
 from pxe.errors import PlanError
@@ -26,9 +28,9 @@ def crosscheck(document: Document) -> None:
         plan = client.get("plan")
         if isinstance(plan, str) and plan not in plans:
             document.fault((*where, "plan"), f"there is no plan {plan!r}; there are {_names(plans)}")
-    for name, plan in plans.items():
-        _check_files(document, ("plans", name), plan)
+    check_assets(document)
     _check_folder(document, ("service", "tftp", "root"))
+    check_tftp(document)
 
 
 def _check_places(document: Document, places: dict[str, Any]) -> None:
@@ -85,18 +87,6 @@ def _check_unique_macs(document: Document) -> None:
                 (*where, "mac"), f"{mac} is taken by {path_text(taken[mac])}; each machine has its own"
             )
         taken.setdefault(mac, (*where, "mac"))
-
-
-def _check_files(document: Document, where: KeyPath, plan: Any) -> None:
-    """Every file that a plan serves must be there."""
-    parts = [((*where, role), _get(plan, role)) for role in ("kernel", "initrd", "dtb")]
-    files = _get(plan, "files")
-    if isinstance(files, list):
-        parts += [((*where, "files", number), part) for number, part in enumerate(files)]
-    for place, part in parts:
-        path = _get(part, "path")
-        if isinstance(path, str) and not (document.path.absolute().parent / path).is_file():
-            document.fault((*place, "path"), f"there is no file {path} (seen from the folder of this file)")
 
 
 def _check_folder(document: Document, where: KeyPath) -> None:

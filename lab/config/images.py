@@ -1,7 +1,8 @@
-"""Files of plans: a path, or a part of an image in the catalogue: `{image: NAME/VERSION/ARCH, part: kernel}`."""
+"""Files of plans: a path, or a part of an image: `{image: NAME/VERSION/ARCH, part: kernel}`."""
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,40 @@ def store_of(document: Document) -> Store:
     return Store(document.path.absolute().parent / (folder if isinstance(folder, str) else _FOLDER))
 
 
-def read_store(site_file: Path) -> tuple[Store, list[tuple[str, ImageName]], list[Path]]:
-    """Return the catalogue of a site file, the images that its plans use, by plan, and the paths they serve.
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a site file says of its catalogue: `images` by plan, `paths` that plans serve, and where the
+    service's API is (the path of a socket, or a URL)."""
+
+    store: Store
+    images: tuple[tuple[str, ImageName], ...]
+    paths: tuple[Path, ...]
+    api: str
+
+
+def read_usage(site_file: Path) -> Usage:
+    """Return what a site file says of its catalogue.
 
     For the commands that mend a catalogue: they must work where the file names an image that is not there
     yet. Raises ConfigError where the file is no YAML.
     """
     document = read_yaml(site_file)
+    base = document.path.absolute().parent
     images, paths = [], []
     for where, part in _assets(document.data):
         with contextlib.suppress(KeyError, PlanError, AttributeError):  # no image, or none's name
             images.append((str(where[1]), ImageName.parse(part["image"])))
         if isinstance(part.get("path"), str):
-            paths.append(document.path.absolute().parent / part["path"])
-    return store_of(document), images, paths
+            paths.append(base / part["path"])
+    return Usage(store_of(document), tuple(images), tuple(paths), _api(document.data, base))
+
+
+def _api(data: Any, base: Path) -> str:
+    try:
+        api = schema.ApiFile.model_validate(data["service"].get("api", {}))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        api = schema.ApiFile()
+    return str(base / api.socket) if api.socket is not None else f"http://{api.listen}:{api.port}"
 
 
 def check_assets(document: Document) -> None:

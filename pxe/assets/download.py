@@ -18,7 +18,6 @@ from pxe.assets.store import storing
 from pxe.errors import AssetError
 
 _ATTEMPTS = 5  # without a byte of progress in between
-_CHUNK = 1 << 18
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "bootlab"}
 _TIMEOUT = httpx.Timeout(30.0)
 
@@ -129,8 +128,9 @@ def _take(
             file.seek(start)
             _check_room(file.fileno(), target, (total or 0) - start)
             progress(start, total)
-            for chunk in response.iter_raw(_CHUNK):
+            for chunk in response.iter_raw():  # with a size, httpx would keep back what a break loses
                 file.write(chunk)
+                file.flush()  # a kill loses nothing then
                 progress(file.tell(), total)
     return now
 

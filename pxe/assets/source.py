@@ -145,7 +145,10 @@ def _remember(memory: Path, url: str, validator: Validator, sha256: str) -> None
 
 
 def _file_name(source: str) -> str:
-    path = httpx.URL(source).path if is_url(source) else source
+    try:
+        path = httpx.URL(source).path if is_url(source) else source
+    except httpx.InvalidURL as exc:
+        raise PlanError(f"{source}: {exc}; write a URL like https://example.org/linux") from None
     return Path(path).name or "file"
 
 

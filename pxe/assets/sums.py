@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from pxe.errors import PlanError
 
@@ -34,7 +33,7 @@ def find_checksum(listing: str, source: str, where: str) -> Checksum:
     A list names files relative to its own folder, often with `./`: the longest name that `source` ends with
     is the one. Raises PlanError where no name fits, or two lines of one name differ.
     """
-    path = urlsplit(source).path
+    path = source.partition("?")[0].partition("#")[0] if "://" in source else source
     found: dict[str, set[str]] = {}
     for line in listing.splitlines():
         if match := _GNU.fullmatch(line.rstrip()):
