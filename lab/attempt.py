@@ -5,6 +5,7 @@ events, and (for a driven boot) the one that types. The loop that empties the qu
 strategy; nobody else touches them.
 """
 
+import itertools
 import queue
 import threading
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from lab.measure.diagnose import Evidence, diagnose
 from lab.measure.imagecheck import dtb_compatible, kernel_fault
 from lab.measure.milestones import MilestoneTracker
 from lab.measure.timeline import build_timeline
-from lab.model import Failure, Milestone, Timeline
+from lab.model import BoardType, Failure, Milestone, Source, Timeline
 from lab.netboot import BootService
 from lab.strategy import BootStrategy, Ending, Verdict
 from pxe.events import DhcpIgnored, Event, TransferEnded, TransferStarted
@@ -210,7 +211,14 @@ class Attempt:
             plan_files=frozenset((*(a.name for a in plan.assets()), *plan.texts, "boot.scr.uimg")),
             file_faults=file_faults(self.image, self.board.board_type.compatible),
             mac=self.board.place.mac,
+            firmware=firmware_milestones(self.board.board_type),
         )
+
+
+def firmware_milestones(board_type: BoardType) -> frozenset[str]:
+    """What the board's firmware says of itself: the console's milestones before the first on the wire."""
+    before = itertools.takewhile(lambda rule: rule.source is Source.CONSOLE, board_type.milestones)
+    return frozenset(rule.name for rule in before)
 
 
 def file_faults(image: Image, compatible: str) -> tuple[str, ...]:

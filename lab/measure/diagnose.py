@@ -32,6 +32,12 @@ class Evidence:
     plan_files: frozenset[str] = frozenset()  # names that the plan serves: a refusal of another one is normal
     file_faults: tuple[str, ...] = field(default=())  # what lab.measure.imagecheck says of the plan's files
     mac: str = ""
+    firmware: frozenset[str] = frozenset(("u-boot",))  # the board's own milestones before it asks the network
+
+    @property
+    def kernel_started(self) -> bool:
+        """Whether control passed to a kernel; only some boot loaders announce that they pass it."""
+        return self.reached("kernel-start") or self.reached("kernel")
 
     def reached(self, milestone: str) -> bool:
         """Whether the milestone came."""
@@ -118,10 +124,13 @@ def _no_console(e: Evidence) -> Failure | None:
     return Failure(Cause.NO_CONSOLE, sentence, (e.verdict.detail,))
 
 
+_BANNERS = re.compile(r"U-Boot (SPL )?20\d\d|SeaBIOS \(|iPXE |UEFI firmware|BdsDxe: |GNU GRUB")
+
+
 def _no_bootloader(e: Evidence) -> Failure | None:
-    if e.reached("u-boot") or e.events or re.search(r"U-Boot (SPL )?20\d\d", e.console):
+    if any(e.reached(name) for name in e.firmware) or e.events or _BANNERS.search(e.console):
         return None
-    sentence = f"The console speaks, but no boot loader announced itself in {_waited(e)}."
+    sentence = f"The console speaks, but no boot loader or firmware announced itself in {_waited(e)}."
     return Failure(Cause.NO_BOOTLOADER, sentence, _last_lines(e))
 
 
@@ -141,10 +150,14 @@ def _no_plan(e: Evidence) -> Failure | None:
     return None
 
 
+# How firmware says that it asks for an address: U-Boot, iPXE, EDK2.
+_ASKING = re.compile(r"BOOTP broadcast \d+|Configuring \(net\d|>>Start (?:PXE|HTTP Boot) over IPv4")
+
+
 def _no_dhcp(e: Evidence) -> Failure | None:
     if e.reached("dhcp-ack") or any(isinstance(x, DhcpSent) and x.message == "ACK" for x in e.events):
         return None
-    asked = len(re.findall(r"BOOTP broadcast \d+", e.console))
+    asked = len(_ASKING.findall(e.console))
     heard = [x for x in e.events if isinstance(x, DhcpReceived)]
     offers = [x for x in e.events if isinstance(x, DhcpSent) and x.message == "OFFER"]
     evidence = (
@@ -168,7 +181,7 @@ def _no_dhcp(e: Evidence) -> Failure | None:
 
 
 def _stalled(e: Evidence) -> Failure | None:
-    if e.reached("kernel-start"):
+    if e.kernel_started:
         return None
     open_transfers: dict[str, TransferStarted] = {}
     stalled: list[str] = []
@@ -194,7 +207,7 @@ def _stalled(e: Evidence) -> Failure | None:
 
 def _refused(e: Evidence) -> Failure | None:
     refused = [x for x in e.events if isinstance(x, TransferRefused) and x.name.lstrip("/") in e.plan_files]
-    if not refused or e.reached("kernel-start"):
+    if not refused or e.kernel_started:
         return None
     last = refused[-1]
     sentence = f"The board asked for {last.name} and was refused: {last.reason}"
@@ -204,7 +217,10 @@ def _refused(e: Evidence) -> Failure | None:
 _LOADER_COMPLAINTS = re.compile(
     r"^.*(bootlab: cannot boot: .*|Bad Linux ARM64 Image magic|Wrong (Ramdisk )?Image Format|"
     r"ERROR: (Did not find|reserving fdt|image is not a fdt|fdt move).*|Bad (Header|Data) (Checksum|CRC)|"
-    r"FDT_ERR_\w+|libfdt .*|Invalid FDT|Error: .*inflat.*).*$",
+    r"FDT_ERR_\w+|libfdt .*|Invalid FDT|Error: .*inflat.*|"
+    r"EFI stub: ERROR: .*|"
+    r"error: (invalid magic number|invalid arch-\w+ ELF magic|plain image kernel not supported).*|"  # GRUB
+    r"(Could not (boot|select|boot image): )?Exec format error.*).*$",  # iPXE
     re.MULTILINE,
 )
 
@@ -222,7 +238,7 @@ def _bad_image(e: Evidence) -> Failure | None:
 
 
 def _never_started(e: Evidence) -> Failure | None:
-    if e.reached("kernel-start") or e.reached("kernel"):
+    if e.kernel_started:
         return None
     sentence = (
         f"The firmware got an address and did not start a kernel in {_waited(e)}; its last words tell why."

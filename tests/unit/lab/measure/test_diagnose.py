@@ -23,6 +23,8 @@ S = 1_000_000_000
 BANNER = "U-Boot 2023.01 (Jun 22 2026)\n"
 ASKING = BANNER + "BOOTP broadcast 1\nBOOTP broadcast 2\n"
 STARTED = BANNER + "Starting kernel ...\n\n"
+UEFI = ">>Start PXE over IPv4.\n"
+EXEC = "iPXE 1.0.0\nCould not select: Exec format error (http://ipxe.org/2e008081)\n"
 KERNEL = STARTED + "[    0.000000] Linux version 6.1.0\n"
 
 DISCOVER = DhcpReceived(t_ns=S, mac=MAC, message="DISCOVER", xid=1)
@@ -66,6 +68,14 @@ RUNS = (*LOADED, "kernel-start", "kernel")
     [
         (Cause.NO_CONSOLE, {}),
         (Cause.NO_BOOTLOADER, {"console": "\x00\xfe garbage\n"}),
+        (Cause.NO_DHCP, {"console": "SeaBIOS (version 1.16.2)\n"}),
+        (Cause.NO_DHCP, {"console": UEFI, "reached": ("uefi",), "firmware": frozenset(("uefi",))}),
+        (Cause.NOT_READY, {"console": UEFI, "reached": ("uefi", "dhcp-ack"), "events": DHCP}),
+        (Cause.BAD_IMAGE, {"console": EXEC, "reached": ("dhcp-ack",), "events": DHCP}),
+        (
+            Cause.NO_INIT,
+            {"console": UEFI + "Linux version", "reached": ("dhcp-ack", "kernel"), "events": (*DHCP, START)},
+        ),
         (Cause.NO_DHCP, {"console": BANNER, "reached": ("u-boot",)}),
         (Cause.NO_DHCP, {"console": ASKING, "reached": ("u-boot",)}),
         (Cause.NO_DHCP, {"console": ASKING, "reached": ("u-boot",), "events": (DISCOVER,)}),
@@ -163,3 +173,13 @@ def test_the_tries_of_the_firmware_are_counted() -> None:
     found = failure(console=ASKING, reached=("u-boot",))
     assert "asked for an address 2 times" in found.sentence
     assert "2 DHCP tries" in found.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("asking", "times"),
+    [(ASKING, 2), ("Configuring (net0 52:54:00:aa:00:01)......\n", 1), (UEFI, 1)],
+)
+def test_every_firmware_that_asks_in_vain_is_heard(asking: str, times: int) -> None:
+    found = failure(console=asking, reached=("u-boot",))
+    assert found.cause is Cause.NO_DHCP
+    assert f"{times} times and nothing reached the boot service" in found.sentence
