@@ -1,6 +1,6 @@
-"""gunicorn as a library: one master that owns the sockets, one worker that owns everything else.
+"""gunicorn as a library: a master that watches, one worker that owns everything but the sockets.
 
-docs/adr/0003-process-model.md says why.
+docs/adr/0003-process-model.md and 0006-supervisor.md say why.
 """
 
 import logging
@@ -18,6 +18,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from pxe.net.listen import Sockets
+from pxe.supervisor import die_with
 from pxe.worker import Service
 
 _log = logging.getLogger(__name__)
@@ -129,6 +130,7 @@ class BootApplication(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "",  # nobody may say on whose behalf they ask
             "forwarder_headers": "",
             "proc_name": "bootlab",
+            "post_fork": _after_fork,
             "post_worker_init": _after_init,
             "worker_exit": _worker_exit,
             "child_exit": _child_exit,
@@ -140,6 +142,10 @@ class BootApplication(BaseApplication):  # type: ignore[misc]
         """Make the service; in the worker."""
         self.service = self.make_service()
         return self.service.wsgi
+
+
+def _after_fork(arbiter: BootMaster, _worker: Any) -> None:
+    die_with(arbiter.pid)
 
 
 def _after_init(worker: Any) -> None:

@@ -1,6 +1,7 @@
 """Composition of the boot service: all sockets or none, ready only after they are bound, a clean stop.
 
-Two processes: a master that owns the sockets and watches, a worker that serves (`pxe.master`, `pxe.worker`).
+Three processes: a supervisor that holds the sockets, a master that watches the worker, and the worker, which
+serves (`pxe.supervisor`, `pxe.master`, `pxe.worker`).
 """
 
 import logging
@@ -8,12 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pxe.boot.snapshot import Snapshot
-from pxe.errors import ServiceError
 from pxe.master import BootApplication, BootMaster
 from pxe.net.listen import Sockets, bind_all
-from pxe.plan import BootPlan, Machine
+from pxe.plan import BootPlan, Machine, PlanRule
 from pxe.plan_store import configured
 from pxe.settings import ServiceSettings
+from pxe.supervisor import supervise
 from pxe.worker import Service
 
 _log = logging.getLogger(__name__)
@@ -23,22 +24,23 @@ def run(
     settings: ServiceSettings,
     machines: Iterable[Machine],
     plans: Iterable[BootPlan],
+    rules: Iterable[PlanRule] = (),
     *,
     events_file: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; to be called in the main thread of a process of its own.
 
-    `events_file` gets each event as a line of JSON. Raises PlanError where machines or plans cannot work,
-    ServiceError where the host cannot give what is asked: then nothing is left open.
+    `events_file` gets each event as a line of JSON. Raises PlanError where machines, plans or rules cannot
+    work, ServiceError where the host cannot give what is asked: then nothing is left open.
     """
-    base = configured(machines, plans)
+    base = configured(machines, plans, rules, unknown=settings.unknown, discovery=settings.discovery)
     sockets = bind_all(settings)
     try:
         _try_out(settings, base, sockets, events_file)
         for part, where in sockets.names.items():
             _log.info("bound: %s %s", part, where)
         app = BootApplication(sockets, lambda: Service(settings, base, sockets, events_file))
-        _serve(BootMaster(app))
+        supervise(lambda: BootMaster(app).run(), lambda: _close_listeners(sockets))
     finally:
         sockets.close()
     _log.info("stopped")
@@ -49,9 +51,6 @@ def _try_out(settings: ServiceSettings, base: Snapshot, sockets: Sockets, events
     Service(settings, base, sockets, events_file).close()
 
 
-def _serve(master: BootMaster) -> None:
-    try:
-        master.run()
-    except SystemExit as exc:
-        if exc.code:
-            raise ServiceError("the boot service could not stay up; its log says why") from None
+def _close_listeners(sockets: Sockets) -> None:
+    for sock in sockets.listeners():
+        sock.close()

@@ -81,15 +81,19 @@ class Running:
     def client(self) -> BootService:
         return BootService(self.api)
 
-    def worker(self) -> psutil.Process:
+    def master(self) -> psutil.Process:
         assert self.process is not None
-        (worker,) = psutil.Process(self.process.pid).children()
+        (master,) = psutil.Process(self.process.pid).children()
+        return master
+
+    def worker(self) -> psutil.Process:
+        (worker,) = self.master().children()
         return worker
 
     def tree(self) -> list[psutil.Process]:
         assert self.process is not None
-        master = psutil.Process(self.process.pid)
-        return [master, *master.children(recursive=True)]
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
 
     def stop(self, sig: int = signal.SIGTERM) -> int:
         """Send `sig`, return the exit code; nothing of the service may be left after it."""

@@ -160,7 +160,7 @@ def test_a_killed_worker_is_replaced_and_forgets_nothing_that_was_set(service, t
     killed.kill()
 
     def back():
-        return [p for p in psutil.Process(service.process.pid).children() if p.pid != killed.pid]
+        return [p for p in service.master().children() if p.pid != killed.pid]
 
     eventually(back)
     with service.client() as client:
@@ -186,14 +186,45 @@ def test_what_was_set_survives_a_restart_of_the_service(service, tmp_path):
         assert set(client.asset_checksums("kept")) == {"other"}
 
 
-def test_a_killed_master_takes_its_worker_along_and_the_next_start_works(service):
-    worker = service.worker()
+def test_a_killed_master_is_replaced_on_the_same_sockets(service):
+    master, worker = service.master(), service.worker()
+    with socket.create_connection(("127.0.0.1", service.http_port), 30, (MACHINE, 0)) as early:
+        master.kill()
+        master.wait(30)
+        worker.wait(30)
+        with socket.create_connection(("127.0.0.1", service.http_port), 30, (MACHINE, 0)) as client:
+            client.settimeout(30)
+            client.sendall(b"GET /vmlinuz HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 206", "it waited in the socket, and was served"
+        del early
+    with service.client() as client:
+        client.wait_ready(READY_SECONDS)
+        assert worker_pid(service) == service.worker().pid != worker.pid
+    assert "the service was killed by signal 9" in service.log
+    assert service.stop() == 0
+    assert not service.api_socket.exists()
+
+
+def test_a_killed_supervisor_takes_all_along_and_the_next_start_works(service):
+    """Who restarts the first process of a service is the host's business (systemd: Restart=always)."""
+    _, *others = service.tree()
+    assert len(others) == 2
     service.process.kill()
     service.process.wait(30)
-    worker.wait(30)
+    for other in others:
+        other.wait(30)
     assert service.api_socket.is_socket()  # nobody could remove it
     service.start()
     assert service.stop() == 0
+
+
+def test_a_master_that_is_killed_again_and_again_ends_with_code_4(service):
+    for death in range(5):
+        eventually(lambda death=death: service.log.count("ready: ") > death)
+        service.master().kill()
+    assert service.process.wait(30) == 4
+    assert "killed 5 times in 30 s" in service.log.splitlines()[-1]
+    assert not service.api_socket.exists()
 
 
 def test_a_dead_loop_takes_the_worker_down_and_it_comes_back(make_service, tmp_path):
