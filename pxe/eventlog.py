@@ -12,11 +12,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from pxe.boot.tokens import redacted
 from pxe.errors import ServiceError
-from pxe.events import Event, EventsLost, TransferEnded, TransferStarted, to_json
+from pxe.events import Event, EventsLost, TransferEnded, TransferRefused, TransferStarted, to_json
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ class EventLog:
 
     def append(self, event: Event) -> None:
         """Record `event`. Never blocks on a reader."""
+        if isinstance(event, TransferRefused):  # the URL of a config, asked for by a detour
+            event = replace(event, name=redacted(event.name))
         with self._changed:
             self._ring.append((self._next, event))
             self._next += 1

@@ -17,6 +17,7 @@ from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
+from pxe.boot.tokens import redacted
 from pxe.net.listen import Sockets
 from pxe.supervisor import die_with
 from pxe.worker import Service
@@ -96,7 +97,13 @@ class BootLogger(Logger):  # type: ignore[misc]
         for handler in list(self.error_log.handlers):
             self.error_log.removeHandler(handler)
         self.error_log.propagate = True
-        self.error_log.filters = [_client_faults]
+        self.error_log.filters = [_client_faults, _without_tokens]
+
+
+def _without_tokens(record: logging.LogRecord) -> bool:
+    """gunicorn writes the URL of a request that failed; it may be that of a config."""
+    record.msg, record.args = redacted(record.getMessage()), ()
+    return True
 
 
 def _client_faults(record: logging.LogRecord) -> bool:

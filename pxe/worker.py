@@ -17,8 +17,11 @@ from typing import Any
 
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.files import FileRoot
+from pxe.boot.loaders import Loaders
 from pxe.boot.requester import Requester
 from pxe.boot.snapshot import Snapshot
+from pxe.config_store import ConfigStore
+from pxe.errors import RefusalReason, RequestRefused, ServiceError
 from pxe.eventlog import EventLog, JsonlFile, Sink, follow
 from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
@@ -28,13 +31,14 @@ from pxe.net.no_router import NoRouter
 from pxe.net.ports import PortRange
 from pxe.net.tftp import TftpServer
 from pxe.net.upload_folder import UploadFolder
-from pxe.plan import Firmware, Resource
+from pxe.plan import Firmware, Resource, UnknownMachines
 from pxe.plan_store import PlanStore
 from pxe.settings import ServiceSettings
 from pxe.state import LeaseStore, open_state
 from pxe.web import machine, operator
 from pxe.web.context import WebContext
 from pxe.web.dispatch import Dispatcher
+from pxe.web.refusals import Refusals
 
 _log = logging.getLogger(__name__)
 
@@ -54,14 +58,20 @@ class Service:
         self._settings, self._sockets = settings, sockets
         self.events = EventLog()
         root = settings.tftp.root if settings.tftp is not None else None
-        self.catalogue = Catalogue(base, FileRoot(root) if root is not None else None)
+        self.catalogue = Catalogue(
+            base,
+            FileRoot(root) if root is not None else None,
+            loaders=Loaders(settings.loaders),
+            http=self._http_base,
+        )
         self._engine = open_state(settings.state_dir)
         self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
+        self.configs = ConfigStore(self._engine)
         self._dhcp = None
         if settings.dhcp:
             leases = LeaseStore(self._engine)
-            self._dhcp = DhcpServer(settings.dhcp, sockets.dhcp, self.catalogue, leases, self.events.append)
-        self._sinks: list[Sink] = [log_sink]
+            self._dhcp = DhcpServer(settings.dhcp, sockets.dhcp, self.catalogue, leases, self._emit_dhcp)
+        self._sinks: list[Sink] = [log_sink, self.configs.sink]
         self._file = JsonlFile(events_file) if events_file is not None else None
         if self._file is not None:
             self._sinks.append(self._file.write)
@@ -93,6 +103,8 @@ class Service:
         context = WebContext(
             catalogue=self.catalogue,
             store=self.store,
+            configs=self.configs,
+            refusals=Refusals(self.events.append),
             events=self.events,
             requester=self.requester,
             leases=self._leases,
@@ -165,17 +177,39 @@ class Service:
 
     def requester(self, client: IPv4Address) -> Requester:
         """Who is at an address, and how we look from there."""
-        server, http = self.server_for(client), self._settings.http
-        port = "" if http is None or http.port == 80 else f":{http.port}"
-        return Requester(
-            mac=self.mac_of(client),
-            address=client,
-            server=server,
-            http=f"http://{server}{port}" if http is not None else "",
-        )
+        server, mac = self.server_for(client), self.mac_of(client)
+        http = self._http_base(server)
+        config = partial(self._config_base, http, mac, client)
+        return Requester(mac=mac, address=client, server=server, http=http, config=config)
+
+    def _config_base(self, http: str, mac: str | None, client: IPv4Address, plan: str) -> str:
+        """The URL, with its final slash, of a machine's configs; "" for strangers and without HTTP."""
+        if mac is None or not http:
+            return ""
+        try:
+            return f"{http}/{self.configs.url_path(mac, client, plan)}"
+        except ServiceError as exc:
+            raise RequestRefused(RefusalReason.BUSY, f"no token for its configs: {exc}") from None
+
+    def _http_base(self, server: IPv4Address) -> str:
+        """The URL of our files at our address `server`; "" where HTTP is off."""
+        http = self._settings.http
+        if http is None:
+            return ""
+        host = server if http.listen == _ANY else http.listen
+        return f"http://{host}" if http.port == 80 else f"http://{host}:{http.port}"
 
     def _resolve(self, name: str, client: IPv4Address) -> Resource:
-        return self.catalogue.resolve(name, self.requester(client))
+        requester = self.requester(client)
+        if requester.mac is not None:
+            self.configs.tftp_seen(requester.mac)
+        return self.catalogue.resolve(name, requester)
+
+    def _emit_dhcp(self, event: Event) -> None:
+        self.events.append(event)
+        snapshot = self.catalogue.snapshot
+        if event.mac in snapshot.machines or snapshot.unknown is UnknownMachines.BOOT:
+            self.configs.observe(event)
 
     def _emit_tftp(self, event: Event) -> None:
         """Record an event of TFTP. Where nothing was served, TFTP does not know the machine; we do."""

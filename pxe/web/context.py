@@ -10,8 +10,10 @@ from flask import Flask, current_app
 from pxe.boot.assets import ChecksumCache
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.requester import Requester
+from pxe.config_store import ConfigStore
 from pxe.eventlog import EventLog
 from pxe.plan_store import PlanStore
+from pxe.web.refusals import Refusals
 
 _KEY = "bootlab"
 
@@ -26,6 +28,8 @@ class WebContext:
 
     catalogue: Catalogue
     store: PlanStore
+    configs: ConfigStore
+    refusals: Refusals
     events: EventLog
     requester: Callable[[IPv4Address], Requester]
     leases: Callable[[], list[dict[str, Any]]] = list

@@ -9,24 +9,19 @@ import logging
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from pxe.errors import RefusalReason, RequestRefused
+from pxe.errors import RequestRefused
 from pxe.web.context import WebContext, bare_app
-from pxe.web.machine import boot, files
+from pxe.web.machine import boot, config, files
+from pxe.web.refusals import STATUS
 
 _log = logging.getLogger(__name__)
-
-_STATUS = {
-    RefusalReason.NOT_FOUND: 404,
-    RefusalReason.FORBIDDEN: 403,
-    RefusalReason.UNSUPPORTED: 400,
-    RefusalReason.BUSY: 503,
-}
 
 
 def create_app(context: WebContext) -> Flask:
     """Return the WSGI application of the machine-facing listener."""
     app = bare_app(__name__, context)
     app.register_blueprint(boot.blueprint)
+    app.register_blueprint(config.blueprint)
     app.register_blueprint(files.blueprint)
     app.register_error_handler(RequestRefused, _refused)
     app.register_error_handler(HTTPException, _http_error)
@@ -39,7 +34,7 @@ def _line(text: str, status: int) -> Response:
 
 
 def _refused(exc: RequestRefused) -> Response:
-    return _line(str(exc), _STATUS[exc.reason])
+    return _line(str(exc), STATUS[exc.reason])
 
 
 def _http_error(exc: HTTPException) -> Response:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from pxe.errors import PlanError, ServiceError
 from pxe.plan_store import InUse, Unknown
 from pxe.web.context import WebContext, bare_app
-from pxe.web.operator import assets, events, health, leases, machines, plans, transfers
+from pxe.web.operator import assets, deliveries, events, health, leases, machines, plans, transfers
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def create_app(context: WebContext) -> Flask:
     """Return the WSGI application of the operator-facing listener."""
     app = bare_app(__name__, context)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
-    for noun in (assets, events, health, leases, machines, plans, transfers):
+    for noun in (assets, deliveries, events, health, leases, machines, plans, transfers):
         app.register_blueprint(noun.blueprint, url_prefix=PREFIX)
     app.before_request(_check_host)
     for kind in (*_STATUS, HTTPException, Exception):

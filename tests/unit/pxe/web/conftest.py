@@ -6,11 +6,13 @@ from pxe.boot.catalogue import Catalogue
 from pxe.boot.files import FileRoot
 from pxe.boot.requester import Requester
 from pxe.boot.snapshot import Snapshot
+from pxe.config_store import ConfigStore
 from pxe.eventlog import EventLog
 from pxe.plan import Asset, BootPlan, Machine
 from pxe.plan_store import PlanStore
 from pxe.state import open_state
 from pxe.web.context import WebContext
+from pxe.web.refusals import Refusals
 
 MAC = "52:54:00:00:00:01"
 
@@ -39,6 +41,8 @@ def service(plan, tmp_path):
         catalogue=catalogue,
         store=PlanStore(engine, base, catalogue, events.append),
         events=events,
+        configs=ConfigStore(engine),
+        refusals=Refusals(events.append),
         requester=lambda at: Requester(mac=catalogue.reserved_for(at), server=IPv4Address("10.99.0.1")),
         leases=lambda: [{"ip": "10.99.0.7", "mac": MAC}],
         health=lambda: {"ready": True, "listeners": {"api": "here"}},
