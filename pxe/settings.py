@@ -6,7 +6,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
-from pxe.plan import Selector
+from pxe.plan import Selector, UnknownMachines
 
 
 class DhcpMode(StrEnum):
@@ -131,10 +131,16 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
-    """All of the boot service; a part that is None or empty is switched off."""
+    """All of the boot service; a part that is None or empty is switched off.
+
+    `loaders` replaces the first programs that we give to firmware, by kind (see pxe.boot.loaders).
+    """
 
     dhcp: tuple[DhcpSettings, ...] = ()  # one for each interface
     tftp: TftpSettings | None = None
     http: HttpSettings | None = None
     api: ApiSettings = field(default_factory=ApiSettings)
+    unknown: UnknownMachines = UnknownMachines.IGNORE
+    discovery: str | None = None  # the plan of unknown machines that no rule selects, where they boot
+    loaders: Mapping[str, Path] = field(default_factory=dict)
     state_dir: Path  # leases and plans set through the API survive here

@@ -33,6 +33,7 @@ from pxe.net.tftp import TftpServer
 from pxe.net.upload_folder import UploadFolder
 from pxe.plan import Firmware, Resource, UnknownMachines
 from pxe.plan_store import PlanStore
+from pxe.progress import Progress
 from pxe.settings import ServiceSettings
 from pxe.state import LeaseStore, open_state
 from pxe.web import machine, operator
@@ -66,12 +67,13 @@ class Service:
         )
         self._engine = open_state(settings.state_dir)
         self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
+        self.progress = Progress(self._engine, self.catalogue, self.store)
         self.configs = ConfigStore(self._engine)
         self._dhcp = None
         if settings.dhcp:
             leases = LeaseStore(self._engine)
             self._dhcp = DhcpServer(settings.dhcp, sockets.dhcp, self.catalogue, leases, self._emit_dhcp)
-        self._sinks: list[Sink] = [log_sink, self.configs.sink]
+        self._sinks: list[Sink] = [log_sink, self.configs.sink, self.progress.follow]
         self._file = JsonlFile(events_file) if events_file is not None else None
         if self._file is not None:
             self._sinks.append(self._file.write)
