@@ -20,6 +20,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--lab-boots", metavar="N", help="boots per measuring test (default 1)")
     group.addoption("--lab-results", metavar="DIR", help="where runs are recorded (default: results/)")
+    group.addoption(
+        "--lab-matrix", metavar="FILE", help="site file of the firmware matrix (default: emulated boards)"
+    )
+    group.addoption(
+        "--lab-impair",
+        metavar="FAULTS",
+        help="bad cables for the firmware matrix, such as loss=0.2,duplicate=0.01,seed=3 (emulated only)",
+    )
+    group.addoption("--lab-no-pcap", action="store_true", help="do not record the packets of each boot")
     parser.addini("lab_config", "site file")
     parser.addini("lab_boots", "boots per measuring test")
     parser.addini("lab_results", "where runs are recorded")

@@ -1,0 +1,169 @@
+"""The firmware matrix: boots one place of tests/hil/matrix.yaml, and says what console and wire saw."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.attempt import Attempt, Outcome
+from lab.board import Board
+from lab.config import load_site
+from lab.errors import InfrastructureError, LabError
+from lab.images import Image, initrd_shell
+from lab.sandbox.impairment import Impairment
+from lab.session import LabSession
+from lab.testing.debian import IPXE_ARM64, file_of
+from pxe.events import DhcpReceived, DhcpSent, TransferEnded, TransferRefused
+from pxe.plan import Asset
+
+MATRIX = Path(__file__).with_name("matrix.yaml")
+PATIENCE = 5  # deadlines on a bad cable, as a multiple of those on a good one
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One boot that got ready, as a test asks about it."""
+
+    board: Board
+    outcome: Outcome
+
+    def reached(self, *names: str) -> list[str]:
+        """Those of `names` that came, in the order in which they came."""
+        return [m.name for m in self.outcome.timeline.milestones if m.name in names]
+
+    @property
+    def console(self) -> str:
+        return self.board.console.transcript.text_since(self.outcome.timeline.t0_ns)
+
+    @property
+    def clients(self) -> list[tuple[str, str]]:
+        """Firmware and architecture of each DISCOVER, as the service classified it; repeated ones once."""
+        found = [(e.firmware, e.arch) for e in self._events(DhcpReceived) if e.message == "DISCOVER"]
+        return list(dict.fromkeys(found))
+
+    @property
+    def bootfiles(self) -> list[str]:
+        """What each ACK told it to load."""
+        return [e.bootfile for e in self._events(DhcpSent) if e.message == "ACK"]
+
+    @property
+    def address(self) -> str:
+        """The address that it got."""
+        return next(e.ip for e in self._events(DhcpSent) if e.message == "ACK")
+
+    def files(self, protocol: str) -> list[str]:
+        """The files that came whole over `protocol`, in order, without their folders."""
+        ended = [e for e in self._events(TransferEnded) if e.protocol == protocol]
+        whole = [e for e in ended if e.outcome in ("complete", "unacknowledged") and e.sent == e.size]
+        return list(dict.fromkeys(e.name.rpartition("/")[2] for e in whole))
+
+    @property
+    def refused(self) -> list[str]:
+        """Names that it asked for in vain."""
+        return [e.name for e in self._events(TransferRefused)]
+
+    def _events(self, kind: type) -> list[Any]:
+        return [e for e in self.outcome.events if isinstance(e, kind)]
+
+
+class Matrix:
+    """The site of the matrix, brought up once with HTTP and (when first asked for) once without."""
+
+    def __init__(self, site: Path, impairment: Impairment | None) -> None:
+        self.site = load_site(site)
+        self.impairment = impairment
+        self._sessions: dict[bool, LabSession] = {}
+        self._bad: set[str] = set()  # places whose cable was made bad in this session
+
+    def close(self) -> None:
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+        self._bad.clear()
+
+    def session(self, *, http: bool = True) -> LabSession:
+        """The lab, with a boot service that serves HTTP, or does not. One at a time: real boards have one."""
+        if http not in self._sessions:
+            self.close()
+            service = self.site.service if http else replace(self.site.service, http=None)
+            self._sessions[http] = LabSession(replace(self.site, service=service))
+        return self._sessions[http]
+
+    def board(self, place: str, *, http: bool = True) -> Board:
+        if self.site.place(place) is None:
+            pytest.skip(f"the site of the matrix has no place {place}")
+        board = self.session(http=http).board(place)
+        options = getattr(board.power, "options", None)
+        if options is not None:
+            try:
+                options.check()
+            except InfrastructureError as exc:
+                pytest.skip(str(exc))
+        return board
+
+    def boot(
+        self,
+        place: str,
+        *,
+        image: Callable[[str, str], Image] = initrd_shell,
+        http: bool = True,
+        drive: Callable[[Board], None] | None = None,
+        impairment: Impairment | None = None,
+        **changes: Any,
+    ) -> Seen:
+        """Boot `image`, its plan changed by `changes`, and demand that it gets ready."""
+        board = self.board(place, http=http)
+        session = self.session(http=http)
+        made = image(board.board_type.console_args, board.board_type.arch)
+        made = replace(made, plan=replace(made.plan, **changes))
+        board.power_off()
+        self._impair(session, board, impairment or self.impairment)
+        session.assign(board.place, made.plan)
+        service = session.service(board.place)
+        attempt = Attempt(board, service, self._patient(made, board, impairment), drive)
+        try:
+            outcome = attempt.run()
+        finally:
+            board.power_off()
+        assert outcome.failure is None, f"{outcome.failure}\n{session.service_log[-3000:]}"
+        return Seen(board, outcome)
+
+    def _impair(self, session: LabSession, board: Board, impairment: Impairment | None) -> None:
+        if session.sandbox is None or not board.emulated:
+            if impairment is not None:
+                pytest.skip("only an emulated place has a cable that we can make bad")
+        elif impairment is not None or board.place.name in self._bad:
+            self._bad.add(board.place.name)
+            session.sandbox.impair(board.place.name, impairment)
+
+    def _patient(self, image: Image, board: Board, impairment: Impairment | None) -> Image:
+        if (impairment or self.impairment) is None:
+            return image
+        deadlines = {**board.board_type.deadlines, **image.deadlines}
+        return replace(image, deadlines={name: PATIENCE * s for name, s in deadlines.items()})
+
+
+@pytest.fixture(scope="session")
+def matrix(pytestconfig: pytest.Config) -> Iterator[Matrix]:
+    words = pytestconfig.getoption("lab_impair")
+    try:
+        impairment = Impairment.of_words(words.split(",")) if words else None
+    except (ValueError, KeyError) as exc:
+        raise pytest.UsageError(f"--lab-impair {words}: {exc}") from exc
+    try:
+        made = Matrix(Path(pytestconfig.getoption("lab_matrix") or MATRIX), impairment)
+    except LabError as exc:
+        raise pytest.UsageError(str(exc)) from exc
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def ipxe_arm64() -> Asset:
+    """iPXE for arm64, which Debian 12 has not."""
+    try:
+        return Asset("ipxe-arm64.efi", file_of(*IPXE_ARM64))
+    except InfrastructureError as exc:
+        pytest.skip(str(exc))

@@ -1,0 +1,32 @@
+"""An x86 PC with SeaBIOS and the iPXE boot ROM of its card."""
+
+import pytest
+
+from lab.images import debian_installer
+from pxe.plan import Transport
+
+pytestmark = pytest.mark.hil
+
+IPXE = ("ipxe", "x86")
+ORDER = ("seabios", "ipxe", "dhcp-ack", "kernel", "init")
+
+
+def test_ipxe_gets_its_script_and_all_files_over_http(matrix):
+    seen = matrix.boot("bios")
+    assert seen.reached(*ORDER, "shell") == [*ORDER, "shell"]
+    assert seen.clients == [IPXE]
+    assert seen.files("http") == ["boot.ipxe", "linux", "initrd.gz"]
+    assert seen.files("tftp") == []
+
+
+def test_a_plan_may_ask_for_tftp_alone(matrix):
+    seen = matrix.boot("bios", transport=Transport.TFTP)
+    assert seen.reached("kernel", "init", "shell") == ["kernel", "init", "shell"]
+    assert seen.files("tftp") == ["boot.ipxe", "linux", "initrd.gz"]
+    assert seen.files("http") == []
+
+
+def test_a_service_without_http(matrix):
+    seen = matrix.boot("bios", image=debian_installer, http=False)
+    assert seen.reached("installer") == ["installer"]
+    assert seen.files("tftp") == ["boot.ipxe", "linux", "initrd.gz"]
