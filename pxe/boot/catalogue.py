@@ -4,42 +4,78 @@ DHCP asks for the boot file, TFTP and HTTP for names: all three see the same imm
 swapped as a whole, so that nobody ever waits for a writer and no answer mixes two states.
 """
 
-import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
+from pathlib import Path
 
-from pxe.boot.assets import stamp
-from pxe.boot.check import PXELINUX_FOLDER, SCRIPT_NAME
+from pxe.boot.assets import ChecksumCache
+from pxe.boot.check import SCRIPT_NAME
 from pxe.boot.classify import Client
 from pxe.boot.files import FileRoot
-from pxe.boot.render import Scene, boot_script, pxelinux_config, refusal_script
+from pxe.boot.loaders import Loaders, companion, loader_kind
+from pxe.boot.made import as_file, checked, make
+from pxe.boot.names import IPXE_NAME, View, claimed_mac, normalise, script_kind, split_view, view_folder
+from pxe.boot.render import Kind, Scene
 from pxe.boot.requester import Requester
 from pxe.boot.select import Choice, choose, facts_of
 from pxe.boot.sightings import Sightings
 from pxe.boot.snapshot import Snapshot
-from pxe.boot.uimage import script_image
-from pxe.errors import PlanError, RefusalReason, RequestRefused
-from pxe.plan import BootPlan, Firmware, Machine, Resource, UnknownMachines
+from pxe.errors import PlanError, RefusalReason, RequestRefused, ServiceError
+from pxe.plan import Action, BootPlan, Firmware, Machine, Resource, Transport, UnknownMachines
 
-_PXELINUX_MAC = re.compile(r"pxelinux\.cfg/01-([0-9a-f]{2}(?:-[0-9a-f]{2}){5})")
-_U32 = 0xFFFFFFFF
+_NOTHING = (Firmware.OS, Firmware.UNKNOWN, Firmware.RASPBERRY_PI)  # these take no boot file
+
+
+def _no_http(_server: IPv4Address) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A request of which we know whose files are meant. `claimed`: only the name said so, so no secrets."""
+
+    mac: str
+    plan: BootPlan
+    wanted: str
+    name: str
+    requester: Requester
+    claimed: bool = False
+
+    def resource(self, *, path: Path | None = None, data: bytes | None = None) -> Resource:
+        return Resource(name=self.name, path=path, data=data, mac=None if self.claimed else self.mac)
 
 
 class Catalogue:
     """The current snapshot, and what follows from it. Implements `pxe.boot.offer.MachineDirectory`.
 
-    `root` is an optional folder whose files every client may read.
+    `root` is an optional folder whose files every client may read; `http` gives the base URL of our files by
+    our address ("" where HTTP is off).
     """
 
-    def __init__(self, snapshot: Snapshot, root: FileRoot | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        root: FileRoot | None = None,
+        *,
+        loaders: Loaders | None = None,
+        http: Callable[[IPv4Address], str] = _no_http,
+    ) -> None:
         self.snapshot = snapshot
         self.seen, self.strangers = Sightings(), Sightings()  # apart: no flood of strangers drives out ours
+        self.checksums = ChecksumCache()
+        self.booting: dict[str, str] = {}  # MAC -> plan that it has fetched, until it starts anew
         self._by_ip: dict[IPv4Address, str] = {}
-        self._root = root
+        self._by_serial: dict[str, str] = {}
+        self._root, self._loaders, self._http = root, loaders or Loaders(), http
         self.replace(snapshot)
 
     def replace(self, snapshot: Snapshot) -> None:
         """Answer from `snapshot` from now on; requests under way finish with the one they began with."""
-        self._by_ip = {m.ip: m.mac for m in snapshot.machines.values() if m.ip is not None}
+        machines = snapshot.machines.values()
+        self._by_ip = {m.ip: m.mac for m in machines if m.ip is not None}
+        # A Raspberry Pi's folder is the low 32 bits of its serial number
+        self._by_serial = {m.serial.lower()[-8:]: m.mac for m in machines if m.serial}
         self.snapshot = snapshot
 
     def machine(self, mac: str) -> Machine | None:
@@ -53,6 +89,8 @@ class Catalogue:
         without a name) where unknown ones are to boot.
         """
         snapshot = self.snapshot
+        if client.firmware not in (Firmware.OS, Firmware.UNKNOWN):
+            self.booting.pop(client.mac, None)
         machine = snapshot.machines.get(client.mac)
         if machine is not None:
             self.seen.see(client, now)
@@ -62,13 +100,34 @@ class Catalogue:
         self.strangers.see(client, now)
         return Machine(mac=client.mac) if snapshot.unknown is UnknownMachines.BOOT else None
 
+    def client(self, mac: str) -> Client | None:
+        """What DHCP saw of a machine last; None where it saw nothing."""
+        return self.seen.client(mac) or self.strangers.client(mac)
+
+    def remember(self, client: Client, now: float) -> None:
+        """Take in what was seen in the life of an earlier worker; `now` in seconds since 1970."""
+        if client.mac in self.snapshot.machines:
+            self.seen.see(client, now)
+        elif self.snapshot.unknown is UnknownMachines.BOOT:
+            self.strangers.see(client, now)
+
     def choice(self, mac: str | None, address: IPv4Address | None = None) -> Choice:
         """What the machine boots, and why; `address` is the one that it has or is offered, where known."""
         if mac is None:
             return Choice(plan=None, why="no machine is known at this address")
         snapshot = self.snapshot
-        client = self.seen.client(mac) or self.strangers.client(mac) or Client(mac=mac)
+        client = self.client(mac) or Client(mac=mac)
         return choose(snapshot, facts_of(client, snapshot.machines.get(mac), address))
+
+    def current(self, mac: str | None, address: IPv4Address | None = None) -> Choice:
+        """What TFTP and HTTP serve to the machine: `choice`, but for one that has fetched a plan which then
+        gave way to the next (boot-once, stages). Until that machine's firmware asks DHCP again, it gets what
+        its plan still has to give: an installer fetches its preseed long after its kernel."""
+        name = self.booting.get(mac) if mac is not None else None
+        plan = self.snapshot.plans.get(name) if name is not None else None
+        if plan is None:
+            return self.choice(mac, address)
+        return Choice(plan=plan, why=f"plan {plan.name}: it was fetched, and runs until the next start")
 
     def plan_of(self, mac: str | None, address: IPv4Address | None = None) -> BootPlan | None:
         """The plan of `choice`."""
@@ -78,82 +137,186 @@ class Catalogue:
         """The MAC of the machine that has `ip` reserved."""
         return self._by_ip.get(ip)
 
-    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
+    def bootfile(
+        self,
+        mac: str,
+        client: Client,
+        address: IPv4Address | None = None,
+        server: IPv4Address | None = None,
+    ) -> str:
         """The file that this client loads first; "" where it boots nothing from us.
 
-        Only U-Boot gets a name: its own EFI step and other firmware would try to run the script.
+        `address` is what it has or is offered (None: another server gives it); `server` is ours. Raises
+        PlanError where the client's firmware needs a loader that this host does not have.
         """
-        if client.firmware is not Firmware.UBOOT or self.plan_of(mac, address) is None:
+        plan = self.plan_of(mac, address)
+        if plan is None or client.firmware in _NOTHING:
             return ""
-        return SCRIPT_NAME
+        if client.firmware is Firmware.UBOOT:
+            return SCRIPT_NAME
+        http = self._http(server) if server is not None else ""
+        # Where another server gives the addresses we may not know the machine by its own: its name tells
+        folder = view_folder(mac) if address is None else ""
+        if client.firmware is Firmware.IPXE:  # the script, never the loader: it would come back for ever
+            over_http = client.ipxe_http and http and plan.transport is not Transport.TFTP
+            return f"{http}/{folder}{IPXE_NAME}" if over_http else f"{folder}{IPXE_NAME}"
+        name = self._loader_name(plan, client)
+        if client.firmware is not Firmware.UEFI_HTTP:
+            return f"{folder}{name}"
+        if not http:
+            raise PlanError("UEFI HTTP boot: HTTP is off here; set `http` in the site file")
+        return f"{http}/{folder}{name}"
+
+    def _loader_name(self, plan: BootPlan, client: Client) -> str:
+        kind = loader_kind(client.firmware, client.arch) or ""
+        efi_for_bios = kind == "bios" and plan.loader is not None and plan.loader.name.endswith(".efi")
+        if plan.action is Action.BOOT and plan.loader is not None and not efi_for_bios:
+            return plan.loader.name
+        return self._loaders.of(kind).name
 
     def resolve(self, name: str, requester: Requester) -> Resource:
         """Return the bytes of `name` for a client.
 
-        In this order: the plan's assets, the files we make for it, its texts, the folder for everybody.
-        Raises RequestRefused: mostly NOT_FOUND, whose message says why in words for the log.
+        In this order: the plan's files, the scripts we make for it, its tree, the same below the machine's
+        view, the loaders, the folder for everybody. Raises RequestRefused: mostly NOT_FOUND, whose message
+        says why in words for the log.
         """
-        wanted = "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-        mac = requester.mac
-        choice = self.choice(mac, requester.address)
-        plan = choice.plan
-        if plan is not None:
-            found = _from_plan(plan, wanted, name, mac, _scene(plan, requester))
-            if found is not None:
-                return found
-        by_mac = _PXELINUX_MAC.fullmatch(wanted.lower())
-        if by_mac and mac is None:  # no secret in it: a client whose address we did not give may read it
-            other = self.plan_of(by_mac[1].replace("-", ":"))
-            if other is not None:
-                return Resource(name=name, data=pxelinux_config(other, {}, _scene(other, requester)).encode())
+        wanted, mac = normalise(name), requester.mac
+        choice = self.current(mac, requester.address)
+        if mac is not None and choice.plan is not None:
+            found = self._own(_Asking(mac, choice.plan, wanted, name, requester))
+        elif mac is None:
+            found = self._claimed(wanted, name, requester)
+        else:
+            found = None
+        if found is not None:
+            return found
+        loader = self._loaders.find(split_view(wanted)[1])
+        if loader is not None:
+            return Resource(name=name, path=loader, mac=mac)
         if self._root is not None:
             return self._root.resolve(name)
         raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(choice, mac))
 
-    def script_for(self, mac: str, scene: Scene) -> str:
-        """Return a machine's boot script as text, for people. Raises RequestRefused where it has none."""
-        plan = self.plan_of(mac)
-        if plan is None:
-            raise RequestRefused(RefusalReason.NOT_FOUND, _why_not(self.choice(mac), mac))
-        return _script(plan, scene)[0]
+    def script_for(self, kind: Kind, mac: str, scene: Scene) -> str:
+        """Return a machine's script as text, for people. Raises RequestRefused where it has none."""
+        choice = self.choice(mac)
+        if choice.plan is None:
+            raise RequestRefused(RefusalReason.NOT_FOUND, choice.why)
+        try:
+            return make(kind, choice.plan, self._complete(scene, mac), self.checksums).text
+        except PlanError as exc:
+            raise RequestRefused(RefusalReason.NOT_FOUND, str(exc)) from None
+
+    def _own(self, asking: _Asking) -> Resource | None:
+        """What a machine that we know by its address gets: by plain name, or below a view of its own."""
+        found = self._from_plan(asking)
+        view, rest = split_view(asking.wanted)
+        if found is not None or view is None:
+            return found
+        if not self._is_view_of(view, asking.mac):
+            raise RequestRefused(
+                RefusalReason.NOT_FOUND, f"that folder is not the one of machine {asking.mac}"
+            )
+        return self._from_plan(replace(asking, wanted=rest))
+
+    def _is_view_of(self, view: View, mac: str) -> bool:
+        if view.mac:
+            return view.mac == mac
+        owner = self._by_serial.get(view.serial)
+        if owner is not None:
+            return owner == mac
+        machine = self.machine(mac)
+        if machine is not None and machine.serial:
+            return False
+        # A Pi 3 tells its serial number to nobody before it asks for files
+        client = self.seen.client(mac) or self.strangers.client(mac)
+        if client is None:
+            return True
+        return client.firmware is Firmware.RASPBERRY_PI and client.serial in ("", view.serial)
+
+    def _claimed(self, wanted: str, name: str, requester: Requester) -> Resource | None:
+        """What a stranger gets who names a machine: all that holds no secret. Its own address may have come
+        from another DHCP server."""
+        view, rest = split_view(wanted)
+        mac = claimed_mac(wanted) if view is None else view.mac or self._by_serial.get(view.serial)
+        plan = self.current(mac).plan
+        if mac is None or plan is None:
+            return None
+        return self._from_plan(_Asking(mac, plan, rest, name, requester, claimed=True))
+
+    def _from_plan(self, asking: _Asking) -> Resource | None:
+        plan, wanted = asking.plan, asking.wanted
+        if plan.action is Action.BOOT:
+            found = self._file_of(asking)
+            if found is not None:
+                return found
+        address = None if asking.claimed else asking.requester.address
+        kind = script_kind(wanted, mac=asking.mac, address=address, uuid=self._uuid(asking.mac))
+        if kind is not None:
+            return self._made(kind, asking)
+        return _from_tree(asking) if plan.action is Action.BOOT and plan.tree is not None else None
+
+    def _file_of(self, asking: _Asking) -> Resource | None:
+        plan, wanted = asking.plan, asking.wanted
+        for asset in plan.assets():
+            if asset.name == wanted:
+                try:
+                    checked(asset, self.checksums)
+                except PlanError as exc:
+                    raise RequestRefused(RefusalReason.NOT_FOUND, f"plan {plan.name}: {exc}") from None
+                return asking.resource(path=asset.path)
+        if wanted in plan.texts and not asking.claimed:
+            return asking.resource(
+                data=self._scene(asking, plan.texts[wanted]).fill(plan.texts[wanted]).encode()
+            )
+        beside = companion(wanted, plan.loader.path) if plan.loader is not None else None
+        return asking.resource(path=beside) if beside is not None else None
+
+    def _made(self, kind: Kind, asking: _Asking) -> Resource:
+        plan = asking.plan
+        scene = self._scene(asking, plan.cmdline, plan.templates.get(kind, ""))
+        try:
+            made = make(kind, plan, scene, self.checksums)
+        except PlanError as exc:
+            raise RequestRefused(RefusalReason.NOT_FOUND, f"plan {plan.name}: {exc}") from None
+        return asking.resource(data=as_file(kind, plan, made))
+
+    def _scene(self, asking: _Asking, *texts: str) -> Scene:
+        """The scene of scripts and texts; only where one of `texts` needs it, a token is minted."""
+        requester = asking.requester
+        minted = not asking.claimed and any("config" in text for text in texts)
+        scene = Scene(
+            server=requester.server,
+            http=requester.http,
+            config=requester.config(asking.plan.name) if minted else "",
+            view=view_folder(asking.mac) if asking.claimed else "",
+        )
+        return self._complete(scene, asking.mac)
+
+    def _complete(self, scene: Scene, mac: str) -> Scene:
+        machine = self.machine(mac)
+        client = self.seen.client(mac) or self.strangers.client(mac)
+        return replace(scene, mac=mac, client=client, name=machine.name if machine is not None else "")
+
+    def _uuid(self, mac: str) -> str:
+        machine, client = self.machine(mac), self.seen.client(mac) or self.strangers.client(mac)
+        known = machine.uuid if machine is not None else ""
+        return known or (str(client.uuid) if client is not None and client.uuid is not None else "")
 
 
-def _scene(plan: BootPlan, requester: Requester) -> Scene:
-    words = (plan.cmdline, *plan.texts.values())
-    return requester.scene(with_config=any("{config}" in text for text in words), plan=plan.name)
-
-
-def _from_plan(plan: BootPlan, wanted: str, name: str, mac: str | None, scene: Scene) -> Resource | None:
-    for asset in plan.assets():
-        if asset.name == wanted:
-            try:
-                stamp(asset.path)
-            except PlanError as exc:
-                raise RequestRefused(RefusalReason.NOT_FOUND, f"plan {plan.name}: {exc}") from None
-            return Resource(name=name, path=asset.path, mac=mac)
-    if wanted == SCRIPT_NAME:
-        script, newest = _script(plan, scene)
-        image = script_image(script, name=f"bootlab {plan.name}", timestamp=newest & _U32)
-        return Resource(name=name, data=image, mac=mac)
-    own = f"{PXELINUX_FOLDER}01-{mac.replace(':', '-')}" if mac is not None else ""
-    if wanted == f"{PXELINUX_FOLDER}default" or wanted.lower() == own:
-        return Resource(name=name, data=pxelinux_config(plan, {}, scene).encode(), mac=mac)
-    if wanted in plan.texts:
-        return Resource(name=name, data=scene.fill(plan.texts[wanted]).encode(), mac=mac)
-    return None
-
-
-def _script(plan: BootPlan, scene: Scene) -> tuple[str, int]:
-    """The boot script and the time of its newest asset, seconds since 1970.
-
-    A missing file becomes a script that says so: on the console of a rack it is seen, in our log it is not.
-    """
+def _from_tree(asking: _Asking) -> Resource | None:
+    """A file of the plan's tree; None where it has none of that name. What leads out of it is refused."""
+    assert asking.plan.tree is not None
     try:
-        stamps = {asset.name: stamp(asset.path) for asset in plan.assets()}
-    except PlanError as exc:
-        return refusal_script(f"plan {plan.name}: on the server, {exc}"), 0
-    newest = max(s.mtime_ns for s in stamps.values()) // 1_000_000_000
-    return boot_script(plan, {name: s.size for name, s in stamps.items()}, scene), newest
+        found = FileRoot(asking.plan.tree).resolve(asking.wanted)
+    except ServiceError as exc:
+        raise RequestRefused(RefusalReason.NOT_FOUND, f"plan {asking.plan.name}: tree: {exc}") from None
+    except RequestRefused as exc:
+        if exc.reason is RefusalReason.NOT_FOUND:
+            return None
+        raise
+    return asking.resource(path=found.path)
 
 
 def _why_not(choice: Choice, mac: str | None) -> str:

@@ -25,6 +25,7 @@ class Client:
     """A DHCP client as its message shows it. `uuid` is None where absent or all zero (QEMU: no SMBIOS).
 
     `serial` is a Raspberry Pi's: 8 hexadecimal digits, the folder from which it fetches its first files.
+    `ipxe_http`: an iPXE that was built with HTTP; a network card's own may not be.
     """
 
     mac: str
@@ -34,6 +35,7 @@ class Client:
     vendor_class: str = ""
     user_class: str = ""
     serial: str = ""
+    ipxe_http: bool = False
 
 
 # Option 93: IANA "Processor Architecture Types" that we know how to boot, and who sends them.
@@ -68,6 +70,8 @@ _BY_VENDOR_CLASS: tuple[tuple[str, Arch, Firmware], ...] = (
     ("PXEClient", Arch.X86, Firmware.BIOS_PXE),
 )
 
+_IPXE_HTTP = 0x13  # in option 175, which is encapsulated: iPXE's features, each a code with the value 1
+
 _RASPBERRY_PI_MACS = ("b8:27:eb", "dc:a6:32", "e4:5f:01", "28:cd:c1", "d8:3a:dd", "2c:cf:67", "88:a2:9e")
 _RASPBERRY_PI_UUID = re.compile(rb"\x00RPi[0-9]", re.DOTALL)
 _BOOT_OPTIONS = (
@@ -92,6 +96,7 @@ def classify(packet: DhcpPacket) -> Client:
         vendor_class=vendor_class,
         user_class=user_class,
         serial=_raspberry_pi_serial(packet.options.get(Option.CLIENT_UUID, b"")),
+        ipxe_http=_IPXE_HTTP in _codes(packet.options.get(Option.IPXE, b"")),
     )
 
 
@@ -134,6 +139,15 @@ def _raspberry_pi_serial(value: bytes) -> str:
     if len(value) != 17 or not _RASPBERRY_PI_UUID.match(value):
         return ""
     return f"{int.from_bytes(value[13:], 'little'):08x}"
+
+
+def _codes(value: bytes) -> set[int]:
+    """The codes in encapsulated options (code, length, value); what is cut short ends them."""
+    codes, at = set(), 0
+    while at + 1 < len(value) and value[at] != 0xFF:
+        codes.add(value[at])
+        at += 2 + value[at + 1]
+    return codes
 
 
 def _user_class(value: bytes) -> str:

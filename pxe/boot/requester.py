@@ -4,9 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from pxe.boot.classify import Client
-from pxe.boot.render import Scene
-
 
 def _no_configs(_plan: str) -> str:
     return ""
@@ -17,8 +14,8 @@ class Requester:
     """A client of TFTP or HTTP.
 
     `mac` is the machine at its address, None for a stranger; `server` our address as it sees it; `http` the
-    base URL of our files ("" where HTTP is off); `config` makes the base URL of the machine's configs in
-    the plan of that name, and is called only where a text needs it, because it mints a token; `client` is the newest that DHCP saw.
+    base URL of our files ("" where HTTP is off); `config` makes the base URL of the machine's configs in the
+    plan of that name, and is called only where a text needs it, because it mints a token.
     """
 
     mac: str | None
@@ -26,14 +23,3 @@ class Requester:
     address: IPv4Address | None = None
     http: str = ""
     config: Callable[[str], str] = _no_configs
-    client: Client | None = None
-
-    def scene(self, *, with_config: bool, plan: str = "") -> Scene:
-        """The scene of a script for this client; `with_config`: mint the URL of its configs in `plan`."""
-        return Scene(
-            server=self.server,
-            http=self.http,
-            mac=self.mac or "",
-            config=self.config(plan) if with_config else "",
-            client=self.client,
-        )

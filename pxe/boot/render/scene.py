@@ -12,7 +12,9 @@ class Scene:
 
     `server` is our address as the machine sees it; `http` the base URL of our files (http://10.99.0.1, no
     final slash; "" where HTTP is off); `mac` is "" for a stranger; `config` is the base URL of the machine's
-    configs with its final slash; `client` is the newest that DHCP saw of the machine.
+    configs with its final slash; `client` is the newest that DHCP saw of the machine; `name` its name.
+    `view` is a folder with its final slash that stands before the names of the machine's files: it tells us
+    whose they are where the address does not ("" where it does).
     """
 
     server: IPv4Address
@@ -20,6 +22,8 @@ class Scene:
     mac: str = ""
     config: str = ""
     client: Client | None = None
+    name: str = ""
+    view: str = ""
 
     def fill(self, text: str) -> str:
         """Return `text` with `{server}`, `{mac}` and `{config}` replaced; all other braces stay."""

@@ -5,8 +5,10 @@ from ipaddress import IPv4Address
 
 from flask import Blueprint, Response, request
 
-from pxe.errors import RequestRefused
+from pxe.boot.names import view_folder
+from pxe.errors import PlanError, RequestRefused
 from pxe.events import TransferRefused
+from pxe.plan import normalise_mac
 from pxe.web.context import context
 from pxe.web.sending import send_resource
 
@@ -19,6 +21,8 @@ def get_file(name: str) -> Response:
     service = context()
     client = IPv4Address(request.environ["REMOTE_ADDR"])
     requester = service.requester(client)
+    if requester.mac is None:
+        name = _as_claimed(name)
     try:
         resource = service.catalogue.resolve(name, requester)
         return send_resource(request, resource, service.events.append)
@@ -35,3 +39,13 @@ def get_file(name: str) -> Response:
             )
         )
         raise
+
+
+def _as_claimed(name: str) -> str:
+    """A stranger's `grub.cfg?mac=MAC`, as Flatcar's GRUB asks, as the name in the view of that MAC."""
+    if not name.endswith("grub.cfg"):
+        return name
+    try:
+        return view_folder(normalise_mac(request.args.get("mac", ""))) + name
+    except PlanError:
+        return name

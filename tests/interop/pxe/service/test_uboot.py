@@ -30,7 +30,7 @@ PLAN = BootPlan(
     name="p",
     kernel=Asset("vmlinuz", Path("/k")),
     initrd=Asset("debian/initrd.gz", Path("/i")),
-    cmdline='console=ttyAMA0 ds=nocloud;s=http://{server}/ x="a b" & | > < # ! ~ * ? [1] %',
+    cmdline='console=ttyAMA0 ds=nocloud;s=http://{server}/ x="a b" & | > < a#b ! ~ * ? [1] %',
 )
 WITH_DTB = replace(PLAN, dtb=Asset("board.dtb", Path("/d")))
 CMDLINE = PLAN.cmdline.replace("{server}", "10.0.2.2")
