@@ -125,6 +125,7 @@ class BootRecord:
     ready: bool
     failure: Failure | None = None
     console: str = ""  # file name of the recording, relative to the run's folder
+    pcap: str = ""  # of the packets, likewise; "" where none were recorded
     schema: int = SCHEMA
 
 

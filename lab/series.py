@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from lab.images import Image
 from lab.measure.export import export_run
 from lab.model import BootRecord
 from lab.netboot import BootService
+from lab.packets import recording
 from lab.session import LabSession
 from lab.store import RunInfo, RunWriter, describe_host, describe_versions, new_run_id, utc_now, without_paths
 from pxe.events import to_json
@@ -39,7 +40,8 @@ class Watcher(Observer, Protocol):
 class Series:
     """A run of `boots` boots. `watch` gives whoever watches one boot, given its number.
 
-    `assign=False` leaves the machine's plan as it is at the boot service.
+    `assign=False` leaves the machine's plan as it is at the boot service. With `pcap`, the packets of each
+    boot are recorded.
     """
 
     session: LabSession
@@ -49,6 +51,7 @@ class Series:
     boots: int = 1
     results: Path
     assign: bool = True
+    pcap: bool = True
     watch: Callable[[int], AbstractContextManager[Watcher | None]] = lambda _: nullcontext()
 
     def run(self) -> tuple[Path, list[BootRecord]]:
@@ -78,9 +81,13 @@ class Series:
         with self.watch(index) as watcher:
             watchers = (watcher,) if watcher else ()
             attempt = Attempt(board, service, self.image, self._drive(board), watchers, transcript)
-            outcome = attempt.run()
+            with self._recording(writer, board, index) as recorded:
+                outcome = attempt.run()
             board.power_off()
             record = self._record(writer, board, index, started_at, outcome)
+            if recorded:
+                record = replace(record, pcap=writer.pcap_name(index))
+            writer.write_boot(record)
             if watcher:
                 watcher.finished(record)
         return record
@@ -102,8 +109,19 @@ class Series:
             console=writer.console_name(index),
         )
         writer.write_events(index, map(to_json, outcome.events))
-        writer.write_boot(record)
         return record
+
+    def _recording(self, writer: RunWriter, board: Board, index: int) -> AbstractContextManager[bool]:
+        interface = self.session.interface(board.place) if self.pcap else ""
+        if not interface:
+            return nullcontext(False)
+        return recording(
+            self.session.sandbox if board.emulated else None,
+            interface,
+            board.place.mac,
+            writer.folder / writer.pcap_name(index),
+            f"run {writer.run_id}, boot {index + 1} of {self.place}: {self.image.plan.name}",
+        )
 
     def _drive(self, board: Board) -> Callable[[Board], None] | None:
         if self.method is Method.FIRMWARE:

@@ -116,6 +116,13 @@ class LabSession:
         http = self.site.service.http
         return str(http.listen) if http is not None else ""
 
+    def interface(self, place: Place) -> str:
+        """The interface that the place's packets pass on this host; "" where there is none to listen on."""
+        if place.power.kind == "qemu":
+            return self._sandbox().link(place.name).interface
+        here = next((dhcp.interface for dhcp in self.site.service.dhcp), "")
+        return here if Path("/sys/class/net", here).exists() else ""
+
     def _sandbox(self) -> Sandbox:
         if self.sandbox is None:
             dhcp = self.site.service.dhcp

@@ -50,6 +50,7 @@ EXIT_BOARD, EXIT_LAB = 3, 4
 @click.option(
     "--results", type=click.Path(path_type=Path, file_okay=False), help="Where the run is recorded."
 )
+@click.option("--pcap/--no-pcap", default=True, help="Record the packets of each boot (default: yes).")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines, nothing else.")
 def boot(
     place: str | None,
@@ -59,6 +60,7 @@ def boot(
     boots: int,
     results: Path | None,
     *,
+    pcap: bool,
     as_json: bool,
 ) -> int:
     """Power-cycle PLACE, netboot it, and record where the time went."""
@@ -73,6 +75,7 @@ def boot(
             method=Method(method),
             boots=boots,
             results=results or site.results,
+            pcap=pcap,
         )
         return run_and_tell(series, as_json=as_json)
 

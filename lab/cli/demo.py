@@ -24,8 +24,9 @@ from lab.store import latest
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the run is recorded.",
 )
+@click.option("--pcap/--no-pcap", default=True, help="Record the packets of each boot (default: yes).")
 @click.option("--open/--no-open", "open_page", default=None, help="Open the report in a browser, or do not.")
-def demo(boots: int, results: Path, open_page: bool | None) -> int:
+def demo(boots: int, results: Path, open_page: bool | None, *, pcap: bool) -> int:
     """Netboot an emulated arm64 board and show where every second went.
 
     A private network is made, our own DHCP, TFTP and HTTP serve it on their real ports, and QEMU's U-Boot
@@ -48,7 +49,7 @@ def demo(boots: int, results: Path, open_page: bool | None) -> int:
         )
         out.print(f"board:    {board.board_type.title}; this takes about a minute", soft_wrap=True)
         status = run_and_tell(
-            Series(session=session, place=place.name, image=image, boots=boots, results=results)
+            Series(session=session, place=place.name, image=image, boots=boots, results=results, pcap=pcap)
         )
     folder = latest(results)
     if folder is not None and (_has_screen() if open_page is None else open_page):

@@ -94,6 +94,7 @@ class Booter:
             boots=boots or self.state.boots,
             results=self.state.results,
             assign=assign,
+            pcap=self.state.pcap,
         )
         folder, records = series.run()
         self.state.runs.append(folder)

@@ -19,6 +19,7 @@ class LabState:
     results: Path
     boots: int
     wanted: tuple[str, ...]
+    pcap: bool = True
     broken: dict[str, Failure] = field(default_factory=dict)
     runs: list[Path] = field(default_factory=list)
 
@@ -57,7 +58,13 @@ def _make(config: pytest.Config) -> LabState:
                 f"--lab-place {name}: places of the site are {', '.join(names) or 'none'}"
             )
     results = config.getoption("lab_results") or config.getini("lab_results") or config.rootpath / "results"
-    return LabState(site=site, results=Path(results), boots=_boots(config), wanted=wanted)
+    return LabState(
+        site=site,
+        results=Path(results),
+        boots=_boots(config),
+        wanted=wanted,
+        pcap=not config.getoption("lab_no_pcap"),
+    )
 
 
 def _boots(config: pytest.Config) -> int:

@@ -51,6 +51,7 @@ class BootView:
     cause: str
     reached: str  # title of the last milestone
     console: ConsoleView
+    pcap: str
     median: bool = False
 
 
@@ -207,6 +208,7 @@ def _boot_view(
         cause=words.cause(record.failure),
         reached=names.title(last.name) if last else "power-on",
         console=console_view(run.folder, record, names),
+        pcap=record.pcap,
         median=median,
     )
 

@@ -5,6 +5,7 @@
                             measurements.jsonl  derived from it
                             events-<nnn>.jsonl  the boot service's events during boot nnn
                             console/<nnn>.cast  the console of boot nnn (asciicast v2)
+                            pcap/<nnn>.pcapng   its packets, headers of file data only
                             trace.json          derived: for ui.perfetto.dev
                             report.html         derived
 
@@ -26,7 +27,7 @@ from lab.store.host import HostInfo
 T = TypeVar("T")
 
 RUN_FILE, BOOTS_FILE, MEASUREMENTS_FILE = "run.json", "boots.jsonl", "measurements.jsonl"
-TRACE_FILE, REPORT_FILE, CONSOLE_FOLDER = "trace.json", "report.html", "console"
+TRACE_FILE, REPORT_FILE, CONSOLE_FOLDER, PCAP_FOLDER = "trace.json", "report.html", "console", "pcap"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 

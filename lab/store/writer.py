@@ -20,7 +20,7 @@ from typing import Any, Self
 from lab.errors import InfrastructureError
 from lab.model import BootRecord
 from lab.store.codec import to_json
-from lab.store.run import BOOTS_FILE, CONSOLE_FOLDER, RUN_FILE, RunInfo
+from lab.store.run import BOOTS_FILE, CONSOLE_FOLDER, PCAP_FOLDER, RUN_FILE, RunInfo
 
 MIN_FREE_BYTES = 32 << 20  # a chatty console writes some hundred kilobytes a boot; a report a few megabytes
 
@@ -74,6 +74,10 @@ class RunWriter:
     def console_path(self, index: int) -> Path:
         """Where the recording of boot `index` is to be written."""
         return self.folder / self.console_name(index)
+
+    def pcap_name(self, index: int) -> str:
+        """Name of the packets of boot `index`, relative to the folder: what `BootRecord.pcap` holds."""
+        return f"{PCAP_FOLDER}/{index:03}.pcapng"
 
     def write_events(self, index: int, events: Iterable[Mapping[str, Any]]) -> None:
         """Append events (JSON objects, as `pxe.events.to_json` makes them) that happened during boot `index`.
