@@ -93,14 +93,14 @@ class Tokens:
         self._by_digest: dict[str, str] = {}  # digest -> mac
         self._texts: dict[str, str] = {}  # mac -> its newest token; never stored
         self._changed: set[str] = set()
-        for record in sorted(records, key=lambda r: r.grant.minted if r.grant else 0.0):
+        stored = sorted(records, key=lambda r: r.grant.minted if r.grant else 0.0)
+        for record in stored:
             if record.seen is not None and record.seen.at <= now + _STEPPED_BACK:
                 self._seen[record.mac] = record.seen
             grant = record.grant
             if grant is not None and grant.minted <= now + _STEPPED_BACK and now < grant.ends:
                 self._put(grant)
-            if record != self._record(record.mac):
-                self._changed.add(record.mac)
+        self._changed = {record.mac for record in stored if record != self._record(record.mac)}
 
     def boot_began(self, mac: str, now: float) -> None:
         """The firmware of a machine does DHCP: what is rendered from now on is another boot's."""

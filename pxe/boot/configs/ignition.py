@@ -154,7 +154,7 @@ def _unzipped(content: bytes, where: str) -> bytes:
     except zlib.error:
         raise PlanError(f"{where}.source: is not gzip") from None
     if inflate.unconsumed_tail or not inflate.eof:
-        raise PlanError(f"{where}.source: more than {CHILD_BYTES} bytes unpacked, or cut off")
+        raise PlanError(f"{where}.source: is not whole, or more than {CHILD_BYTES} bytes unpacked")
     return plain
 
 
