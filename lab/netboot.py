@@ -168,7 +168,7 @@ class BootService:
         query: Mapping[str, str] | None = None,
         timeout: float = _TIMEOUT,
     ) -> httpx.Response:
-        content = json.dumps(dataclasses.asdict(body), default=str) if body is not None else None
+        content = json.dumps(dataclasses.asdict(body), default=_plain) if body is not None else None
         headers = {"Content-Type": "application/json"} if content is not None else {}
         try:
             response = self._send(
@@ -194,6 +194,11 @@ def _paths(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _paths(inner)
+
+
+def _plain(value: object) -> object:
+    """What JSON has no word for: sets as lists, paths and addresses as text."""
+    return sorted(value) if isinstance(value, frozenset | set) else str(value)
 
 
 def _quoted(name: str) -> str:
