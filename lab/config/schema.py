@@ -119,7 +119,7 @@ class TftpFile(_Part):
     )
     rollover_to_1: list[str] = Field(
         default=[],
-        description="MAC addresses, or how they begin, of clients that count block 65535, 1 instead of 65535, 0",
+        description="MACs, or how they begin, of clients that count block 65535, 1 instead of 65535, 0",
         examples=["[b8:27:eb]"],
     )
 

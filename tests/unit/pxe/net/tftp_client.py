@@ -51,11 +51,11 @@ class Client:
     def __exit__(self, *exc):
         self.sock.close()
 
-    def ask(self, name, mode="octet", **options):
-        fields = [name.encode(), mode.encode()]
+    def ask(self, name, mode="octet", *, opcode=RRQ, **options):
+        fields = [name if isinstance(name, bytes) else name.encode(), mode.encode()]
         for key, value in options.items():
             fields += [key.encode(), str(value).encode()]
-        self.request = b"\0\1" + b"\0".join(fields) + b"\0"
+        self.request = struct.pack("!H", opcode) + b"\0".join(fields) + b"\0"
         self.blksize, self.window = 512, 1
         self.sock.sendto(self.request, self.server)
 
@@ -116,6 +116,32 @@ class Client:
                 nacked, in_window = True, 0
                 self.send(ACK, expected - 1)
         raise TimeoutError(f"{name}: silent at block {expected}")
+
+    def put(self, name, content, mode="octet", **options):
+        """Write a file; in windows where the server grants them."""
+        self.ask(name, mode, opcode=WRQ, **options)
+        acked, silent, last = -1, 0, None
+        while silent < 60 and acked != last:
+            packet = self.receive()
+            silent = silent + 1 if packet is None else 0
+            if packet is None and self.tid is None:
+                self.sock.sendto(self.request, self.server)
+                continue
+            if packet is not None:
+                opcode, number, data = packet
+                if opcode == ERROR:
+                    raise TftpError(number, data[4:-1].decode())
+                if opcode == OACK:
+                    self._take_options(data)
+                    number = 0
+                if acked >= 0 and not 0 < (number - acked) & 0xFFFF <= self.window:
+                    continue
+                acked += (number - acked) & 0xFFFF if acked >= 0 else 1
+            last = len(content) // self.blksize + 1
+            for block in range(acked + 1, min(acked + self.window, last) + 1):
+                self.send(DATA, block, content[(block - 1) * self.blksize : block * self.blksize])
+        if acked != last:
+            raise TimeoutError(f"{name}: silent at block {acked}")
 
     def _take_options(self, data):
         fields = data[2:-1].split(b"\0")
