@@ -58,6 +58,7 @@ def _one_driver(value: dict[str, Any]) -> dict[str, Any]:
 Mac = Annotated[str, AfterValidator(_mac)]
 Address = Annotated[str, AfterValidator(_address)]
 Interface = Annotated[str, AfterValidator(_interface)]
+LoaderKind = Literal["bios", "x86", "x86_64", "arm", "arm64", "riscv64"]  # pxe.boot.loaders.KINDS
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Driver = Annotated[dict[str, dict[str, Any]], AfterValidator(_one_driver)]
@@ -155,6 +156,11 @@ class ServiceFile(_Part):
         default=None, description="the HTTP server for machines; {} for all defaults"
     )
     api: ApiFile = Field(default=ApiFile(), description="the API for people and programs")
+    loaders: dict[LoaderKind, str] = Field(
+        default={},
+        description="the program that firmware starts first, by kind, instead of the distribution's",
+        examples=["{x86_64: efi/shimx64.efi}"],
+    )
     state: str = Field(default="state", description="folder for leases and for plans set through the API")
 
 
@@ -173,6 +179,24 @@ class AssetFile(_Part):
     name: str | None = Field(default=None, description="the name clients ask for; the file's own if left out")
 
 
+class ConfigFile(_Part):
+    """What a booting machine configures itself with, at {config}NAME: exactly one of file, env, text."""
+
+    kind: Literal["text", "nocloud", "ignition", "talos"] = Field(
+        description="who reads it: text (preseed, kickstart ...), nocloud, ignition or talos",
+        examples=["ignition"],
+    )
+    name: str | None = Field(default=None, description="the name clients ask for; the file's own if left out")
+    file: str | None = Field(default=None, description="the file that holds it", examples=["node.ign"])
+    env: str | None = Field(
+        default=None, description="the environment variable that holds it", examples=["TALOS_CONFIG"]
+    )
+    text: str | None = Field(default=None, description="itself; not for secrets")
+    secret: bool = Field(
+        default=False, description="true: for the machine it is meant for alone, and once in a boot"
+    )
+
+
 class PlanFile(_Part):
     """What a machine boots."""
 
@@ -183,6 +207,9 @@ class PlanFile(_Part):
     cmdline: str = Field(default="", description="kernel arguments; {server} is our address")
     files: list[AssetFile] = Field(default=[], description="more files, over TFTP and HTTP alike")
     texts: dict[str, str] = Field(default={}, description="small files by name; {server} is our address")
+    configs: list[ConfigFile] = Field(
+        default=[], description="what machines configure themselves with, below the URL {config}"
+    )
 
 
 class MachineFile(_Part):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import schema
+from lab.config.configs import check_plan_configs, config_of
 from lab.config.crosscheck import crosscheck
 from lab.config.dhcp import dhcp_settings
 from lab.config.images import asset_of, store_of
@@ -66,8 +67,14 @@ def _service(file: schema.ServiceFile, base: Path) -> ServiceSettings:
         http = HttpSettings(listen=own.ip, port=file.http.port)
     socket = base / file.api.socket if file.api.socket is not None else None
     api = ApiSettings(socket=socket, listen=IPv4Address(file.api.listen), port=file.api.port)
+    loaders = {str(kind): (base / path).absolute() for kind, path in file.loaders.items()}
     return ServiceSettings(
-        dhcp=dhcp_settings(file), tftp=tftp, http=http, api=api, state_dir=base / file.state
+        dhcp=dhcp_settings(file),
+        tftp=tftp,
+        http=http,
+        api=api,
+        loaders=loaders,
+        state_dir=base / file.state,
     )
 
 
@@ -83,6 +90,7 @@ def _plan(name: str, file: schema.PlanFile, base: Path, store: Store) -> BootPla
         cmdline=file.cmdline,
         files=tuple(asset(part) for part in file.files),
         texts=dict(file.texts),
+        configs=tuple(config_of(part, base) for part in file.configs),
         fdt_address=file.fdt_address,
     )
 
@@ -121,6 +129,7 @@ def _check_words(document: Document, site: Site) -> None:
             check_plan(plan)
         except PlanError as exc:
             document.fault(("plans", plan.name), str(exc))
+        check_plan_configs(document, plan)
     listed = len(site.machines) - len(site.places)
     for number, machine in enumerate(site.machines):
         try:
