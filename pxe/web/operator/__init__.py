@@ -1,4 +1,4 @@
-"""The operator-facing app: the JSON API under /api/v1.
+"""The operator-facing app: the JSON API under /api/v1, and a page for people at /.
 
 No user is known here, so it is bound to a Unix socket (guarded by its permissions) or to loopback only. A
 browser on the same host must not become the attacker's hand: bodies are taken as application/json only (other
@@ -16,12 +16,26 @@ from werkzeug.exceptions import HTTPException
 from pxe.errors import PlanError, ServiceError
 from pxe.plan_store import InUse, Unknown
 from pxe.web.context import WebContext, bare_app
-from pxe.web.operator import assets, deliveries, events, health, leases, machines, plans, transfers
+from pxe.web.operator import (
+    assets,
+    choices,
+    deliveries,
+    events,
+    health,
+    leases,
+    machines,
+    page,
+    plans,
+    rules,
+    transfers,
+    unknown,
+)
 
 _log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 BODY_BYTES = 1024 * 1024
+_NOUNS = (assets, choices, deliveries, events, health, leases, machines, plans, rules, transfers, unknown)
 _STATUS: dict[type[Exception], int] = {PlanError: 400, Unknown: 404, InUse: 409, ServiceError: 503}
 
 
@@ -29,8 +43,9 @@ def create_app(context: WebContext) -> Flask:
     """Return the WSGI application of the operator-facing listener."""
     app = bare_app(__name__, context)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
-    for noun in (assets, deliveries, events, health, leases, machines, plans, transfers):
+    for noun in _NOUNS:
         app.register_blueprint(noun.blueprint, url_prefix=PREFIX)
+    app.register_blueprint(page.blueprint)
     app.before_request(_check_host)
     for kind in (*_STATUS, HTTPException, Exception):
         app.register_error_handler(kind, _error)

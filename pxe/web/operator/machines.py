@@ -29,7 +29,8 @@ def get_machine(mac: str) -> Response:
 
 @blueprint.put("/machines/<mac>")
 def put_machine(mac: str) -> Response:
-    """Add or replace a machine: `name`, `ip` (DHCP reservation), `plan`."""
+    """Add or replace a machine: `name`, `ip` (DHCP reservation), `plan`, `uuid`, `serial`, `tags`,
+    `next_plan`, `hold`."""
     address = normalise_mac(mac)
     body = json_body()
     if isinstance(body.get("mac"), str):
@@ -39,11 +40,42 @@ def put_machine(mac: str) -> Response:
     return jsonify(_shown(machine))
 
 
+@blueprint.post("/machines/<mac>/hold")
+def hold(mac: str) -> Response:
+    """Keep a machine from booting anything until it is released. The body is {}."""
+    _fields(json_body())
+    return jsonify(_shown(context().store.hold(_known(mac).mac)))
+
+
+@blueprint.post("/machines/<mac>/release")
+def release(mac: str) -> Response:
+    """Let a held machine boot again; its firmware asks by itself, or after a power cycle. The body is {}."""
+    _fields(json_body())
+    return jsonify(_shown(context().store.hold(_known(mac).mac, hold=False)))
+
+
+@blueprint.post("/machines/<mac>/next")
+def boot_next(mac: str) -> Response:
+    """Boot `plan` once, at the next start; null: as always."""
+    body = json_body()
+    plan = _fields(body, "plan").get("plan")
+    if "plan" not in body or not isinstance(plan, str | None):
+        raise PlanError("plan: name the plan to boot once, or null for none")
+    return jsonify(_shown(context().store.boot_next(_known(mac).mac, plan)))
+
+
 @blueprint.delete("/machines/<mac>")
 def delete_machine(mac: str) -> tuple[str, int]:
     """Forget a machine that was set through the API."""
     context().store.delete_machine(_known(mac).mac)
     return "", 204
+
+
+def _fields(body: dict[str, Any], *known: str) -> dict[str, Any]:
+    unknown = sorted(set(body) - set(known))
+    if unknown:
+        raise PlanError(f"unknown field {unknown[0]!r}; there are: {', '.join(known) or 'none'}")
+    return body
 
 
 def _known(mac: str) -> Machine:

@@ -28,10 +28,13 @@ def get_plan(name: str) -> Response:
 
 @blueprint.put("/plans/<name>")
 def put_plan(name: str) -> Response:
-    """Add or replace a plan. Its files must exist on this host; 400 names the field that does not."""
+    """Add or replace a plan. Its files must exist on this host; 400 names the field that does not.
+
+    `warnings` are sentences about what may not boot everywhere: an EFI zboot kernel, an odd initrd.
+    """
     plan = plan_from_json(with_key(json_body(), "name", name))
-    context().store.put_plan(plan)
-    return jsonify(_shown(plan))
+    warnings = context().store.put_plan(plan)
+    return jsonify({**_shown(plan), "warnings": warnings})
 
 
 @blueprint.delete("/plans/<name>")

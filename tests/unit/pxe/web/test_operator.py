@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from pxe.boot.classify import Client
 from pxe.events import PlanChanged, TransferStarted, to_json
+from pxe.plan import Arch, Firmware, Machine, UnknownMachines
 from pxe.plan_json import to_json as plan_to_json
 from pxe.web.operator import BODY_BYTES, create_app
 
@@ -44,8 +46,9 @@ def test_plans_come_and_go(client, plan):
     body = plan_to_json(replace(plan, name="q", cmdline="quiet"))
     put = client.put(f"{API}/plans/q", json=body)
     assert put.status_code == 200
-    assert put.json == {**body, "source": "api"}
-    assert client.get(f"{API}/plans/q").json == put.json
+    assert {k: v for k, v in put.json.items() if k != "warnings"} == {**body, "source": "api"}
+    assert "no kernel that we know" in put.json["warnings"][0]
+    assert client.get(f"{API}/plans/q").json == {**body, "source": "api"}
     listed = client.get(f"{API}/plans").json["plans"]
     assert [(p["name"], p["source"]) for p in listed] == [("p", "config"), ("q", "api")]
     assert client.delete(f"{API}/plans/q").status_code == 204
@@ -56,7 +59,8 @@ def test_plans_come_and_go(client, plan):
 
 def test_machines_come_and_go(client):
     put = client.put(f"{API}/machines/52-54-00-00-00-02", json={"name": "rack2", "plan": "p"})
-    assert put.json == {"mac": OTHER, "name": "rack2", "ip": None, "plan": "p", "source": "api"}
+    given = plan_to_json(Machine(mac=OTHER, name="rack2", plan="p"))
+    assert put.json == {**given, "source": "api"}
     assert client.get(f"{API}/machines/{OTHER}").json == put.json
     assert [m["mac"] for m in client.get(f"{API}/machines").json["machines"]] == [MAC, OTHER]
     assert client.put(f"{API}/machines/{OTHER}", json={"mac": OTHER.upper()}).json["plan"] is None
@@ -202,7 +206,7 @@ def test_assets_have_checksums(client, plan):
 
 
 def test_a_database_that_fails_is_503_with_the_sentence(client, service, plan):
-    with service.store._engine.begin() as db:
+    with service.store._tables._engine.begin() as db:
         db.execute(text("DROP TABLE plans"))
     body = plan_to_json(replace(plan, name="q"))
     refused(client.put(f"{API}/plans/q", json=body), 503, "state.sqlite")
@@ -244,3 +248,84 @@ def test_any_body_is_stored_or_refused(client, path, body):
 def test_any_path_is_answered(client, method, path):
     got = getattr(client, method)(f"{API}/{path}")
     assert got.status_code < 500
+
+
+def test_rules_come_and_go(client):
+    rule = {"when": {"arch": "arm64", "tags": ["lab"], "network": "10.99.0.0/24"}, "plan": "p"}
+    put = client.put(f"{API}/rules/boards", json=rule)
+    assert put.status_code == 200, put.data
+    assert (put.json["name"], put.json["source"], put.json["when"]["tags"]) == ("boards", "api", ["lab"])
+    assert client.get(f"{API}/rules/boards").json == put.json
+    assert client.get(f"{API}/rules").json["rules"] == [put.json]
+    refused(client.put(f"{API}/rules/x", json={**rule, "plan": "gone"}), 400, "plan: gone does not exist")
+    refused(client.put(f"{API}/rules/x", json=rule), 400, "boards and x", "equally closely")
+    refused(client.put(f"{API}/rules/x", json={"when": {}, "plan": "p"}), 400, "selects every machine")
+    refused(client.put(f"{API}/rules/x", json={"when": {"arc": 1}, "plan": "p"}), 400, "'arc'")
+    assert client.delete(f"{API}/rules/boards").status_code == 204
+    refused(client.get(f"{API}/rules/boards"), 404)
+    refused(client.delete(f"{API}/rules/boards"), 404)
+
+
+def test_hold_release_and_next(client):
+    machine = f"{API}/machines/{MAC}"
+    assert client.post(f"{machine}/hold", json={}).json["hold"] is True
+    choice = client.get(f"{machine}/choice").json
+    assert (choice["plan"], choice["action"]) == ("hold", "hold")
+    assert [c["source"] for c in choice["candidates"] if c["chosen"]] == ["hold"]
+    assert client.post(f"{machine}/release", json={}).json["hold"] is False
+    choice = client.get(f"{machine}/choice").json
+    assert (choice["plan"], choice["action"]) == ("p", "boot")
+    assert "own plan" in choice["why"]
+    assert client.post(f"{machine}/next", json={"plan": "p"}).json["next_plan"] == "p"
+    assert "one boot" in client.get(f"{machine}/choice").json["why"]
+    assert client.post(f"{machine}/next", json={"plan": None}).json["next_plan"] is None
+    assert client.get(machine).json["source"] == "config"  # as it was: nothing is kept over it
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "words"),
+    [
+        ("hold", {"x": 1}, ["'x'"]),
+        ("next", {}, ["name the plan"]),
+        ("next", {"plan": 7}, ["name the plan"]),
+        ("next", {"plan": "gone"}, ["next_plan: gone does not exist"]),
+        ("next", {"plan": "../x"}, ["next_plan", "letters"]),
+    ],
+)
+def test_a_bad_verb_is_refused(client, verb, body, words):
+    refused(client.post(f"{API}/machines/{MAC}/{verb}", json=body), 400, *words)
+
+
+def test_verbs_want_json_and_a_known_machine(client):
+    refused(client.post(f"{API}/machines/{MAC}/hold", data="{}", content_type="text/plain"), 415)
+    refused(client.post(f"{API}/machines/{OTHER}/hold", json={}), 404, "does not exist")
+    assert "not known" in client.get(f"{API}/machines/{OTHER}/choice").json["why"]
+
+
+def test_unknown_machines_are_listed_where_they_are_recorded(client, service):
+    seen = Client(mac=OTHER, arch=Arch.ARM64, firmware=Firmware.UBOOT, vendor_class="U-Boot.armv8")
+    assert service.catalogue.admit(seen, 1.0) is None
+    assert client.get(f"{API}/unknown").json == {"unknown": [], "policy": "ignore"}
+    snapshot = replace(service.catalogue.snapshot, unknown=UnknownMachines.RECORD)
+    service.catalogue.replace(snapshot)
+    for now in (2.0, 3.0):
+        assert service.catalogue.admit(seen, now) is None
+    (found,) = client.get(f"{API}/unknown").json["unknown"]
+    assert (found["mac"], found["arch"], found["vendor_class"]) == (OTHER, "arm64", "U-Boot.armv8")
+    assert (found["first"], found["last"], found["count"]) == (2.0, 3.0, 2)
+    assert client.put(f"{API}/machines/{OTHER}", json={}).status_code == 200
+    assert client.get(f"{API}/unknown").json["unknown"] == []
+
+
+def test_the_page_shows_the_plan_and_why_and_escapes_what_machines_say(client, service):
+    service.catalogue.replace(replace(service.catalogue.snapshot, unknown=UnknownMachines.RECORD))
+    service.catalogue.admit(Client(mac=OTHER, vendor_class="<script>alert(1)</script>"), 1.0)
+    got = client.get("/")
+    page = got.get_data(as_text=True)
+    assert got.status_code == 200
+    assert MAC in page
+    assert "plan p: the machine&#39;s own plan" in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+    assert got.headers["Refresh"] == "5"
+    assert "default-src 'none'" in got.headers["Content-Security-Policy"]
