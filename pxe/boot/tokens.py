@@ -31,7 +31,11 @@ GRACE_SECONDS = 300.0
 WITNESS_SECONDS = 3600.0
 CAPACITY = 4096  # machines
 _PER_GRANT = 8  # tokens of one boot, each after another restart of ours
-_TOKEN = re.compile(r"(^|[/\\])c[/\\]+[A-Za-z0-9_-]{20,}")
+# After c/, or alone as a part of a path (a client that took `//c/TOKEN/` for a host): 32 of its alphabet
+_TOKEN = re.compile(
+    r"(?:(^|[/\\])c[/\\]+[A-Za-z0-9_-]{20,})|"
+    r"((?:^|[/\\])(?=[^/\\?]*[A-Z])(?=[^/\\?]*[a-z])[A-Za-z0-9_-]{32})(?=$|[/\\?])"
+)
 _STEPPED_BACK = 60.0  # seconds by which the wall clock may step back before stored tokens are void
 
 
@@ -74,7 +78,7 @@ class Record:
 
 def redacted(name: str) -> str:
     """Return a name that somebody asked for without the token that may be in it, for logs and events."""
-    return _TOKEN.sub(r"\1c/-", name)
+    return _TOKEN.sub(lambda found: f"{found[1]}c/-" if found[2] is None else "/-", name)
 
 
 def digest_of(token: str) -> str:
