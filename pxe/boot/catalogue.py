@@ -172,7 +172,13 @@ class Catalogue:
         efi_for_bios = kind == "bios" and plan.loader is not None and plan.loader.name.endswith(".efi")
         if plan.action is Action.BOOT and plan.loader is not None and not efi_for_bios:
             return plan.loader.name
-        return self._loaders.of(kind).name
+        loader = self._loaders.of(kind)
+        if client.firmware is Firmware.UEFI_HTTP and not loader.http:
+            raise PlanError(
+                f"{loader.name} cannot go on over HTTP: let the firmware boot by PXE, or name an iPXE for "
+                f"{kind} in `loaders` of the site file"
+            )
+        return loader.name
 
     def resolve(self, name: str, requester: Requester) -> Resource:
         """Return the bytes of `name` for a client.

@@ -22,18 +22,24 @@ _COMPANION = re.compile(r"(grub|mm)(x64|aa64|ia32|arm)\.efi")
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """A program for a firmware: `name` is asked for, `path` is on this host, `package` brings it."""
+    """A program for a firmware: `name` is asked for, `path` is on this host, `package` brings it.
+
+    `http`: it can go on by itself where it came over HTTP. Debian's signed GRUB has no HTTP.
+    """
 
     name: str
     path: Path
     package: str = ""
+    http: bool = True
 
 
 # Keys of `loaders` in the site file
 _DEFAULTS: dict[str, Loader] = {
     "bios": Loader("undionly.kpxe", Path("/usr/lib/ipxe/undionly.kpxe"), "ipxe"),
     "x86_64": Loader("ipxe.efi", Path("/usr/lib/ipxe/ipxe.efi"), "ipxe"),
-    "arm64": Loader("bootnetaa64.efi", _INSTALLER / "bootnetaa64.efi", "debian-installer-12-netboot-arm64"),
+    "arm64": Loader(
+        "bootnetaa64.efi", _INSTALLER / "bootnetaa64.efi", "debian-installer-12-netboot-arm64", http=False
+    ),
 }
 KINDS = ("bios", "x86", "x86_64", "arm", "arm64", "riscv64")
 

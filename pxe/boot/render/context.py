@@ -75,12 +75,14 @@ def _base(plan: BootPlan, scene: Scene) -> str:
 
 
 def _grub_base(plan: BootPlan, scene: Scene) -> str:
-    """The same as a GRUB device and folder, like (http,10.99.0.1)/. GRUB 2.06 knows no port but 80."""
-    scheme, _, rest = _base(plan, scene).partition("://")
-    host, _, folder = rest.partition("/")
-    if ":" in host:
-        scheme, host = "tftp", str(scene.server)
-    return f"({scheme},{host})/{folder}"
+    """The same as a GRUB device and folder, like (tftp,10.99.0.1)/.
+
+    HTTP only where the plan wants it: Debian's signed GRUB lacks the module, and says "disk not found".
+    """
+    if plan.transport is not Transport.HTTP:
+        return f"(tftp,{scene.server})/{scene.view}"
+    host, _, folder = _base(plan, scene).removeprefix("http://").partition("/")
+    return f"(http,{host})/{folder}"
 
 
 def _file(

@@ -66,7 +66,8 @@ def grub_config(plan: BootPlan, sizes: Mapping[str, int], scene: Scene) -> str:
     variables = _context(plan, sizes, scene)
     if variables["words"] is None:
         raise PlanError("cmdline: a double quote is not closed; GRUB cannot hand that on")
-    if plan.transport is Transport.HTTP and variables["grub_config"].startswith("(tftp,"):
+    if plan.transport is Transport.HTTP and ":" in scene.http.removeprefix("http://"):
+        # GRUB 2.06; later ones do, each in its own way of writing
         raise PlanError(
             f"GRUB fetches over HTTP from port 80 only, not from {scene.http}: use transport tftp"
         )

@@ -147,6 +147,13 @@ def test_a_firmware_that_we_have_no_loader_for(catalogue):
         catalogue.bootfile(MAC, client, ADDRESS, SERVER)
 
 
+def test_debians_grub_is_no_loader_for_http_boot(catalogue):
+    bare = Catalogue(catalogue.snapshot, http=lambda server: f"http://{server}")
+    client = Client(mac=MAC, arch=Arch.ARM64, firmware=Firmware.UEFI_HTTP)
+    with pytest.raises(PlanError, match="cannot go on over HTTP|apt-get install debian-installer-12"):
+        bare.bootfile(MAC, client, ADDRESS, SERVER)
+
+
 def test_uefi_http_boot_without_http(catalogue):
     bare = Catalogue(catalogue.snapshot)
     client = Client(mac=MAC, arch=Arch.X86_64, firmware=Firmware.UEFI_HTTP)

@@ -136,9 +136,11 @@ def test_http_that_is_off_is_said():
         ipxe_script(replace(BARE, transport=Transport.HTTP), SIZES, replace(SCENE, http=""))
 
 
-def test_grub_knows_no_port_but_80():
+def test_grub_takes_http_only_where_the_plan_says_so_and_knows_no_port_but_80():
     scene = replace(SCENE, http="http://10.99.0.1:8080")
     assert "linux '(tftp,10.99.0.1)/Image'" in grub_config(BARE, SIZES, scene)
+    over_http = grub_config(replace(BARE, transport=Transport.HTTP), SIZES, SCENE)
+    assert "linux '(http,10.99.0.1)/Image'" in over_http
     with pytest.raises(PlanError, match="port 80 only"):
         grub_config(replace(BARE, transport=Transport.HTTP), SIZES, scene)
 
@@ -147,7 +149,7 @@ def test_the_view_stands_before_every_name():
     scene = replace(SCENE, view="52-54-00-00-00-01/")
     assert "tftpboot ${kernel_addr_r} 52-54-00-00-00-01/Image;" in boot_script(BARE, SIZES, scene)
     assert "http://10.99.0.1/52-54-00-00-00-01/boot.ipxe" in ipxe_script(BARE, SIZES, scene)
-    assert "'(http,10.99.0.1)/52-54-00-00-00-01/grub/grub.cfg'" in grub_config(BARE, SIZES, scene)
+    assert "'(tftp,10.99.0.1)/52-54-00-00-00-01/grub/grub.cfg'" in grub_config(BARE, SIZES, scene)
 
 
 def test_quotes_reach_the_kernel_through_grub():
