@@ -119,6 +119,12 @@ def test_a_good_file(load, tmp_path):
     assert site.place("qemu2") is None
 
 
+def test_loaders_by_kind(load, tmp_path):
+    text = change("  http: {port: 8080}", "  loaders: {x86_64: files/Image}")
+    assert load(text).service.loaders == {"x86_64": tmp_path / "files" / "Image"}
+    assert "service.loaders.x86" in faults(load, text.replace("x86_64:", "x86-64:"))[0]
+
+
 def test_parts_that_are_left_out_are_off(load):
     service = load("service: {interface: eth1, address: 10.0.0.1/8}").service
     assert (service.dhcp, service.tftp, service.http) == ((), None, None)
