@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lab.errors import InfrastructureError
 from lab.model import MilestoneRule, Source
+from lab.smalllinux import UP, small_initrd
 from pxe.plan import Arch, Asset, BootPlan
 
 _INSTALLERS = Path("/usr/lib/debian-installer/images/12")
@@ -46,6 +47,7 @@ _INSTALLER_UP = MilestoneRule("installer", Source.CONSOLE, r"\(1\*installer\)", 
 _ANSWERS = MilestoneRule(
     "answers", Source.WIRE, r"^transfer-ended preseed\.cfg$", "answers fetched over HTTP"
 )
+_UP = MilestoneRule("up", Source.CONSOLE, UP, "the small Linux is up")
 _SHELL = MilestoneRule("shell", Source.CONSOLE, r"^(~|/) # ", "root shell")
 
 
@@ -104,9 +106,20 @@ def initrd_shell(console_args: str, arch: str = "arm64") -> Image:
     return Image(plan=plan, milestones=(_SHELL,), deadlines={"shell": 60})
 
 
+def small_linux(console_args: str, arch: str = "arm64") -> Image:
+    """The same kernel with an initramfs of ours, of 2 MB: for tests of the way, not of the system."""
+    image = debian_installer(console_args, arch)
+    assert image.plan.initrd is not None
+    initrd = Asset("initrd.gz", small_initrd(image.plan.initrd.path))
+    return Image(
+        plan=replace(image.plan, name="small-linux", initrd=initrd), milestones=(_UP,), deadlines={"up": 60}
+    )
+
+
 # Names for the command line and for tests -> what makes the image from a board type's console_args and arch.
 IMAGES = {
     "debian-installer": debian_installer,
     "debian-installer-auto": automatic_installer,
     "initrd-shell": initrd_shell,
+    "small-linux": small_linux,
 }

@@ -11,7 +11,7 @@ from lab.attempt import Attempt, Outcome
 from lab.board import Board
 from lab.config import load_site
 from lab.errors import InfrastructureError, LabError
-from lab.images import Image, initrd_shell
+from lab.images import Image, small_linux
 from lab.sandbox.impairment import Impairment
 from lab.session import LabSession
 from lab.testing.debian import IPXE_ARM64, file_of
@@ -107,7 +107,7 @@ class Matrix:
         self,
         place: str,
         *,
-        image: Callable[[str, str], Image] = initrd_shell,
+        image: Callable[[str, str], Image] = small_linux,
         http: bool = True,
         drive: Callable[[Board], None] | None = None,
         impairment: Impairment | None = None,

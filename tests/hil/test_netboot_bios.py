@@ -13,7 +13,7 @@ ORDER = ("seabios", "ipxe", "dhcp-ack", "kernel", "init")
 
 def test_ipxe_gets_its_script_and_all_files_over_http(matrix):
     seen = matrix.boot("bios")
-    assert seen.reached(*ORDER, "shell") == [*ORDER, "shell"]
+    assert seen.reached(*ORDER, "up") == [*ORDER, "up"]
     assert seen.clients == [IPXE]
     assert seen.files("http") == ["boot.ipxe", "linux", "initrd.gz"]
     assert seen.files("tftp") == []
@@ -21,12 +21,17 @@ def test_ipxe_gets_its_script_and_all_files_over_http(matrix):
 
 def test_a_plan_may_ask_for_tftp_alone(matrix):
     seen = matrix.boot("bios", transport=Transport.TFTP)
-    assert seen.reached("kernel", "init", "shell") == ["kernel", "init", "shell"]
+    assert seen.reached("kernel", "init", "up") == ["kernel", "init", "up"]
     assert seen.files("tftp") == ["boot.ipxe", "linux", "initrd.gz"]
     assert seen.files("http") == []
 
 
 def test_a_service_without_http(matrix):
-    seen = matrix.boot("bios", image=debian_installer, http=False)
-    assert seen.reached("installer") == ["installer"]
+    seen = matrix.boot("bios", http=False)
+    assert seen.reached("kernel", "init", "up") == ["kernel", "init", "up"]
     assert seen.files("tftp") == ["boot.ipxe", "linux", "initrd.gz"]
+
+
+def test_debians_installer(matrix):
+    seen = matrix.boot("bios", image=debian_installer)
+    assert seen.reached("kernel", "init", "installer") == ["kernel", "init", "installer"]

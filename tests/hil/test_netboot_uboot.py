@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.hil
 
 UBOOT = ("u-boot", "arm64")
-ORDER = ["u-boot", "dhcp-ack", "kernel-start", "kernel", "init", "shell"]
+ORDER = ["u-boot", "dhcp-ack", "kernel-start", "kernel", "init", "up"]
 # Over to the next way that the firmware has: its EFI step.
 NO_SCRIPT = 'echo "bootlab: nothing in this script"\nfalse'
 
@@ -52,8 +52,8 @@ def test_pxelinux(matrix, commands, name):
 def test_its_efi_step_starts_shim_and_grub(matrix):
     """No key and no line: a script that does nothing, and U-Boot goes on to boot an EFI program."""
     seen = matrix.boot("uboot", templates={"uboot": NO_SCRIPT})
-    assert seen.reached("u-boot", "dhcp-ack", "kernel", "init", "shell") == [
-        "u-boot", "dhcp-ack", "kernel", "init", "shell",
+    assert seen.reached("u-boot", "dhcp-ack", "kernel", "init", "up") == [
+        "u-boot", "dhcp-ack", "kernel", "init", "up",
     ]  # fmt: skip
     assert seen.clients == [UBOOT, ("uefi-pxe", "arm64")], "its EFI step calls itself PXEClient, arch 11"
     assert seen.files("tftp") == [
