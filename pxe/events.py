@@ -54,6 +54,31 @@ class DhcpIgnored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DhcpSkipped(Event):
+    """DHCP events that were left out because there were too many: `strangers` of them of unknown machines."""
+
+    kind: ClassVar[str] = "dhcp-skipped"
+    count: int
+    strangers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherServer(Event):
+    """Another DHCP server answers where we do; at most once a minute for each."""
+
+    kind: ClassVar[str] = "other-server"
+    server: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressConflict(Event):
+    """`mac` answers ARP on an address of ours that it was not given; nobody gets it for a while."""
+
+    kind: ClassVar[str] = "address-conflict"
+    ip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferStarted(Event):
     """The first packet of a transfer. `protocol` is tftp or http; `peer` is `address:port`."""
 
@@ -169,6 +194,9 @@ _KINDS: dict[str, type[Event]] = {
         DhcpReceived,
         DhcpSent,
         DhcpIgnored,
+        DhcpSkipped,
+        OtherServer,
+        AddressConflict,
         TransferStarted,
         TransferEnded,
         TransferRefused,

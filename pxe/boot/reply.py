@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from pxe.boot.classify import Client
+from pxe.boot.policy import STANDARD, Terms
 from pxe.plan import Firmware
-from pxe.settings import DhcpSettings
+from pxe.settings import DhcpSettings, Subnet
 from pxe.wire.dhcp4 import BROADCAST_FLAG, FILE_SIZE, DhcpPacket, MessageType, Op, Option, encoded_size
 
 BROADCAST = IPv4Address("255.255.255.255")
@@ -22,6 +23,7 @@ _IP_AND_UDP_HEADERS = 28
 
 # A Pi 4 takes option 43 or 66, a Pi 3 only this menu of one entry; a Pi 5 as the Pi 4.
 _PI_MENU = bytes.fromhex("06 01 03 0a 04 00 50 58 45 09 14 00 00 11") + b"Raspberry Pi Boot\xff"
+_USE_FILE_AT_ONCE = bytes((6, 1, 8, 255))  # option 43.6, bit 3
 # iPXE's option 175.176 "no-pxedhcp": it need not wait two seconds for a proxyDHCP offer.
 _NO_PXEDHCP = bytes([0xB0, 1, 1])
 
@@ -35,58 +37,91 @@ _FIRMWARE_OPTIONS: Mapping[Firmware, Mapping[int, bytes]] = {
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a reply is sent."""
+    """Where a reply is sent. With `mac` it is for that client alone: `ip` is not its address yet, so it must
+    go in a frame of its own, and where that cannot be sent, as a broadcast.
+    """
 
     ip: IPv4Address
     port: int
+    mac: bytes = b""
 
 
 def destination(request: DhcpPacket, reply: DhcpPacket, settings: DhcpSettings) -> Destination:
-    """RFC 2131 section 4.1, but always broadcast to a client without an address.
-
-    Every client tested takes that, and unicast would need an ARP entry or a raw socket.
-    """
+    """RFC 2131 section 4.1."""
     if request.giaddr != _NOWHERE:
         return Destination(request.giaddr, settings.port)  # a relay listens where servers do
+    if reply.message_type is MessageType.NAK or request.flags & BROADCAST_FLAG:
+        renewing = reply.message_type is MessageType.ACK and request.ciaddr != _NOWHERE
+        return Destination(request.ciaddr if renewing else BROADCAST, settings.client_port)
     if request.ciaddr != _NOWHERE and reply.message_type is MessageType.ACK:
         return Destination(request.ciaddr, settings.client_port)
-    return Destination(BROADCAST, settings.client_port)
+    if reply.yiaddr == _NOWHERE:
+        return Destination(BROADCAST, settings.client_port)
+    return Destination(reply.yiaddr, settings.client_port, request.chaddr)
 
 
 def grant(
     kind: MessageType,
     request: DhcpPacket,
     client: Client,
-    settings: DhcpSettings,
+    ours: IPv4Address,
+    subnet: Subnet,
     *,
     ip: IPv4Address | None,
     bootfile: str,
+    terms: Terms = STANDARD,
 ) -> DhcpPacket:
     """Return the OFFER or ACK; `ip` is None for the ACK of an INFORM, which gives no address and no lease."""
-    ours, subnet = settings.address, settings.own
-    assert subnet is not None
-    options: dict[int, bytes] = {Option.MESSAGE_TYPE: bytes([kind]), Option.SERVER_ID: ours.ip.packed}
+    options: dict[int, bytes] = {Option.MESSAGE_TYPE: bytes((kind,)), Option.SERVER_ID: ours.packed}
     if ip is not None:
-        options |= _lease_times(subnet.lease_seconds)
-    options[Option.SUBNET_MASK] = ours.netmask.packed
+        options |= _lease_times(terms.lease_seconds or subnet.lease_seconds)
+    options[Option.SUBNET_MASK] = subnet.network.netmask.packed
     if subnet.router is not None:
         options[Option.ROUTER] = subnet.router.packed
     if subnet.dns:
         options[Option.DNS_SERVER] = b"".join(server.packed for server in subnet.dns)
+    if kind is MessageType.ACK and request.message_type is MessageType.DISCOVER:
+        options[Option.RAPID_COMMIT] = b""  # RFC 4039: the client must see that this is no stray ACK
     name = bootfile.encode()
     if name:
         options[Option.BOOTFILE_NAME] = name
-        options[Option.TFTP_SERVER_NAME] = str(ours.ip).encode()
+        options[Option.TFTP_SERVER_NAME] = str(ours).encode()
     if name or client.firmware is Firmware.IPXE:
         options.update(_FIRMWARE_OPTIONS.get(client.firmware, {}))
+    options.update(subnet.options)
+    options.update(terms.options)
     return _reply(
         request,
         options,
         ciaddr=request.ciaddr if kind is MessageType.ACK else _NOWHERE,
         yiaddr=ip or _NOWHERE,
-        siaddr=ours.ip,  # U-Boot loads from here and ignores option 66
+        siaddr=ours,  # U-Boot loads from here and ignores option 66
         file=name if len(name) < FILE_SIZE else b"",  # option 67 has room for longer names
     )
+
+
+def proxy_reply(
+    kind: MessageType, request: DhcpPacket, client: Client, ours: IPv4Address, bootfile: str, terms: Terms
+) -> DhcpPacket:
+    """Return the OFFER or ACK of a proxy: what to boot, and no address (PXE 2.1 section 2.2).
+
+    With option 43 saying "use the file at once" EDK2 and BIOS ROMs load it without a turn to port 4011.
+    """
+    name = bootfile.encode()
+    http = client.firmware is Firmware.UEFI_HTTP
+    options: dict[int, bytes] = {
+        Option.MESSAGE_TYPE: bytes((kind,)),  # EDK2 takes a reply without it for BOOTP, and drops it
+        Option.SERVER_ID: ours.packed,
+        Option.VENDOR_CLASS: b"HTTPClient" if http else b"PXEClient",
+        Option.BOOTFILE_NAME: name,
+        Option.TFTP_SERVER_NAME: str(ours).encode(),
+    }
+    if not http:
+        pi = client.firmware is Firmware.RASPBERRY_PI
+        options[Option.VENDOR_SPECIFIC] = _PI_MENU if pi else _USE_FILE_AT_ONCE
+    options.update(terms.options)
+    file = name if len(name) < FILE_SIZE else b""
+    return _reply(request, options, ciaddr=request.ciaddr, siaddr=ours, file=file)
 
 
 def refusal(request: DhcpPacket, settings: DhcpSettings, why: str) -> DhcpPacket:

@@ -1,6 +1,6 @@
-"""The DHCP server: drives the pure decision of `pxe.boot.offer` with a socket, a clock and a disk.
+"""The DHCP server: drives the pure decisions of `pxe.boot` with sockets, a clock and a disk.
 
-Group commit: what waits in the socket is decided together, all new leases go to disk in one transaction, and
+Group commit: what waits in the sockets is decided together, all new leases go to disk in one transaction, and
 only then do their ACKs leave. So a lease that a client knows of survives a power cut of the server, at the
 price of one fsync for up to BATCH clients. A disk that takes no leases costs the ACKs, not the server.
 """
@@ -17,31 +17,50 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
-from pxe.boot.leases import Lease, LeaseTable, Pool
-from pxe.boot.offer import Decision, MachineDirectory, answer
+from pxe.boot.classify import classify
+from pxe.boot.lease_records import Lease, Records
+from pxe.boot.offer import Decision, MachineDirectory, answer, silence
+from pxe.boot.proxy import answer_binl, answer_proxy
+from pxe.boot.scope import Scope
 from pxe.errors import ServiceError, WireError
-from pxe.events import DhcpIgnored, Event, PacketMalformed
+from pxe.events import Event
+from pxe.net.dhcp_probe import Prober
+from pxe.net.dhcp_report import Reporter
 from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, receive, send
-from pxe.settings import DhcpSettings
+from pxe.net.later import Later
+from pxe.net.learned import Learned
+from pxe.settings import DhcpMode, DhcpSettings
 from pxe.state import LeaseStore
 from pxe.wire.dhcp4 import DhcpPacket, decode, encode
 
 __all__ = ["BATCH", "DhcpServer", "bind_dhcp"]
 
-BATCH: Final = 64  # datagrams decided together at most
+BATCH: Final = 256  # datagrams of one socket decided together at most
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """One interface. `prober` is None where nothing can be or shall be probed."""
+
+    scope: Scope
+    sockets: DhcpSockets
+    prober: Prober | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
     packet: DhcpPacket
+    sender: tuple[str, int]
     t_ns: int
+    link: _Link
+    sock: socket.socket
 
 
 class DhcpServer:
-    """Serves one subnet on a socket of `bind_dhcp`, which stays the caller's to close.
+    """Serves the interfaces of `settings` on the `sockets` of `bind_dhcp`, which stay the caller's to close.
 
-    `emit` is called from the serving thread. Raises PlanError for a pool outside the subnet, ServiceError
+    `emit` is called from the serving thread. Raises PlanError for a pool outside its subnet, ServiceError
     where the leases cannot be read.
     """
 
@@ -53,28 +72,51 @@ class DhcpServer:
         store: LeaseStore,
         emit: Callable[[Event], None],
     ) -> None:
-        self._settings = settings[0]
-        self._sock = sockets[0].server
         self._directory = directory
         self._store = store
-        self._emit = emit
-        self._lock = threading.Lock()  # guards the table, never held over disk or network
-        self._table = LeaseTable(_pool(settings[0]), directory.reserved_for, store.load())
+        self._report = Reporter(emit)
+        self._lock = threading.Lock()  # guards records and tables, never held over disk or network
+        self._records = Records(store.load())
+        self._learned = Learned()
+        self._later = Later()
         # Wall time is read once: a clock that steps while we run moves no lease.
         self._epoch = time.time() - time.monotonic()
+        self._links = [self._link(*pair) for pair in zip(settings, sockets, strict=True)]
+        self._by_fd: dict[int, tuple[_Link, socket.socket]] = {}
+        for link in self._links:
+            for sock in (link.sockets.server, link.sockets.binl):
+                if sock is not None:
+                    self._by_fd[sock.fileno()] = (link, sock)
+        self._probers = {link.prober.fileno(): link.prober for link in self._links if link.prober}
+        self._emit = emit
         self._stopping = threading.Event()
         self._wake = os.eventfd(0)
         weakref.finalize(self, os.close, self._wake)
 
+    def _link(self, settings: DhcpSettings, sockets: DhcpSockets) -> _Link:
+        scope = Scope.of(settings, self._directory.reserved_for, self._records)
+        own = next((table for subnet, table in scope.tables if subnet is settings.own), None)
+        wanted = settings.probe and settings.mode is DhcpMode.SERVER
+        prober = None
+        if wanted and own is not None and sockets.frames is not None:
+            prober = Prober(sockets.frames, sockets.mac, own, settings.address.ip)
+        return _Link(scope, sockets, prober)
+
     def serve(self) -> None:
-        """Answer until `stop` is called. Raises OSError where the socket is closed meanwhile."""
+        """Answer until `stop` is called. Raises OSError where a socket is closed meanwhile."""
         poll = select.poll()
-        poll.register(self._sock, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
+        for fd in (*self._by_fd, *self._probers, self._wake):
+            poll.register(fd, select.POLLIN)
         while not self._stopping.is_set():
-            poll.poll()
-            for group in _one_per_client(self._drain()):
+            arrivals: list[_Arrival] = []
+            for fd, _mask in poll.poll(self._patience()):
+                if fd in self._by_fd:
+                    arrivals += self._drain(*self._by_fd[fd])
+                elif fd in self._probers:
+                    self._hear(self._probers[fd])
+            for group in _one_per_client(arrivals):
                 self._answer(group)
+            self._due()
 
     def stop(self) -> None:
         """Make `serve` return after the batch it is at; from any thread, any number of times."""
@@ -84,70 +126,89 @@ class DhcpServer:
     def mac_of(self, ip: IPv4Address) -> str | None:
         """The MAC of the machine that has (or was offered, or had last) the address; from any thread."""
         with self._lock:
-            return self._table.owner(ip)
+            return self._records.owner(ip) or self._learned.mac_of(ip)
 
     def leases(self) -> list[Lease]:
         """All lease records, also those that have run out; `expires` in seconds since 1970. Any thread."""
         with self._lock:
-            return self._table.leases()
+            return list(self._records.by_ip.values())
 
-    def _drain(self) -> list[_Arrival]:
+    def _now(self) -> float:
+        return self._epoch + time.monotonic()
+
+    def _patience(self) -> float | None:
+        """Milliseconds until something is to be done though nobody asks; None: nothing is."""
+        due = [self._later.due(), *(prober.due() for prober in self._probers.values())]
+        times = [when for when in due if when is not None]
+        return max(0.0, (min(times) - time.monotonic()) * 1000 + 1) if times else None
+
+    def _due(self) -> None:
+        now = time.monotonic()
+        for act in self._later.take(now):
+            act()
+        for prober in self._probers.values():
+            with self._lock:
+                prober.probe(now, self._now())
+        self._report.tell_skipped()
+
+    def _hear(self, prober: Prober) -> None:
+        """Take in who answers ARP; tell of those who should not."""
+        with self._lock:
+            found = prober.hear(self._now())
+        for event in found:
+            _log.warning("%s answers ARP on %s, which it was not given: nobody gets it", event.mac, event.ip)
+            self._emit(event)
+
+    def _drain(self, link: _Link, sock: socket.socket) -> list[_Arrival]:
         """Take what waits in the socket, up to BATCH datagrams, and decode it."""
         arrivals: list[_Arrival] = []
         for _ in range(BATCH):
-            datagram = receive(self._sock)
+            datagram = receive(sock)
             if datagram is None:
                 break
             t_ns = time.monotonic_ns()
-            data, peer = datagram
+            data, sender = datagram
             try:
-                arrivals.append(_Arrival(decode(data), t_ns))
+                arrivals.append(_Arrival(decode(data), sender, t_ns, link, sock))
             except WireError as exc:
-                _log.warning("malformed DHCP message from %s: %s", peer, exc)
-                self._emit(PacketMalformed(t_ns=t_ns, protocol="dhcp", peer=peer, reason=str(exc)))
+                self._report.malformed(f"{sender[0]}:{sender[1]}", str(exc), t_ns)
         return arrivals
 
     def _answer(self, group: Iterable[_Arrival]) -> None:
         """Decide about messages of different clients; store the new leases; send."""
-        waiting: list[Decision] = []
+        waiting: list[tuple[Decision, _Arrival]] = []
         for arrival in group:
             decision = self._decide(arrival)
-            if decision is None:
-                continue
-            self._emit(decision.received(arrival.t_ns))
+            self._report.received(decision, arrival.t_ns)
             if decision.lease is not None:
-                waiting.append(decision)
+                waiting.append((decision, arrival))
             else:
-                self._conclude(decision)
-        if self._commit(waiting):
-            for decision in waiting:
-                self._conclude(decision)
+                self._conclude(decision, arrival)
+        if waiting and self._commit([decision for decision, _ in waiting]):
+            for decision, arrival in waiting:
+                self._conclude(decision, arrival)
 
-    def _decide(self, arrival: _Arrival) -> Decision | None:
+    def _decide(self, arrival: _Arrival) -> Decision:
         packet = arrival.packet
         try:
             with self._lock:
-                return answer(
-                    packet,
-                    settings=self._settings,
-                    directory=self._directory,
-                    leases=self._table,
-                    now=self._epoch + time.monotonic(),
-                )
+                decision = self._decision(arrival)
+                if decision.learned is not None:
+                    self._learned.note(decision.learned, decision.client.mac)
+            return decision
         except Exception as exc:  # whatever one packet stumbles over, the rest of the rack wants to boot
             _log.exception("no answer to %s, a fault of ours: %r", packet.mac, packet)
-            reason = f"a fault of ours, see the log: {exc}"
-            kind = packet.message_type
-            self._emit(
-                DhcpIgnored(
-                    t_ns=time.monotonic_ns(),
-                    mac=packet.mac,
-                    message=kind.name if kind else "BOOTP",
-                    xid=packet.xid,
-                    reason=reason,
-                )
-            )
-            return None
+            return silence(packet, classify(packet), f"a fault of ours, see the log: {exc}")
+
+    def _decision(self, arrival: _Arrival) -> Decision:
+        packet, scope, directory = arrival.packet, arrival.link.scope, self._directory
+        settings, now = scope.settings, self._now()
+        if arrival.sock is arrival.link.sockets.binl:
+            sender = (IPv4Address(arrival.sender[0]), arrival.sender[1])
+            return answer_binl(packet, sender, settings=settings, directory=directory, now=now)
+        if settings.mode is DhcpMode.PROXY:
+            return answer_proxy(packet, settings=settings, directory=directory, now=now)
+        return answer(packet, scope=scope, directory=directory, now=now)
 
     def _commit(self, decisions: list[Decision]) -> bool:
         """Bring the leases to disk, then into the table; say loudly where the disk takes none."""
@@ -157,48 +218,43 @@ class DhcpServer:
         except ServiceError as exc:
             _log.error("%d DHCP leases not stored, so not granted: %s", len(leases), exc)
             for decision in decisions:
-                reason = f"the lease could not be stored: {exc}"
-                self._emit(decision.ignored(time.monotonic_ns(), reason))
+                self._report.ignored(
+                    decision, time.monotonic_ns(), f"the lease could not be stored: {exc}", logging.ERROR
+                )
             return False
         with self._lock:
             for lease in leases:
-                self._table.apply(lease)
+                self._records.apply(lease)
         return True
 
-    def _conclude(self, decision: Decision) -> None:
-        """Send the reply, or say why there is none."""
-        client, reply, to = decision.client, decision.reply, decision.destination
-        if reply is None or to is None:
+    def _conclude(self, decision: Decision, arrival: _Arrival) -> None:
+        """Send the reply, now or later, or say why there is none."""
+        if decision.reply is None:
             if decision.reason:
-                _log.info("%s from %s ignored: %s", decision.message, client.mac, decision.reason)
-                self._emit(decision.ignored(time.monotonic_ns()))
+                self._report.ignored(decision, time.monotonic_ns())
             return
+        prober = arrival.link.prober
+        if prober is not None and decision.lease is None:
+            prober.ask(decision.reply.yiaddr)
+        if decision.delay_seconds > 0.0:
+            when = time.monotonic() + decision.delay_seconds
+            if self._later.at(when, lambda: self._send(decision, arrival)):
+                return
+        self._send(decision, arrival)
+
+    def _send(self, decision: Decision, arrival: _Arrival) -> None:
+        reply, to = decision.reply, decision.destination
+        assert reply is not None
+        assert to is not None
         t_ns = time.monotonic_ns()  # before the packet is out: the client's next one must come later
+        source = arrival.link.scope.settings.address.ip
         try:
-            send(self._sock, encode(reply), to, self._settings.address.ip)
+            send(arrival.link.sockets, arrival.sock, encode(reply), to, source)
         except OSError as exc:
             reason = f"the answer could not be sent to {to.ip}:{to.port}: {exc.strerror}"
-            _log.warning("%s from %s: %s", decision.message, client.mac, reason)
-            self._emit(decision.ignored(t_ns, reason))
+            self._report.ignored(decision, t_ns, reason, logging.WARNING)
             return
-        sent = decision.sent(t_ns)
-        _log.info(
-            "%s %s to %s (%s), file %r", sent.message, sent.ip, client.mac, client.firmware, sent.bootfile
-        )
-        self._emit(sent)
-
-
-def _pool(settings: DhcpSettings) -> Pool:
-    own = settings.own
-    assert own is not None
-    fixed = {*own.dns} | ({own.router} if own.router else set())
-    return Pool(
-        subnet=settings.address,
-        first=own.ranges[0].first,
-        last=own.ranges[0].last,
-        excluded=frozenset(fixed),
-        lease_seconds=own.lease_seconds,
-    )
+        self._report.sent(decision, t_ns)
 
 
 def _one_per_client(arrivals: Iterable[_Arrival]) -> Iterator[list[_Arrival]]:

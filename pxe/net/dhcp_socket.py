@@ -3,30 +3,46 @@
 Linux only.
 """
 
+import contextlib
 import errno
+import logging
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
-from pxe.boot.reply import Destination
+from pxe.boot.reply import BROADCAST, Destination
 from pxe.errors import ServiceError
 from pxe.net.udp import IP_PKTINFO, PKTINFO, enlarge
 from pxe.settings import DhcpSettings
+from pxe.wire.dhcp4 import ETHERNET
+from pxe.wire.frame import ETHERTYPE_ARP, udp_frame
 
 _RECEIVE_BUFFER: Final = 4 * 1024 * 1024  # a rack that is switched on at once asks in one burst
 _MAX_DATAGRAM: Final = 65535
+_MAC_SIZE: Final = 6
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class DhcpSockets:
-    """What one interface is served with: the server's port, and the proxy's."""
+    """What one interface is served with.
+
+    `server` is bound to port 67, `binl` to 4011. `frames` sends whole frames and hears ARP; None where the
+    kernel gives us no packet socket (no CAP_NET_RAW, no Ethernet): replies are broadcast then, and nothing
+    is probed. `mac` is the interface's.
+    """
 
     server: socket.socket
+    binl: socket.socket | None = None
+    frames: socket.socket | None = None
+    mac: bytes = b""
 
     def close(self) -> None:
         """Close them."""
-        self.server.close()
+        for sock in (self.server, self.binl, self.frames):
+            if sock is not None:
+                sock.close()
 
 
 def bind_dhcp(settings: DhcpSettings) -> DhcpSockets:
@@ -36,31 +52,70 @@ def bind_dhcp(settings: DhcpSettings) -> DhcpSockets:
     do: no such interface, not our address, port in use, no right.
     """
     _check_address(settings)
+    with contextlib.ExitStack() as undo:
+        server = undo.enter_context(_bind(settings, settings.port))
+        binl = undo.enter_context(_bind(settings, settings.proxy_port))
+        frames, mac = _packet_socket(settings.interface)
+        undo.pop_all()
+    return DhcpSockets(server, binl, frames, mac)
+
+
+def _bind(settings: DhcpSettings, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         # No SO_REUSEADDR: with it, two servers would share the port and each get half of the packets.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, settings.interface.encode() + b"\0")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        sock.setblocking(False)
         enlarge(sock, _RECEIVE_BUFFER)
-        sock.bind(("", settings.port))
+        sock.bind(("", port))
     except OSError as exc:
         sock.close()
-        raise ServiceError(_fault(settings, exc)) from exc
-    return DhcpSockets(sock)
+        raise ServiceError(_fault(settings, port, exc)) from exc
+    return sock
 
 
-def receive(sock: socket.socket) -> tuple[bytes, str] | None:
-    """Return the next datagram and its sender as `address:port`; None where none waits. Raises OSError."""
+def _packet_socket(interface: str) -> tuple[socket.socket | None, bytes]:
     try:
-        data, (host, port) = sock.recvfrom(_MAX_DATAGRAM, socket.MSG_DONTWAIT)
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE_ARP))
+    except OSError as exc:
+        _log.info("no packet socket (%s): DHCP replies on %s are broadcast", exc.strerror, interface)
+        return None, b""
+    try:
+        sock.setblocking(False)
+        sock.bind((interface, ETHERTYPE_ARP))
+        _name, _protocol, _type, hardware, mac = sock.getsockname()
+    except OSError:
+        hardware, mac = 0, b""
+    if hardware != ETHERNET:  # a loopback or a tunnel: it has no frames
+        sock.close()
+        return None, b""
+    return sock, mac
+
+
+def receive(sock: socket.socket) -> tuple[bytes, tuple[str, int]] | None:
+    """Return the next datagram and its sender; None where none waits. Raises OSError."""
+    try:
+        data, sender = sock.recvfrom(_MAX_DATAGRAM)
     except BlockingIOError:
         return None
-    return data, f"{host}:{port}"
+    return data, sender
 
 
-def send(sock: socket.socket, data: bytes, to: Destination, source: IPv4Address) -> None:
-    """Send `data` from our address `source`, out of the socket's interface. Raises OSError."""
+def send(
+    sockets: DhcpSockets, sock: socket.socket, data: bytes, to: Destination, source: IPv4Address
+) -> None:
+    """Send `data` from our address `source` and the port of `sock`. Raises OSError."""
+    if to.mac:
+        if sockets.frames is not None and len(to.mac) == _MAC_SIZE:
+            port = sock.getsockname()[1]
+            frame = udp_frame(data, source=(sockets.mac, source, port), to=(to.mac, to.ip, to.port))
+            try:
+                sockets.frames.send(frame)
+                return
+            except OSError as exc:  # longer than the MTU, or the queue is full: the broadcast may still go
+                _log.debug("no frame to %s: %s", to.mac.hex(":"), exc)
+        to = Destination(BROADCAST, to.port)
     info = PKTINFO.pack(0, source.packed, b"\0" * 4)
     sock.sendmsg([data], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, (str(to.ip), to.port))
 
@@ -77,15 +132,15 @@ def _check_address(settings: DhcpSettings) -> None:
             ) from exc
 
 
-def _fault(settings: DhcpSettings, exc: OSError) -> str:
-    where = f"cannot serve DHCP on {settings.interface}, port {settings.port}"
+def _fault(settings: DhcpSettings, port: int, exc: OSError) -> str:
+    where = f"cannot serve DHCP on {settings.interface}, port {port}"
     match exc.errno:
         case errno.ENODEV:
             names = ", ".join(name for _, name in socket.if_nameindex())
             return f"{where}: there is no such interface; this host has {names}"
         case errno.EADDRINUSE:
             return (
-                f"{where}: another program has the port; `ss -lunp 'sport = :{settings.port}'` names it "
+                f"{where}: another program has the port; `ss -lunp 'sport = :{port}'` names it "
                 "(often dnsmasq, isc-dhcp-server or systemd-networkd). Stop it, or serve another interface"
             )
         case errno.EACCES | errno.EPERM:

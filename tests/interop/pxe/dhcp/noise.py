@@ -14,6 +14,7 @@ from pathlib import Path
 BURST = 500
 HEADERS = 14 + 20 + 8  # Ethernet, IP without options, UDP
 XID, CHADDR = slice(4, 8), slice(28, 34)
+FLAGS = slice(10, 12)
 SERVER = ("255.255.255.255", 67)
 
 
@@ -49,6 +50,7 @@ def mutated(rng: random.Random, message: bytes, mac: bytes) -> bytes:
 def await_offer(sock: socket.socket, discover: bytes, mac: bytes, number: int) -> None:
     data = bytearray(discover)
     data[XID], data[CHADDR] = number.to_bytes(4), mac
+    data[FLAGS] = b"\x80\x00"  # we have no address and no raw socket: only a broadcast reaches us
     sock.sendto(data, SERVER)
     while sock.recv(2048)[XID] != data[XID]:
         pass

@@ -43,7 +43,13 @@ class Directory:
     def reserved_for(self, ip: IPv4Address) -> str | None:
         return self.reserved.get(ip)
 
-    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
+    def bootfile(
+        self,
+        mac: str,
+        client: Client,
+        address: IPv4Address | None = None,
+        server: IPv4Address | None = None,
+    ) -> str:
         return self.file
 
 

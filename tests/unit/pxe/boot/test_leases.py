@@ -1,17 +1,24 @@
 """The lease table: whatever machines do, no address has two of them."""
 
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pxe.boot.leases import HOLD_SECONDS, QUARANTINE_SECONDS, Lease, LeaseState, LeaseTable, Pool
+from pxe.boot.leases import HOLD_SECONDS, QUARANTINE_SECONDS, Lease, LeaseState, LeaseTable, Pool, Records
 from pxe.errors import NoAddress, PlanError
 from pxe.plan import Machine
+from pxe.settings import AddressRange
 
 FIRST, LAST = IPv4Address("10.99.0.100"), IPv4Address("10.99.0.103")
-POOL = Pool(subnet=IPv4Interface("10.99.0.1/24"), first=FIRST, last=LAST, lease_seconds=1000)
+POOL = Pool(
+    network=IPv4Network("10.99.0.0/24"),
+    ranges=(AddressRange(first=FIRST, last=LAST),),
+    excluded=frozenset({IPv4Address("10.99.0.1")}),
+    lease_seconds=1000,
+)
+POOL_ADDRESSES = [FIRST + n for n in range(4)]
 RESERVED_IN_POOL = Machine(mac="52:54:00:00:00:00", ip=FIRST)
 RESERVED_ELSEWHERE = Machine(mac="52:54:00:00:00:01", ip=IPv4Address("10.99.0.50"))
 A, B, C, D, E = (Machine(mac=f"52:54:00:00:00:0{n}") for n in "abcde")
@@ -21,7 +28,7 @@ NOBODY: dict[IPv4Address, str] = {}
 
 
 def table(reservations: dict = NOBODY, leases: list[Lease] | None = None) -> LeaseTable:
-    return LeaseTable(POOL, reservations.get, leases or [])
+    return LeaseTable(POOL, reservations.get, Records(leases or []))
 
 
 def lease(leases: LeaseTable, machine: Machine, now: float, ip: IPv4Address | None = None) -> IPv4Address:
@@ -187,7 +194,7 @@ def test_a_requested_address_is_given_where_it_is_free():
 
 @pytest.mark.parametrize("wish", ["10.99.0.1", "10.99.0.0", "10.99.0.255", "10.99.0.99", "192.0.2.1"])
 def test_a_wish_for_no_pool_address_is_passed_over(wish):
-    assert table().offer(A, IPv4Address(wish), 0) in POOL
+    assert table().offer(A, IPv4Address(wish), 0) in POOL_ADDRESSES
 
 
 def test_an_exhausted_pool_says_what_to_do():
@@ -232,7 +239,7 @@ def test_a_reservation_that_somebody_still_uses_waits():
 
 def test_a_reservation_outside_the_subnet_is_no_address():
     stray = Machine(mac=A.mac, ip=IPv4Address("192.0.2.7"))
-    assert table().offer(stray, None, 0) in POOL
+    assert table().offer(stray, None, 0) in POOL_ADDRESSES
 
 
 def test_a_declined_address_rests():
@@ -303,16 +310,15 @@ def test_a_lease_is_nobodys_until_it_is_applied():
 )
 def test_a_pool_outside_the_subnet_is_the_operators_fault(ends):
     first, last = map(IPv4Address, ends)
-    with pytest.raises(PlanError, match="set pool_start and pool_end"):
-        Pool(subnet=POOL.subnet, first=first, last=last)
+    with pytest.raises(PlanError, match="set its first and last address"):
+        Pool(network=POOL.network, ranges=(AddressRange(first=first, last=last),))
 
 
 def test_our_own_the_routers_and_the_broadcast_address_are_never_given():
     pool = Pool(
-        subnet=IPv4Interface("10.99.0.1/30"),
-        first=IPv4Address("10.99.0.0"),
-        last=IPv4Address("10.99.0.3"),
-        excluded=frozenset({IPv4Address("10.99.0.2")}),
+        network=IPv4Network("10.99.0.0/30"),
+        ranges=(AddressRange(first=IPv4Address("10.99.0.0"), last=IPv4Address("10.99.0.3")),),
+        excluded=frozenset({IPv4Address("10.99.0.1"), IPv4Address("10.99.0.2")}),
     )
     with pytest.raises(NoAddress):
         LeaseTable(pool, NOBODY.get).offer(A, None, 0)

@@ -6,7 +6,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 import pytest
 
 from pxe.boot.classify import Client
-from pxe.boot.leases import HOLD_SECONDS, LeaseState, LeaseTable, Pool
+from pxe.boot.lease_records import HOLD_SECONDS, LeaseState, Records
+from pxe.boot.scope import Scope
 from pxe.boot.offer import Decision, answer
 from pxe.boot.reply import BROADCAST, Destination
 from pxe.boot.select import Choice
@@ -60,7 +61,13 @@ class Directory:
     def reserved_for(self, ip: IPv4Address) -> str | None:
         return BOARD.mac if ip == BOARD.ip else None
 
-    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
+    def bootfile(
+        self,
+        mac: str,
+        client: Client,
+        address: IPv4Address | None = None,
+        server: IPv4Address | None = None,
+    ) -> str:
         return self.name if self.machines[mac].plan else ""
 
 
@@ -69,15 +76,13 @@ class Server:
 
     def __init__(self) -> None:
         self.directory = Directory()
-        pool = Pool(subnet=SETTINGS.address, first=POOL.first, last=POOL.last, lease_seconds=1000)
-        self.leases = LeaseTable(pool, self.directory.reserved_for)
+        self.scope = Scope.of(SETTINGS, self.directory.reserved_for, Records())
+        self.leases = self.scope.tables[0][1]
         self.now = 0.0
 
     def __call__(self, packet: DhcpPacket) -> Decision:
         wired = decode(encode(packet))  # what cannot be on the wire proves nothing
-        decision = answer(
-            wired, settings=SETTINGS, directory=self.directory, leases=self.leases, now=self.now
-        )
+        decision = answer(wired, scope=self.scope, directory=self.directory, now=self.now)
         if decision.lease is not None:
             self.leases.apply(decision.lease)
         if decision.reply is not None:
@@ -151,7 +156,10 @@ def test_a_machine_without_plan_gets_an_address_and_no_bootfile(server):
         (replace(discover(BOARD), options={}), "option 53 is missing"),
         (sent_by(BOARD, MessageType.OFFER), "a client never sends OFFER"),
         (sent_by(BOARD, MessageType.ACK), "a client never sends ACK"),
-        (discover(BOARD, giaddr=ELSEWHERE), "relayed by 192.0.2.9, which is not in our subnet"),
+        (
+            discover(BOARD, giaddr=ELSEWHERE),
+            "relayed by 192.0.2.9 for its own network, which is in no subnet of ours",
+        ),
         (request(BOARD), "names no address"),
         (sent_by(BOARD, MessageType.DECLINE, SERVER_ID=OTHER_SERVER), "meant for the DHCP server 10.99.0.2"),
         (sent_by(BOARD, MessageType.RELEASE, SERVER_ID=OTHER_SERVER), "meant for the DHCP server 10.99.0.2"),
@@ -205,9 +213,13 @@ def test_the_header_answers_the_clients(server):
     assert (reply.secs, reply.hops, reply.ciaddr) == (0, 0, IPv4Address(0))
 
 
-@pytest.mark.parametrize("flags", [0, BROADCAST_FLAG])
-def test_a_client_without_an_address_is_answered_by_broadcast_whatever_it_asks_for(server, flags):
-    assert server(discover(BOARD, flags=flags)).destination == TO_ALL
+def test_a_client_that_asks_for_broadcasts_gets_them(server):
+    assert server(discover(BOARD, flags=BROADCAST_FLAG)).destination == TO_ALL
+
+
+def test_any_other_client_without_an_address_gets_a_frame_of_its_own(server):
+    sent = discover(BOARD)
+    assert server(sent).destination == Destination(BOARD.ip, 68, sent.chaddr)
 
 
 def test_client_id_and_uuid_come_back(server):

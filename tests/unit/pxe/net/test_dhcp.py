@@ -51,7 +51,13 @@ class Directory:
     def reserved_for(self, ip: IPv4Address) -> str | None:
         return None
 
-    def bootfile(self, mac: str, client: Client, address: IPv4Address | None = None) -> str:
+    def bootfile(
+        self,
+        mac: str,
+        client: Client,
+        address: IPv4Address | None = None,
+        server: IPv4Address | None = None,
+    ) -> str:
         return "boot.scr.uimg"
 
 
@@ -85,6 +91,7 @@ class Service:
             subnets=(SUBNET,),
             port=0,
             client_port=self.client.getsockname()[1],
+            proxy_port=0,
         )
         self.engine = open_state(state)
         self.disk = Disk(self.engine)
@@ -316,5 +323,5 @@ def test_an_address_that_is_not_ours_is_named_with_the_way_to_get_it(service):
 def test_a_pool_outside_the_subnet_is_the_operators_fault(service):
     pool = AddressRange(first=POOL.first, last=IPv4Address("192.0.2.1"))
     wrong = replace(service.settings, subnets=(replace(SUBNET, ranges=(pool,)),))
-    with pytest.raises(PlanError, match="set pool_start and pool_end"):
+    with pytest.raises(PlanError, match="set its first and last address"):
         DhcpServer((wrong,), (service.sockets,), Directory(), service.disk, service.events.put)

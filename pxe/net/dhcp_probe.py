@@ -1,0 +1,100 @@
+"""Who uses an address of our pool without having it from us: asked by ARP, in the background.
+
+No OFFER waits for an answer. Two kinds of questions are asked: one for each address as it is offered (its
+REQUEST comes milliseconds to seconds later, and gets a NAK if somebody answered), and a slow round through
+the pool, ahead of need. What is heard of other hosts' ARP meanwhile counts as well.
+
+Networks behind relays cannot be asked so: there a client's DECLINE must do.
+"""
+
+import contextlib
+import socket
+import time
+from collections import deque
+from ipaddress import IPv4Address
+from itertools import cycle
+from typing import Final
+
+from pxe.boot.leases import LeaseTable
+from pxe.errors import WireError
+from pxe.events import AddressConflict
+from pxe.wire.frame import arp_probe, decode_arp
+
+_SECONDS: Final = 0.25  # between two questions of the round: 2 kbit/s of broadcast
+_AT_ONCE: Final = 16  # questions about offers in each of those steps
+_WAITING: Final = 256  # offers not asked about yet; the oldest are dropped
+
+
+class Prober:
+    """Asks for one interface's own subnet. For one thread; what touches the table runs under its lock."""
+
+    def __init__(self, sock: socket.socket, mac: bytes, table: LeaseTable, ours: IPv4Address) -> None:
+        self._sock, self._mac, self._table, self._ours = sock, mac, table, ours
+        self._offered: deque[IPv4Address] = deque(maxlen=_WAITING)
+        self._round = cycle(table.pool.numbers()) if table.pool.ranges else None
+        self._range = iter(range(0))
+        self._next, self._quota = time.monotonic(), _AT_ONCE
+
+    def fileno(self) -> int:
+        """The socket's number, for poll."""
+        return self._sock.fileno()
+
+    def ask(self, ip: IPv4Address) -> None:
+        """Ask about an address that is being offered."""
+        if self._table.may_give(ip):
+            self._offered.append(ip)
+
+    def due(self) -> float:
+        """When `probe` has something to do, in seconds of CLOCK_MONOTONIC."""
+        return self._next
+
+    def probe(self, monotonic: float, now: float) -> None:
+        """Ask, if it is time."""
+        while self._offered and self._quota:
+            self._quota -= 1
+            self._send(self._offered.popleft())
+        if monotonic < self._next:
+            return
+        self._next, self._quota = monotonic + _SECONDS, _AT_ONCE
+        ahead = self._ahead(now)
+        if ahead is not None:
+            self._send(ahead)
+
+    def _ahead(self, now: float) -> IPv4Address | None:
+        """The next address of the round; None where its turn goes to nobody, being in use as it should."""
+        number = next(self._range, None)
+        if number is None:
+            if self._round is None:
+                return None
+            self._range = iter(next(self._round))
+            number = next(self._range)
+        lease = self._table.records.by_ip.get(number)
+        return None if lease is not None and lease.active(now) else IPv4Address(number)
+
+    def _send(self, ip: IPv4Address) -> None:
+        with contextlib.suppress(OSError):  # the link is down or its queue full: the round comes by again
+            self._sock.send(arp_probe(self._mac, ip))
+
+    def hear(self, now: float) -> list[AddressConflict]:
+        """Take what waits in the socket; return the conflicts that are news."""
+        found = []
+        for _ in range(_WAITING):
+            try:
+                frame, _address = self._sock.recvfrom(128)
+            except BlockingIOError:
+                break
+            except OSError:  # the interface went down
+                break
+            try:
+                arp = decode_arp(frame)
+            except WireError:
+                continue
+            if self._is_conflict(arp.ip, arp.mac, now):
+                found.append(AddressConflict(t_ns=time.monotonic_ns(), mac=arp.mac, ip=str(arp.ip)))
+        return found
+
+    def _is_conflict(self, ip: IPv4Address, mac: str, now: float) -> bool:
+        """Whether `mac` has no right to the address, and that is news."""
+        if mac == self._mac.hex(":") or not self._table.may_give(ip):
+            return False
+        return self._table.records.note_conflict(ip, mac, now)

@@ -1,0 +1,130 @@
+"""What the DHCP server tells: events and log lines, as many as anybody can read.
+
+A rack makes some thousand messages when it is switched on, a flood that many each second. Beyond a budget
+they are counted, and the count is told once a second: the events of a machine that boots must not be driven
+out of the ring by those of a machine that was made up. Machines that we know have a budget of their own.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from typing import Final
+
+from pxe.boot.decision import Decision
+from pxe.events import DhcpSkipped, Event, OtherServer, PacketMalformed
+
+_log = logging.getLogger("pxe.net.dhcp")
+
+_KNOWN: Final = (8000, 1000)  # events at once, and each second from then on
+_STRANGERS: Final = (500, 50)
+_LINES: Final = (500, 100)
+_SERVERS: Final = 64  # other DHCP servers that are told apart
+_SERVER_SECONDS: Final = 60.0  # between two events of one of them
+
+
+class Budget:
+    """A token bucket: `size` at once, `rate` a second."""
+
+    def __init__(self, size: int, rate: int, now: float) -> None:
+        self._size, self._rate = size, rate
+        self._left, self._then = float(size), now
+        self.skipped = 0
+
+    def spend(self, now: float) -> bool:
+        """Take one; False where none is left."""
+        if self._left < 1.0:
+            self._left = min(self._size, self._left + (now - self._then) * self._rate)
+            self._then = now
+            if self._left < 1.0:
+                self.skipped += 1
+                return False
+        self._left -= 1.0
+        return True
+
+
+class Reporter:
+    """Hands events to `emit` and lines to the log. To be used from one thread."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        now = time.monotonic()
+        self._emit = emit
+        self._known, self._strangers = Budget(*_KNOWN, now), Budget(*_STRANGERS, now)
+        self._lines = Budget(*_LINES, now)
+        self._servers: dict[IPv4Address, float] = {}
+        self._told = now
+
+    def received(self, decision: Decision, t_ns: int) -> None:
+        """A client's message came."""
+        if self._may(decision, t_ns):
+            self._emit(decision.received(t_ns))
+        if decision.other_server is not None:
+            self._other_server(decision.other_server, decision.client.mac, t_ns)
+
+    def sent(self, decision: Decision, t_ns: int) -> None:
+        """Our answer left."""
+        if not self._may(decision, t_ns):
+            return
+        event = decision.sent(t_ns)
+        self._emit(event)
+        if self._lines.spend(t_ns / 1e9):
+            client = decision.client
+            _log.info(
+                "%s %s to %s (%s), file %r",
+                event.message,
+                event.ip,
+                client.mac,
+                client.firmware,
+                event.bootfile,
+            )
+
+    def ignored(self, decision: Decision, t_ns: int, reason: str = "", level: int = logging.INFO) -> None:
+        """No answer leaves, for the decision's own reason or a later one."""
+        if not self._may(decision, t_ns):
+            return
+        event = decision.ignored(t_ns, reason)
+        self._emit(event)
+        if self._lines.spend(t_ns / 1e9):
+            _log.log(level, "%s from %s ignored: %s", event.message, event.mac, event.reason)
+
+    def malformed(self, peer: str, reason: str, t_ns: int) -> None:
+        """Bytes came that are no message."""
+        if not self._strangers.spend(t_ns / 1e9):
+            return
+        self._emit(PacketMalformed(t_ns=t_ns, protocol="dhcp", peer=peer, reason=reason))
+        if self._lines.spend(t_ns / 1e9):
+            _log.warning("malformed DHCP message from %s: %s", peer, reason)
+
+    def tell_skipped(self) -> None:
+        """Say how much was left out, at most once a second."""
+        now = time.monotonic()
+        count = self._known.skipped + self._strangers.skipped
+        if count == 0 or now - self._told < 1.0:
+            return
+        self._told = now
+        strangers = self._strangers.skipped
+        self._known.skipped = self._strangers.skipped = self._lines.skipped = 0
+        self._emit(DhcpSkipped(t_ns=time.monotonic_ns(), count=count, strangers=strangers))
+        _log.warning(
+            "%d DHCP events left out, %d of machines that we do not know: a flood, or a very large rack",
+            count,
+            strangers,
+        )
+
+    def _may(self, decision: Decision, t_ns: int) -> bool:
+        return (self._known if decision.known else self._strangers).spend(t_ns / 1e9)
+
+    def _other_server(self, server: IPv4Address, mac: str, t_ns: int) -> None:
+        last = self._servers.get(server)
+        if last is not None and t_ns / 1e9 - last < _SERVER_SECONDS:
+            return
+        if last is None and len(self._servers) >= _SERVERS:
+            del self._servers[min(self._servers, key=lambda ip: self._servers[ip])]
+        self._servers[server] = t_ns / 1e9
+        self._emit(OtherServer(t_ns=t_ns, mac=mac, server=str(server)))
+        _log.warning(
+            "another DHCP server, %s, answers on this network (%s took its offer): "
+            "stop it, or use `mode: proxy` beside it",
+            server,
+            mac,
+        )
