@@ -81,6 +81,7 @@ class Transfer:
     # While `_expected` is set, block `_acked + 1` is in flight, for the first time, since `_sent_at`.
     __slots__ = (
         "_acked",
+        "_ceiling",
         "_due",
         "_expected",
         "_give_up",
@@ -96,7 +97,6 @@ class Transfer:
         "_sent_at",
         "_source",
         "_srtt",
-        "_timeout",
         "_tries",
         "_window",
         "detail",
@@ -114,7 +114,9 @@ class Transfer:
         oack: bytes | None = None,
         rollover: int = 0,
     ) -> None:
-        """`timeout` (seconds) is the client's, where it was granted: then it is kept, as RFC 2349 says.
+        """`timeout` (seconds) is the client's, where it was granted (RFC 2349): we never wait longer. Waiting
+        as long as that each time would cost U-Boot, which asks for 5 s, its boot where one packet in five is
+        lost: it gives up after its tenth timeout, counted over the whole file.
 
         `rollover` is the number that follows 65535 on the wire, see `wire_number`.
         """
@@ -132,9 +134,9 @@ class Transfer:
         self._due = True
         self._lockstep: Iterator[tuple[bytes, Buffer]] = iter(())
         self._expected = b""
-        self._timeout = timeout
-        self._rto = float(timeout) if timeout else FIRST_RTO
-        self._give_up = max(GIVE_UP, MIN_TRIES * self._rto)
+        self._ceiling = float(timeout or MAX_RTO)
+        self._rto = min(FIRST_RTO, self._ceiling)
+        self._give_up = max(GIVE_UP, MIN_TRIES * self._ceiling)
         self._tries = 0
         self._srtt = 0.0
         self._rtt_next = now
@@ -184,8 +186,10 @@ class Transfer:
             if in_lockstep:
                 self._expected = in_lockstep
             return
-        if now >= self._rtt_next:
-            self._measure(now, whole=self._acked + ahead == self._sent)
+        if self._tries:
+            self._rto = self._from_srtt()  # the doubled one was for silence, which is over
+        elif now >= self._rtt_next:
+            self._measure(now)
         self._acked += ahead
         self._tries = 0
         self._progress_at = now
@@ -231,8 +235,7 @@ class Transfer:
             what = f"after block {self._acked}" if self.answered else "from the start"
             self._end(Outcome.STALLED, f"no answer {what} for {now - self._progress_at:.0f} s")
         else:
-            if self._timeout is None:
-                self._rto = min(self._rto * 2, MAX_RTO)
+            self._rto = min(self._rto * 2, self._ceiling)
             self._due = True
 
     def handle_unreachable(self) -> None:
@@ -282,19 +285,22 @@ class Transfer:
                 f"{type(message).__name__} in the middle of a transfer; only ACK and ERROR make sense"
             )
 
-    def _measure(self, now: float, *, whole: bool) -> None:
-        """Set the retransmission time from one round trip (RFC 6298 in short).
+    def _measure(self, now: float) -> None:
+        """Take one round trip of what was sent once (Karn) into the retransmission time.
 
-        Only a whole window that was sent once tells the time of a round trip (Karn); otherwise the doubled
-        value stays until one does.
+        It rises by a quarter at most each time: where our window's ACK was lost, the client's own timer
+        repeats it seconds later, and one such sample made us wait for that timer ever after.
         """
-        if self._timeout is not None or self._tries or not whole:
-            return
         self._rtt_next = now + RTT_SAMPLE_INTERVAL
         rtt = now - self._sent_at
-        # A jump upwards counts at once, a fall slowly: the mean deviation is not worth a second state.
-        self._srtt = rtt if rtt > self._srtt else 0.875 * self._srtt + 0.125 * rtt
-        self._rto = min(max(3 * self._srtt, MIN_RTO), MAX_RTO)
+        self._srtt = min(rtt, 1.25 * self._srtt) if self._srtt else rtt
+        self._rto = self._from_srtt()
+
+    def _from_srtt(self) -> float:
+        """The retransmission time (RFC 6298 in short)."""
+        return (
+            min(max(3 * self._srtt, MIN_RTO), self._ceiling) if self._srtt else min(FIRST_RTO, self._ceiling)
+        )
 
     def _end(self, outcome: Outcome, detail: str) -> None:
         self._leave_lockstep()

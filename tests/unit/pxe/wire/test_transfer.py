@@ -315,18 +315,48 @@ def test_the_round_trip_sets_the_wait():
     assert transfer.get_timer() - now == pytest.approx(MIN_RTO)
 
 
-def test_a_timeout_that_the_client_asked_for_is_kept():
+def test_a_timeout_that_the_client_asked_for_is_the_longest_wait():
     transfer = begin(800, timeout=5)
     now = 0.0
     transfer.datagrams_to_send(now)
     for block in range(1, 20):
         now += 0.001
         transfer.exchange(ack(block), now)
-    for _ in range(3):
-        assert transfer.get_timer() - now == 5
+    waits = []
+    for _ in range(8):
+        waits.append(round(transfer.get_timer() - now, 6))
         now = transfer.get_timer()
         transfer.handle_timer(now)
         transfer.datagrams_to_send(now)
+    assert waits[0] < 1, "U-Boot asks for 5 s, and has ten tries for a whole file"
+    assert waits == sorted(waits)
+    assert waits[-1] == pytest.approx(5)
+
+
+def test_silence_that_is_over_costs_the_next_block_nothing():
+    transfer = begin(8000, windowsize=4)
+    transfer.datagrams_to_send(0)
+    transfer.exchange(ack(4), 0.001)
+    now = 0.001
+    for _ in range(4):
+        now = transfer.get_timer()
+        transfer.handle_timer(now)
+        transfer.datagrams_to_send(now)
+    assert transfer.get_timer() - now > 1
+    transfer.exchange(ack(6), now + 0.001)
+    assert transfer.get_timer() - (now + 0.001) == pytest.approx(MIN_RTO)
+
+
+def test_an_ack_that_the_clients_own_timer_repeated_is_no_round_trip():
+    """Our wait must stay shorter than the client's, or each lost ACK costs one of its few tries."""
+    transfer = begin(80_000, windowsize=4)
+    now, last = 0.0, 0
+    transfer.datagrams_to_send(now)
+    for number in range(50):
+        now += min(0.95, transfer.get_timer() - now - 0.001) if number % 5 == 4 else 0.06
+        last += 4
+        transfer.exchange(ack(last), now)
+    assert transfer.get_timer() - now < 0.5
 
 
 @pytest.mark.parametrize("window", [1, 64])
