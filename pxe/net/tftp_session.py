@@ -144,6 +144,18 @@ class Download(Session):
             rollover=rollover,
         )
 
+    def on_readable(self, now: float) -> None:
+        """See Session. The hot path: `deliver` without the call of it."""
+        try:
+            for run in self.transfer.exchange(self._recv(READ_SIZE), now):
+                self._send(run)
+        except OSError as exc:
+            self._on_fault(exc)
+        except WireError:
+            raise
+        except PxeError as exc:
+            self.abort(str(exc))
+
     def deliver(self, data: bytes, now: float) -> None:
         """See Session."""
         try:
