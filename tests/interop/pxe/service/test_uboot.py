@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pxe.boot.render import Scene, boot_script, pxelinux_config, refusal_script
+from pxe.boot.render import Scene, boot_script, grub_config, pxelinux_config, refusal_script
 from pxe.boot.uimage import script_image
-from pxe.plan import Asset, BootPlan
+from pxe.plan import Action, Asset, BootPlan
 
 pytestmark = [pytest.mark.interop, pytest.mark.hil]
 
@@ -24,7 +24,8 @@ QEMU = "qemu-system-aarch64"
 UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 SCENE = Scene(server=IPv4Address("10.0.2.2"))
 PROMPT = b"\n=> "
-SIZES = {"vmlinuz": 1000, "debian/initrd.gz": 2345, "board.dtb": 77}
+GRUB = Path("/usr/lib/debian-installer/images/12/arm64/text/debian-installer/arm64/grubaa64.efi")
+SIZES = {"vmlinuz": 1000, "debian/initrd.gz": 2345, "board.dtb": 77, "my.efi": 77}
 
 PLAN = BootPlan(
     name="p",
@@ -149,6 +150,57 @@ def test_a_refusal_is_said(source):
     said = source(refusal_script('plan p: /srv/"x": No such file; reset; $prompt'))
     assert "bootlab: cannot boot: plan p: /srv/?x?: No such file? reset? ?prompt\n" in said
     assert "came back bad" in said
+
+
+LOADER = BootPlan(name="l", loader=Asset("my.efi", Path("/l")))
+
+
+def test_a_loader_that_is_none_is_said(source):
+    said = source(boot_script(LOADER, {"my.efi": 77}, SCENE))
+    assert "bootlab: loader my.efi, 77 bytes\n" in said
+    assert "bootlab: starting my.efi\n" in said
+    assert "bootlab: cannot boot: bootefi does not take my.efi, or it ended\n" in said
+
+
+@pytest.mark.skipif(not GRUB.exists(), reason="apt-get install debian-installer-12-netboot-arm64")
+def test_grub_as_a_loader_reads_our_grub_cfg_and_hands_back(source, folder):
+    """U-Boot starts the EFI program, GRUB fetches its grub.cfg by TFTP, and that plan says: local disk."""
+    (folder / "grub.efi").write_bytes(GRUB.read_bytes())
+    config = folder / "debian-installer" / "arm64" / "grub" / "grub.cfg"
+    config.parent.mkdir(parents=True)
+    config.write_text(grub_config(BootPlan(name="disk", action=Action.LOCAL), {}, SCENE))
+    plan = replace(LOADER, loader=Asset("grub.efi", GRUB))
+    said = source(boot_script(plan, {"grub.efi": GRUB.stat().st_size}, SCENE))
+    assert "Welcome to GRUB!" in said
+    assert "bootlab: plan disk" in said
+    assert "bootlab: this plan boots a local disk" in said
+    assert said.endswith("came back bad\n=> ")
+
+
+def test_the_local_disk_is_each_boot_target_but_the_network(source, console):
+    console.run("setenv boot_targets dhcp one pxe two")
+    for name in ("dhcp", "one", "pxe", "two"):
+        console.run(f"setenv bootcmd_{name} echo target {name}")
+    said = source(boot_script(BootPlan(name="disk", action=Action.LOCAL), {}, SCENE))
+    assert [line for line in said.splitlines() if line.startswith("target")] == ["target one", "target two"]
+    assert "came back bad" in said
+
+
+def test_on_hold_the_script_is_fetched_again_until_it_is_another(console, folder):
+    hold = script_image(boot_script(BootPlan(name="held", action=Action.HOLD), {}, SCENE))
+    for name in ("script", "boot.scr.uimg"):
+        (folder / name).write_bytes(hold)
+    console.run("tftpboot ${scriptaddr} script")
+    console.process.stdin.write(b"source ${scriptaddr}\n")
+    console.process.stdin.flush()
+    console.until(b"bootlab: on hold, until it is released")
+    console.until(b"bootlab: on hold, until it is released")  # fetched, and no second loop in the first
+    (folder / "boot.scr.uimg").write_bytes(script_image(boot_script(PLAN, SIZES, SCENE)))
+    console.until(b"bootlab: cannot boot: booti does not take vmlinuz")  # released: it boots, or tries to
+    console.process.stdin.write(b"\x03")
+    console.process.stdin.flush()
+    console.until(PROMPT)
+    console.run("setenv bootlab_held")
 
 
 def test_pxelinux_config(console, folder):
