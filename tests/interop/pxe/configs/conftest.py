@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
-# import-mode importlib: helpers beside other tests are loaded by path, under the name that they use there
-_NAME = "service_running"
-if _NAME not in sys.modules:
-    path = Path(__file__).parents[1] / "service" / "running.py"
-    spec = importlib.util.spec_from_file_location(_NAME, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[_NAME] = module
-    spec.loader.exec_module(module)
-running = sys.modules[_NAME]
+
+def _load(name: str, path: Path):
+    """Import-mode importlib: helpers beside other tests are loaded by path, under their name there."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+_TESTS = Path(__file__).parents[3]
+running = _load("service_running", _TESTS / "interop" / "pxe" / "service" / "running.py")
+_load("config_generated", _TESTS / "unit" / "pxe" / "boot" / "configs" / "generated.py")
 
 SERVER, STRANGER = "127.0.0.2", "127.0.0.9"
 SECRETS = {"TALOS_CONFIG": "version: v1alpha1\nmachine: {token: of-the-test}\n"}

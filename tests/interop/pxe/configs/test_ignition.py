@@ -1,0 +1,156 @@
+"""The real Ignition of Debian (2.14, spec 3.0 to 3.3): it fetches from us, and judges what we call valid."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from config_generated import anything
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from service_running import MAC, eventually
+
+from pxe.boot.configs.ignition import converted, parse
+from pxe.boot.configs.spec import SPEC
+from pxe.errors import PlanError, RequestRefused
+from pxe.events import ConfigDelivered, ConfigRefused
+
+pytestmark = pytest.mark.interop
+
+BINARY = Path("/usr/lib/dracut/modules.d/30ignition/ignition")
+NEWEST = 3  # what 2.14 reads
+
+
+@pytest.fixture
+def ignition(tmp_path):
+    """Runs one stage of Ignition, with a kernel command line and a root folder of its own."""
+    if not BINARY.exists():
+        pytest.skip("ignition is not installed")
+    if os.geteuid() != 0:
+        pytest.skip("a command line of its own for Ignition needs root")
+    root, tools = tmp_path / "sysroot", tmp_path / "tools"
+    (root / "etc" / "selinux").mkdir(parents=True)
+    (root / "etc" / "selinux" / "config").write_text("SELINUXTYPE=none\n")  # or its last step fails
+    tools.mkdir()
+    (tools / "setfiles").write_text("#!/bin/sh\ncat >/dev/null\n")
+    (tools / "setfiles").chmod(0o755)
+
+    def run(stage, url):
+        (tmp_path / "cmdline").write_text(f"ignition.platform.id=metal ignition.config.url={url}\n")
+        argv = [BINARY, "--platform=metal", f"--stage={stage}", f"--root={root}", "--log-to-stdout"]
+        argv += [f"--config-cache={tmp_path}/cache.json", f"--state-file={tmp_path}/ignition.state"]
+        argv += [f"--neednet={tmp_path}/neednet", "--fetch-timeout=30s"]
+        inside = f'mount --bind {tmp_path}/cmdline /proc/cmdline && exec "$@"'
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-c", inside, "sh", *map(str, argv)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
+        )
+
+    run.root, run.cache = root, tmp_path / "cache.json"
+    return run
+
+
+def seen(rack, kind):
+    with rack.client() as client:
+        return [e for _, e in client.events(0) if isinstance(e, kind)]
+
+
+def test_it_fetches_a_newer_config_in_its_own_version_and_writes_what_it_says(rack, ignition):
+    url = rack.config_url() + "node.ign"  # stored as 3.5
+    done = ignition("fetch", url)
+    assert done.returncode == 0, done.stdout
+    assert json.loads(ignition.cache.read_text())["kernelArguments"] == {"shouldExist": ["quiet"]}
+    (delivered,) = eventually(lambda: seen(rack, ConfigDelivered))
+    assert (delivered.mac, delivered.name, delivered.config_kind) == (MAC, "node.ign", "ignition")
+    done = ignition("files", url)
+    assert done.returncode == 0, done.stdout
+    assert (ignition.root / "etc" / "rack").read_text() == MAC
+
+
+def test_what_it_cannot_read_is_refused_with_a_sentence(rack, ignition):
+    config = json.loads((rack.folder / "node.ign").read_text())
+    config["storage"]["luks"] = [{"name": "l", "device": "/dev/a", "discard": True}]
+    (rack.folder / "node.ign").write_text(json.dumps(config))
+    done = ignition("fetch", rack.config_url() + "node.ign")
+    assert done.returncode != 0
+    assert "406" in done.stdout or "Not Acceptable" in done.stdout
+    (refused,) = eventually(lambda: seen(rack, ConfigRefused))
+    assert "storage.luks[0].discard: came with spec 3.4" in refused.reason
+
+
+def test_a_file_that_comes_back_is_fetched_at_the_next_attempt(rack, ignition):
+    path = rack.folder / "node.ign"
+    text = path.read_text()
+    path.unlink()
+    url = rack.config_url() + "node.ign"
+    waiting = subprocess.Popen(
+        ["sh", "-c", f"while ! [ -e {rack.folder}/back ]; do sleep 0.1; done; cp {rack.folder}/back {path}"]
+    )
+    try:
+        (rack.folder / "later").write_text(text)
+
+        def refused_then_back():
+            if seen(rack, ConfigRefused):
+                (rack.folder / "later").rename(rack.folder / "back")
+                return True
+            return False
+
+        import threading
+
+        helper = threading.Thread(target=lambda: eventually(refused_then_back))
+        helper.start()
+        done = ignition("fetch", url)
+        helper.join(30)
+    finally:
+        waiting.kill()
+        waiting.wait()
+    assert done.returncode == 0, done.stdout
+    assert "attempt #2" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def validate():
+    if shutil.which("ignition-validate") is None:
+        pytest.skip("ignition-validate is not installed")
+
+    def run(text):
+        done = subprocess.run(
+            ["ignition-validate", "-"], input=text.encode(), capture_output=True, timeout=30
+        )
+        return done.returncode == 0, done.stderr.decode() + done.stdout.decode()
+
+    return run
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.integers(0, 6), st.integers(0, NEWEST))
+def test_what_we_call_valid_is_valid(validate, data, stored, wanted):
+    value = data.draw(anything(SPEC, "", newest=min(stored, wanted)))
+    value["ignition"]["version"] = f"3.{stored}.0"
+    try:
+        ours = converted(parse(json.dumps(value)), (3, wanted))
+    except (PlanError, RequestRefused):
+        return
+    good, words = validate(ours.text())
+    assert good, (ours.text(), words)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.integers(0, NEWEST))
+def test_what_we_refuse_it_refuses_or_passes_over(validate, data, minor):
+    value = data.draw(anything(SPEC, "", newest=6))
+    value["ignition"]["version"] = f"3.{minor}.0"
+    try:
+        parse(json.dumps(value))
+        return
+    except PlanError as exc:
+        ours = str(exc)
+    if ours.startswith(("ignition.config.merge", "ignition.config.replace")) and "data:" in json.dumps(value):
+        return  # configs within configs, which ignition-validate does not look into
+    good, words = validate(json.dumps(value))
+    assert not good or words, (ours, json.dumps(value), "Ignition has no word against it")
