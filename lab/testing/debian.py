@@ -4,9 +4,11 @@ For firmware and loaders that this release has not got: Debian 12 has no iPXE fo
 checks the signatures, with a configuration, lists and a package state of its own.
 """
 
+import fnmatch
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from lab.cache import cache_dir
 from lab.errors import InfrastructureError
 
 IPXE_ARM64 = ("ipxe", "trixie", "usr/lib/ipxe/ipxe-arm64.efi")
+# Device trees of Debian 12's arm64 kernel: its metapackage, and those of boards with this chip's maker
+PI_3_DEVICE_TREE = ("linux-image-arm64", "bookworm", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb")
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SECONDS = 300.0
@@ -46,22 +50,68 @@ def file_of(package: str, release: str, name: str) -> Path:
     return path
 
 
+def foreign_file_of(metapackage: str, release: str, name: str, arch: str = "arm64") -> Path:
+    """Return the file that matches `name` (a glob) in the package of `arch` on which `metapackage` depends.
+
+    Only what matches is unpacked: of a kernel's 400 MB, one device tree. Raises InfrastructureError as
+    `file_of` does.
+    """
+    folder = cache_dir() / "packages" / f"{metapackage}-{release}-{name.rpartition('/')[2]}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+            work = Path(made)
+            _prepare(work, release, arch)
+            depends = _run(["apt-cache", "depends", "--important", metapackage], work)
+            package = depends.partition("Depends:")[2].split()
+            if not package:
+                raise InfrastructureError(f"{metapackage} of {release} depends on nothing")
+            _run(["apt-get", "download", package[0]], work)
+            (archive,) = work.glob("*.deb")
+            wanted = work / "wanted"
+            wanted.mkdir()
+            _extract(archive, name, wanted)
+            wanted.rename(folder)
+    found = [path for path in folder.iterdir() if path.is_file()]
+    if not found:
+        raise InfrastructureError(f"{metapackage} of {release} has no {name}")
+    return found[0]
+
+
+def _extract(archive: Path, name: str, into: Path) -> None:
+    with (
+        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as tar,
+        tarfile.open(fileobj=tar.stdout, mode="r|") as members,
+    ):
+        for member in members:
+            if member.isfile() and fnmatch.fnmatch(member.name.removeprefix("./"), name):
+                content = members.extractfile(member)
+                assert content is not None
+                (into / Path(member.name).name).write_bytes(content.read())
+
+
 def _fetch(package: str, release: str, work: Path) -> Path:
-    for tool in ("apt-get", "dpkg-deb"):
-        if shutil.which(tool) is None:
-            raise InfrastructureError(f"{package} of {release} cannot be had: {tool} is not here")
-    for part in ("state/lists/partial", "cache/archives/partial"):
-        (work / part).mkdir(parents=True)
-    (work / "status").touch()
-    (work / "apt.conf").write_text(_CONFIGURATION.format(folder=work))
-    source = f"deb [signed-by={_KEYRING}] {_mirror()} {release} main\n"
-    (work / "sources.list").write_text(source)
-    _run(["apt-get", "update"], work)
+    _prepare(work, release)
     _run(["apt-get", "download", package], work)
     (archive,) = work.glob("*.deb")
     unpacked = work / "unpacked"
     _run(["dpkg-deb", "--extract", str(archive), str(unpacked)], work)
     return unpacked
+
+
+def _prepare(work: Path, release: str, arch: str = "") -> None:
+    """Make an apt configuration of its own in `work` and fetch the lists of `release`."""
+    for tool in ("apt-get", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            raise InfrastructureError(f"packages of {release} cannot be had: {tool} is not here")
+    for part in ("state/lists/partial", "cache/archives/partial"):
+        (work / part).mkdir(parents=True)
+    (work / "status").touch()
+    foreign = f'APT::Architecture "{arch}";\nAPT::Architectures {{ "{arch}"; }};\n' if arch else ""
+    (work / "apt.conf").write_text(_CONFIGURATION.format(folder=work) + foreign)
+    source = f"deb [signed-by={_KEYRING}] {_mirror()} {release} main\n"
+    (work / "sources.list").write_text(source)
+    _run(["apt-get", "update"], work)
 
 
 def _mirror() -> str:
@@ -96,5 +146,6 @@ def _run(argv: list[str], work: Path | None = None) -> str:
 if __name__ == "__main__":  # tools/setup: so that the tests need no network
     try:
         file_of(*IPXE_ARM64)
+        foreign_file_of(*PI_3_DEVICE_TREE)
     except InfrastructureError as error:
         sys.exit(str(error))
