@@ -36,4 +36,4 @@ def serve(config: Path, events_file: Path | None, *, verbose: bool) -> None:
     """
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=_FORMAT)
     site = load_site(config)
-    run(site.service, site.machines, site.plans, events_file=events_file)
+    run(site.service, site.machines, site.plans, site.rules, events_file=events_file)

@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.config.boards import board_type_files
 from lab.config.images import check_assets
+from lab.config.plans import check_plan_names
 from lab.config.schema import PLACE_NAME
 from lab.config.tftp import check_tftp
 from lab.config.yamlfile import Document, KeyPath, path_text
@@ -23,11 +24,7 @@ def crosscheck(document: Document) -> None:
     _check_places(document, _dict(data, "places"))
     _check_addresses(document)
     _check_unique_macs(document)
-    plans = _dict(data, "plans")
-    for where, client in _clients(data):
-        plan = client.get("plan")
-        if isinstance(plan, str) and plan not in plans:
-            document.fault((*where, "plan"), f"there is no plan {plan!r}; there are {_names(plans)}")
+    check_plan_names(document, _clients(data))
     check_assets(document)
     _check_folder(document, ("service", "tftp", "root"))
     check_tftp(document)

@@ -75,7 +75,7 @@ def asset_of(file: schema.AssetFile, role: str, base: Path, store: Store) -> Ass
     """Return a file of a plan; one of an image comes with the SHA-256 that it is verified against."""
     if file.image is None:
         path = Path(file.path or "")
-        return Asset(file.name or path.name, base / path)
+        return Asset(file.name or path.name, base / path, file.sha256)
     part = store.part(ImageName.parse(file.image), file.part or role)
     return Asset(file.name or part.file, store.blob(part.sha256), part.sha256)
 

@@ -7,7 +7,7 @@ them. Fields are plain strings with checks where a wrong value deserves a senten
 """
 
 import re
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -41,6 +41,13 @@ def _interface(text: str) -> str:
         raise ValueError(f"{text!r} is not an address with its prefix; write it like 10.99.0.1/24") from None
 
 
+def _network(text: str) -> str:
+    try:
+        return str(IPv4Network(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not a network; write it like 10.99.0.0/24") from None
+
+
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
@@ -58,6 +65,11 @@ def _one_driver(value: dict[str, Any]) -> dict[str, Any]:
 Mac = Annotated[str, AfterValidator(_mac)]
 Address = Annotated[str, AfterValidator(_address)]
 Interface = Annotated[str, AfterValidator(_interface)]
+Network = Annotated[str, AfterValidator(_network)]
+ArchName = Literal["x86", "x86_64", "arm", "arm64", "riscv64"]
+FirmwareName = Literal[
+    "bios-pxe", "uefi-pxe", "uefi-http", "ipxe", "u-boot", "raspberry-pi"
+]  # pxe.plan.Firmware, those that boot
 LoaderKind = Literal["bios", "x86", "x86_64", "arm", "arm64", "riscv64"]  # pxe.boot.loaders.KINDS
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -161,6 +173,13 @@ class ServiceFile(_Part):
         description="the program that firmware starts first, by kind, instead of the distribution's",
         examples=["{x86_64: efi/shimx64.efi}"],
     )
+    unknown: Literal["ignore", "record", "boot"] = Field(
+        default="ignore",
+        description="what becomes of machines that are in neither places nor machines: ignore, record, boot",
+    )
+    discovery: str | None = Field(
+        default=None, description="with unknown: boot, the plan of those that no rule selects"
+    )
     state: str = Field(default="state", description="folder for leases and for plans set through the API")
 
 
@@ -177,6 +196,7 @@ class AssetFile(_Part):
         default=None, description="the part of the image; kernel, initrd, dtb or loader where it is one"
     )
     name: str | None = Field(default=None, description="the name clients ask for; the file's own if left out")
+    sha256: str = Field(default="", description="its SHA-256, checked before it is served")
 
 
 class ConfigFile(_Part):
@@ -200,28 +220,89 @@ class ConfigFile(_Part):
 class PlanFile(_Part):
     """What a machine boots."""
 
-    kernel: AssetFile = Field(description="the kernel", examples=["{path: images/linux}"])
+    action: Literal["boot", "local", "hold"] = Field(
+        default="boot", description="boot: what follows; local: the machine's own disk; hold: nothing"
+    )
+    arch: ArchName | None = Field(
+        default=None,
+        description="the kernel's processor; machines of another are refused",
+        examples=["arm64"],
+    )
+    kernel: AssetFile | None = Field(
+        default=None, description="the kernel", examples=["{path: images/linux}"]
+    )
     initrd: AssetFile | None = Field(default=None, description="the initial ramdisk")
     dtb: AssetFile | None = Field(default=None, description="the device tree; the firmware's own if left out")
     fdt_address: str = Field(default="", description="where U-Boot loads the dtb", examples=["'0x4a000000'"])
     cmdline: str = Field(default="", description="kernel arguments; {server} is our address")
     files: list[AssetFile] = Field(default=[], description="more files, over TFTP and HTTP alike")
     texts: dict[str, str] = Field(default={}, description="small files by name; {server} is our address")
+    loader: AssetFile | None = Field(
+        default=None, description="a program that the firmware starts instead of the one we would choose"
+    )
+    transport: Literal["auto", "tftp", "http"] = Field(
+        default="auto", description="how kernel and initrd travel; auto: HTTP where the client can"
+    )
+    tree: str | None = Field(
+        default=None, description="a folder that the machine is served as it is", examples=["rpi-firmware"]
+    )
+    templates: dict[str, str] = Field(
+        default={}, description="scripts in place of ours, by kind: uboot, pxelinux, ipxe, grub ..."
+    )
+    then: str | None = Field(
+        default=None, description="the plan that follows once the machine has fetched this one"
+    )
     configs: list[ConfigFile] = Field(
         default=[], description="what machines configure themselves with, below the URL {config}"
     )
 
 
-class MachineFile(_Part):
+class SelectorFile(_Part):
+    """Which machines are meant: all that is given must match."""
+
+    mac: str = Field(default="", description="a MAC, or how it begins", examples=["b8:27:eb"])
+    uuid: str = Field(default="", description="the UUID of its SMBIOS")
+    serial: str = Field(default="", description="its serial number")
+    arch: ArchName | None = Field(
+        default=None, description="what its firmware says; a BIOS always says x86", examples=["arm64"]
+    )
+    firmware: FirmwareName | None = Field(
+        default=None, description="what asks, at this stage of the boot", examples=["uefi-pxe"]
+    )
+    tags: list[str] = Field(default=[], description="tags that it must have, all of them")
+    network: Network | None = Field(
+        default=None, description="the network of its address", examples=["10.99.0.0/24"]
+    )
+
+
+class RuleFile(_Part):
+    """A plan for machines that name none; the most specific rule wins."""
+
+    when: SelectorFile = Field(description="which machines", examples=["{arch: arm64}"])
+    plan: str = Field(description="the plan that they boot", examples=["debian-installer"])
+
+
+class _MachineWords(_Part):
+    """What rules may ask of a machine, and its hold."""
+
+    hold: bool = Field(default=False, description="whether it boots nothing until released")
+    uuid: str = Field(default="", description="the UUID of its SMBIOS")
+    serial: str = Field(default="", description="its serial number; a Raspberry Pi's names its folder")
+    tags: list[str] = Field(default=[], description="words that rules select by", examples=["[rack1]"])
+
+
+class MachineFile(_MachineWords):
     """A machine that boots from us but is no place of this lab."""
 
     mac: Mac = Field(description="its MAC address", examples=["52:54:00:12:34:56"])
     name: str = Field(default="", description="a name for people and logs")
     ip: Address | None = Field(default=None, description="the address reserved for it")
-    plan: str | None = Field(default=None, description="name of the plan that it boots; nothing if left out")
+    plan: str | None = Field(
+        default=None, description="name of the plan that it boots; what the rules say if left out"
+    )
 
 
-class PlaceFile(_Part):
+class PlaceFile(_MachineWords):
     """A board with its power and its console."""
 
     board: str = Field(description="its board type", examples=["qemu-virt-arm64"])
@@ -234,7 +315,9 @@ class PlaceFile(_Part):
         default=1.0, ge=0, le=600, description="how long it stays off in a power cycle", strict=False
     )
     ip: Address | None = Field(default=None, description="the address reserved for it")
-    plan: str | None = Field(default=None, description="name of the plan that it boots; nothing if left out")
+    plan: str | None = Field(
+        default=None, description="name of the plan that it boots; what the rules say if left out"
+    )
 
 
 class SiteFile(_Part):
@@ -244,6 +327,7 @@ class SiteFile(_Part):
         description="the boot service", examples=["{interface: eth1, address: 10.99.0.1/24}"]
     )
     plans: dict[str, PlanFile] = Field(default={}, description="what can be booted, by name")
+    rules: dict[str, RuleFile] = Field(default={}, description="plans of machines that name none, by name")
     places: dict[str, PlaceFile] = Field(default={}, description="the boards of this lab, by name")
     machines: list[MachineFile] = Field(default=[], description="other machines that boot from us")
     results: str = Field(default="results", description="folder for what was measured")

@@ -6,18 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import schema
-from lab.config.configs import check_plan_configs, config_of
 from lab.config.crosscheck import crosscheck
 from lab.config.dhcp import dhcp_settings
-from lab.config.images import asset_of, store_of
+from lab.config.images import store_of
+from lab.config.plans import check_words, machine_of, plan_of, rule_of
 from lab.config.tftp import tftp_settings
 from lab.config.validate import validate
-from lab.config.yamlfile import Document, read_yaml
+from lab.config.yamlfile import KeyPath, read_yaml
 from lab.model import DriverConfig, Place
-from pxe.assets import Store
-from pxe.boot.check import check_machine, check_plan
-from pxe.errors import PlanError
-from pxe.plan import Asset, BootPlan, Machine
+from pxe.plan import BootPlan, Machine, PlanRule, UnknownMachines
 from pxe.settings import ApiSettings, HttpSettings, ServiceSettings
 
 
@@ -27,6 +24,7 @@ class Site:
 
     service: ServiceSettings
     plans: tuple[BootPlan, ...] = ()
+    rules: tuple[PlanRule, ...] = ()
     machines: tuple[Machine, ...] = ()
     places: tuple[Place, ...] = ()
     results: Path
@@ -47,14 +45,16 @@ def load_site(path: Path) -> Site:
     document.raise_faults()
     assert file is not None
     base, store = path.absolute().parent, store_of(document)
+    machines = _machines(file)
     site = Site(
         service=_service(file.service, base),
-        plans=tuple(_plan(name, plan, base, store) for name, plan in file.plans.items()),
-        machines=_machines(file),
+        plans=tuple(plan_of(name, plan, base, store) for name, plan in file.plans.items()),
+        rules=tuple(rule_of(name, rule) for name, rule in file.rules.items()),
+        machines=tuple(machines.values()),
         places=tuple(_place(name, place) for name, place in file.places.items()),
         results=base / file.results,
     )
-    _check_words(document, site)
+    check_words(document, site.plans, site.rules, machines, site.service)
     document.raise_faults()
     return site
 
@@ -74,32 +74,18 @@ def _service(file: schema.ServiceFile, base: Path) -> ServiceSettings:
         http=http,
         api=api,
         loaders=loaders,
+        unknown=UnknownMachines(file.unknown),
+        discovery=file.discovery,
         state_dir=base / file.state,
     )
 
 
-def _plan(name: str, file: schema.PlanFile, base: Path, store: Store) -> BootPlan:
-    def asset(part: schema.AssetFile, role: str = "") -> Asset:
-        return asset_of(part, role, base, store)
-
-    return BootPlan(
-        name=name,
-        kernel=asset(file.kernel, "kernel"),
-        initrd=asset(file.initrd, "initrd") if file.initrd else None,
-        dtb=asset(file.dtb, "dtb") if file.dtb else None,
-        cmdline=file.cmdline,
-        files=tuple(asset(part) for part in file.files),
-        texts=dict(file.texts),
-        configs=tuple(config_of(part, base) for part in file.configs),
-        fdt_address=file.fdt_address,
-    )
-
-
-def _machines(file: schema.SiteFile) -> tuple[Machine, ...]:
-    """Those listed, and one for each place."""
-    parts: list[tuple[str, schema.MachineFile | schema.PlaceFile]] = [(m.name, m) for m in file.machines]
-    parts += list(file.places.items())
-    return tuple(Machine(mac=p.mac, name=name, ip=_optional(p.ip), plan=p.plan) for name, p in parts)
+def _machines(file: schema.SiteFile) -> dict[KeyPath, Machine]:
+    """Those listed, and one for each place, by where the file says so."""
+    listed: dict[KeyPath, Machine] = {
+        ("machines", number): machine_of(part.name, part) for number, part in enumerate(file.machines)
+    }
+    return listed | {("places", name): machine_of(name, part) for name, part in file.places.items()}
 
 
 def _place(name: str, file: schema.PlaceFile) -> Place:
@@ -116,24 +102,3 @@ def _place(name: str, file: schema.PlaceFile) -> Place:
 def _driver(part: dict[str, dict[str, Any]]) -> DriverConfig:
     ((kind, options),) = part.items()
     return DriverConfig(kind=kind, options=dict(options))
-
-
-def _optional(text: str | None) -> IPv4Address | None:
-    return IPv4Address(text) if text is not None else None
-
-
-def _check_words(document: Document, site: Site) -> None:
-    """Ask the boot service's own checks what it will refuse, while we still know the line."""
-    for plan in site.plans:
-        try:
-            check_plan(plan)
-        except PlanError as exc:
-            document.fault(("plans", plan.name), str(exc))
-        check_plan_configs(document, plan)
-    listed = len(site.machines) - len(site.places)
-    for number, machine in enumerate(site.machines):
-        try:
-            check_machine(machine)
-        except PlanError as exc:
-            where = ("machines", number) if number < listed else ("places", machine.name)
-            document.fault(where, str(exc))
