@@ -22,6 +22,7 @@ from pxe.events import Event, EventsLost, TransferEnded, TransferRefused, Transf
 
 _log = logging.getLogger(__name__)
 
+_FOLLOW_SECONDS = 0.05
 CAPACITY = 20_000  # about 10 MB; a boot makes some 50 events
 
 
@@ -34,6 +35,7 @@ class EventLog:
         self._first = time.monotonic_ns() // 1000 + 1
         self._next = self._first
         self._closed = False
+        self._ended = threading.Event()
         self._under_way: dict[str, TransferStarted] = {}
 
     def append(self, event: Event) -> None:
@@ -94,6 +96,11 @@ class EventLog:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        self._ended.set()
+
+    def wait_closed(self, seconds: float) -> bool:
+        """Wait at most `seconds` until the service is about to end; return whether it is."""
+        return self._ended.wait(seconds)
 
     @property
     def closed(self) -> bool:
@@ -114,6 +121,7 @@ def follow(log: EventLog, sink: Sink) -> None:
         if page:
             seq = page[-1][0]
             sink(page)
+            log.wait_closed(_FOLLOW_SECONDS)  # in pages: a wake-up for each event costs its sender more
         elif closed:
             return
 

@@ -15,9 +15,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 
 from pxe.boot.tokens import redacted
+from pxe.http_worker import LoopWorker
 from pxe.net.listen import Sockets
 from pxe.supervisor import die_with
 from pxe.worker import Service
@@ -77,7 +77,7 @@ class BootMaster(Arbiter):  # type: ignore[misc] # gunicorn has no types
     handle_ttin = handle_ttou = handle_usr2 = handle_winch = _ignore
 
 
-class BootWorker(ThreadWorker):  # type: ignore[misc]
+class BootWorker(LoopWorker):
     """A threaded worker that also stops the DHCP and TFTP loops and the long polls when told to end."""
 
     def handle_exit(self, sig: int, frame: object) -> None:

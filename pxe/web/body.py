@@ -74,17 +74,22 @@ class Body:
         self, source: OpenFile | Memory, length: int, on_end: Callable[[int, str, str], None]
     ) -> None:
         self.filelike = source
-        self._length, self._on_end = length, on_end
+        self.length, self._on_end = length, on_end
         self._handed_out = 0  # by iteration, where sendfile is not used
         self._in_flight = 0
         self._closed = False
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether no file is read for it."""
+        return isinstance(self.filelike, Memory)
 
     def __iter__(self) -> "Body":
         return self
 
     def __next__(self) -> bytes:
         self._handed_out += self._in_flight  # the server comes back for more once the last chunk was written
-        chunk = self.filelike.read(min(_CHUNK, self._length - self._handed_out))
+        chunk = self.filelike.read(min(_CHUNK, self.length - self._handed_out))
         self._in_flight = len(chunk)
         if not chunk:
             raise StopIteration
@@ -97,17 +102,15 @@ class Body:
             return
         self._closed = True
         sent = max(self._handed_out, self.filelike.position - self.filelike.start)
-        shrank = self.filelike.size_now() < self.filelike.start + self._length
+        shrank = self.filelike.size_now() < self.filelike.start + self.length
         self.filelike.close()
         failure = sys.exc_info()[1]  # the server closes us while it handles its socket's error
-        if sent >= self._length:
+        if sent >= self.length:
             self._on_end(sent, "complete", "")
         elif isinstance(failure, TimeoutError):
-            self._on_end(
-                sent, "stalled", f"the client took nothing more after {sent} of {self._length} bytes"
-            )
+            self._on_end(sent, "stalled", f"the client took nothing more after {sent} of {self.length} bytes")
         elif failure is None and shrank:
             self._on_end(sent, "error", "the file became shorter while it was sent")
             raise OSError("a file became shorter while it was sent")
         else:
-            self._on_end(sent, "aborted", f"the client left after {sent} of {self._length} bytes")
+            self._on_end(sent, "aborted", f"the client left after {sent} of {self.length} bytes")

@@ -13,6 +13,9 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Address = tuple[str, int] | str  # TCP address and port, or the path of a Unix socket
 
 _ANY = "0.0.0.0"
+_QUICK_BYTES = 32_768  # fits into what Linux buffers for a new connection (net.ipv4.tcp_wmem)
+_QUICK_NAMES = 1024
+_TOKENS = "/c/"  # each is asked for once
 
 
 class Dispatcher:
@@ -20,6 +23,7 @@ class Dispatcher:
 
     def __init__(self, machine: Wsgi | None, operator: Wsgi, api_address: Address) -> None:
         self._machine, self._operator, self._api = machine, operator, api_address
+        self._quick: set[bytes] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request, as PEP 3333 says."""
@@ -29,7 +33,24 @@ class Dispatcher:
         if app is None:
             start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
             return ()
-        return app(environ, start_response)
+        answer = app(environ, start_response)
+        if app is self._machine:
+            self._note(environ.get("RAW_URI", ""), answer)
+        return answer
+
+    def is_quick(self, target: bytes) -> bool:
+        """Whether the last answer to this request target was a few bytes made in memory, so that the next one
+        will neither read a file nor outgrow a socket's buffer."""
+        return target in self._quick
+
+    def _note(self, target: str, answer: Iterable[bytes]) -> None:
+        """Learn it: only the app can tell what a name is to a machine, and the names are few."""
+        key = target.encode("latin-1", "replace")
+        made = isinstance(answer, Body) and answer.in_memory and answer.length <= _QUICK_BYTES
+        if not made or target.startswith(_TOKENS):
+            self._quick.discard(key)
+        elif len(self._quick) < _QUICK_NAMES:
+            self._quick.add(key)
 
     def _is_api(self, connection: socket.socket) -> bool:
         if connection.family == socket.AF_UNIX:

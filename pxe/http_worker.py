@@ -1,0 +1,156 @@
+"""gunicorn's threaded worker, with three changes to how connections are looked after:
+
+- Boot scripts and the like, a few kilobytes made in memory, are answered by the loop itself. Handing such a
+  request to a thread and its connection back costs more than the answer: two wake-ups each way, and the
+  interpreter lock four times. Whatever may take long (files, configs, the API) still gets a thread.
+- A connection that has not said anything yet waits in the loop and costs no thread.
+- Closing never waits. gunicorn's own lingers up to two seconds for the client's FIN, in the loop: one client
+  that does not close would hold up all others.
+
+docs/adr/0007-scripts-in-the-loop.md has the figures.
+"""
+
+import errno
+import fcntl
+import re
+import selectors
+import socket
+import struct
+import termios
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+_HEAD = 4096  # bytes; firmware sends some hundred
+_GET = re.compile(rb"GET (/\S*) HTTP/1\.[01]\r\n")
+# A body would have to be waited for, and so would what these ask for
+_SLOW = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect|upgrade)[ \t]*:", re.IGNORECASE)
+_ACCEPTS = 32  # connections taken at once before others have their turn
+_LINGER_SECONDS = 2.0
+_DRAIN = 65536
+
+
+class LoopWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
+    """A threaded worker whose application says with `is_quick(target)` what its loop may answer itself."""
+
+    def init_process(self) -> None:
+        """Runs in the new process, until it ends."""
+        self._lingering: deque[tuple[float, socket.socket]] = deque()
+        super().init_process()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take the connections that are there."""
+        for _ in range(_ACCEPTS):
+            try:
+                sock, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as exc:
+                if exc.errno == errno.ECONNABORTED:
+                    continue
+                raise
+            self.nr_conns += 1
+            self._read(TConn(self.cfg, sock, address, listener.getsockname()))
+
+    def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """A new connection has said something."""
+        self.poller.unregister(client)
+        self.pending_conns.remove(conn)
+        self._read(conn)
+
+    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """A connection that was kept alive has said something."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._read(conn)
+
+    def _read(self, conn: Any) -> None:
+        try:
+            head = conn.sock.recv(_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            conn.sock.setblocking(False)
+            conn.timeout = time.monotonic() + self.cfg.keepalive
+            self.pending_conns.append(conn)
+            self.poller.register(
+                conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
+            )
+            return
+        except OSError:
+            head = b""
+        if not head:  # it left without a word
+            self._close(conn.sock)
+            return
+        conn.data_ready = True  # gunicorn would wait for it once more
+        if not self._is_quick(conn, head):
+            self.enqueue_req(conn)
+            return
+        done: Future[bool] = Future()
+        done.set_result(self.handle(conn))
+        self.finish_request(conn, done)
+
+    def _is_quick(self, conn: Any, head: bytes) -> bool:
+        """Whether nothing of this request can make the loop wait: neither reading it nor sending the answer,
+        for which there is room as long as the client has taken all earlier ones."""
+        found = _GET.match(head)
+        if found is None or not head.endswith(b"\r\n\r\n") or _SLOW.search(head):
+            return False
+        return bool(self.wsgi.is_quick(found[1])) and _unsent(conn.sock) == 0
+
+    def finish_request(self, conn: Any, done: "Future[Any]") -> None:
+        """The answer is sent: keep the connection, or close it without waiting for the other side."""
+        if not done.cancelled() and done.exception() is None and not done.result():
+            self._linger(conn.sock)
+            return
+        super().finish_request(conn, done)
+
+    def _linger(self, sock: socket.socket) -> None:
+        """Send FIN, and close once the client has done so: RFC 9112 section 9.6. A close at once would reset
+        the connection where the client had sent more, and cut off the end of our answer."""
+        try:
+            sock.setblocking(False)
+            sock.shutdown(socket.SHUT_WR)
+            if sock.recv(_DRAIN) == b"":
+                self._close(sock)
+                return
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._close(sock)
+            return
+        self._lingering.append((time.monotonic() + _LINGER_SECONDS, sock))
+        self.poller.register(sock, selectors.EVENT_READ, self._on_lingering_readable)
+
+    def _on_lingering_readable(self, sock: socket.socket) -> None:
+        try:
+            if sock.recv(_DRAIN):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._let_go(sock)
+
+    def _let_go(self, sock: socket.socket) -> None:
+        if sock.fileno() >= 0:
+            self.poller.unregister(sock)
+            self._close(sock)
+
+    def _close(self, sock: socket.socket) -> None:
+        self.nr_conns -= 1
+        sock.close()
+
+    def murder_pending(self) -> None:
+        """Close what has waited too long: to say anything, or to close."""
+        super().murder_pending()
+        now = time.monotonic()
+        while self._lingering and (self._lingering[0][0] < now or self._lingering[0][1].fileno() < 0):
+            self._let_go(self._lingering.popleft()[1])
+
+
+def _unsent(sock: socket.socket) -> int:
+    """Bytes that the other side has not acknowledged."""
+    return int(struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0])
