@@ -22,6 +22,7 @@ def _load(name: str, path: Path):
 
 _TESTS = Path(__file__).parents[3]
 running = _load("service_running", _TESTS / "interop" / "pxe" / "service" / "running.py")
+_load("dhcp_network", _TESTS / "interop" / "pxe" / "dhcp" / "conftest.py")
 _load("config_generated", _TESTS / "unit" / "pxe" / "boot" / "configs" / "generated.py")
 
 SERVER, STRANGER = "127.0.0.2", "127.0.0.9"
