@@ -18,7 +18,7 @@ import httpx
 
 from lab.errors import InfrastructureError
 from pxe.events import Event, from_json
-from pxe.plan import BootPlan, Machine
+from pxe.plan import BootPlan, Machine, PlanRule
 
 _TIMEOUT = 10.0  # seconds; the API answers in milliseconds
 _CHECKSUM_TIMEOUT = 120.0  # reads whole images from a disk that may be slow
@@ -35,6 +35,28 @@ class AssetChecksum:
     size: int
     crc32: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Something that names a plan for a machine: `source` is hold, next_plan, machine, `rule NAME` or
+    discovery; `why` says how it won or why it lost."""
+
+    source: str
+    plan: str
+    chosen: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChoice:
+    """What a machine boots at its next start: `plan` None is nothing from us. `running` is the plan that it
+    has fetched and that gave way to the next one meanwhile."""
+
+    plan: str | None
+    why: str
+    running: str | None
+    candidates: tuple[Candidate, ...]
 
 
 class BootService:
@@ -87,9 +109,11 @@ class BootService:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def put_plan(self, plan: BootPlan) -> None:
-        """Add or replace a plan. Raises InfrastructureError where the service refuses it, with its reason."""
-        self._call("PUT", f"/plans/{_quoted(plan.name)}", body=plan)
+    def put_plan(self, plan: BootPlan) -> tuple[str, ...]:
+        """Add or replace a plan; return the service's warnings about it. Raises InfrastructureError where the
+        service refuses it, with its reason."""
+        answer = self._call("PUT", f"/plans/{_quoted(plan.name)}", body=plan)
+        return tuple(str(warning) for warning in _parsed_object(answer, self.address).get("warnings", ()))
 
     def put_machine(self, machine: Machine) -> None:
         """Add or replace a machine. Raises InfrastructureError where the service refuses it."""
@@ -102,6 +126,37 @@ class BootService:
     def delete_machine(self, mac: str) -> None:
         """Forget a machine. Raises InfrastructureError where there is none."""
         self._call("DELETE", f"/machines/{_quoted(mac)}")
+
+    def put_rule(self, rule: PlanRule) -> None:
+        """Add or replace a rule. Raises InfrastructureError where the service refuses it, as for a tie."""
+        self._call("PUT", f"/rules/{_quoted(rule.name)}", body=rule)
+
+    def delete_rule(self, name: str) -> None:
+        """Forget a rule. Raises InfrastructureError where there is none."""
+        self._call("DELETE", f"/rules/{_quoted(name)}")
+
+    def hold(self, mac: str) -> None:
+        """Keep a machine from booting anything until `release`. Raises InfrastructureError: there is none."""
+        self._call("POST", f"/machines/{_quoted(mac)}/hold", body={})
+
+    def release(self, mac: str) -> None:
+        """Let a held machine boot again. Raises InfrastructureError where there is none."""
+        self._call("POST", f"/machines/{_quoted(mac)}/release", body={})
+
+    def boot_next(self, mac: str, plan: str | None) -> None:
+        """Let a machine boot `plan` once, at its next start; None: as always. Raises InfrastructureError."""
+        self._call("POST", f"/machines/{_quoted(mac)}/next", body={"plan": plan})
+
+    def choice(self, mac: str) -> PlanChoice:
+        """Return what a machine boots at its next start, and why. Raises InfrastructureError."""
+        page = self._object(f"/machines/{_quoted(mac)}/choice")
+        fields = ("source", "plan", "chosen", "why")
+        found = tuple(Candidate(**{key: item[key] for key in fields}) for item in page["candidates"])
+        return PlanChoice(plan=page["plan"], why=page["why"], running=page["running"], candidates=found)
+
+    def unknown(self) -> list[dict[str, Any]]:
+        """Machines that asked DHCP and that nobody told the service of, as the API gives them."""
+        return list(self._object("/unknown")["unknown"])
 
     def newest_event(self) -> int:
         """The number of the newest event: `events` from it on tells only what comes."""
@@ -142,14 +197,7 @@ class BootService:
     def _object(
         self, path: str, query: Mapping[str, str] | None = None, timeout: float = _TIMEOUT
     ) -> dict[str, Any]:
-        response = self._call("GET", path, query=query, timeout=timeout)
-        try:
-            found = response.json()
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise InfrastructureError(f"what answers at {self.address} is not a boot service of bootlab")
-        return found
+        return _parsed_object(self._call("GET", path, query=query, timeout=timeout), self.address)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         if not self._is_url:
@@ -164,11 +212,12 @@ class BootService:
         method: str,
         path: str,
         *,
-        body: BootPlan | Machine | None = None,
+        body: BootPlan | Machine | PlanRule | dict[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
         timeout: float = _TIMEOUT,
     ) -> httpx.Response:
-        content = json.dumps(dataclasses.asdict(body), default=_plain) if body is not None else None
+        plain = body if isinstance(body, dict | None) else dataclasses.asdict(body)
+        content = json.dumps(plain, default=_plain) if plain is not None else None
         headers = {"Content-Type": "application/json"} if content is not None else {}
         try:
             response = self._send(
@@ -199,6 +248,16 @@ def _paths(value: Any) -> Iterator[str]:
 def _plain(value: object) -> object:
     """What JSON has no word for: sets as lists, paths and addresses as text."""
     return sorted(value) if isinstance(value, frozenset | set) else str(value)
+
+
+def _parsed_object(response: httpx.Response, address: str) -> dict[str, Any]:
+    try:
+        found = response.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InfrastructureError(f"what answers at {address} is not a boot service of bootlab")
+    return found
 
 
 def _quoted(name: str) -> str:

@@ -4,15 +4,16 @@ import json
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 
 from lab.errors import InfrastructureError
-from lab.netboot import AssetChecksum, BootService
+from lab.netboot import AssetChecksum, BootService, Candidate
 from pxe.events import EventsLost, PlanChanged, to_json
-from pxe.plan import Asset, BootPlan, Machine
+from pxe.plan import Arch, Asset, BootPlan, Machine, PlanRule, Selector
+from pxe.plan_json import machine_from_json, plan_from_json, rule_from_json
 
 MAC = "52:54:00:00:00:01"
 
@@ -42,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_PUT = do_DELETE = answer
+    do_GET = do_PUT = do_POST = do_DELETE = answer
 
     def log_message(self, *_):
         pass
@@ -107,16 +108,43 @@ def test_put_sends_the_whole_value(server, service):
     plan = BootPlan(
         name="a b/c", kernel=Asset("k", Path("/k")), files=(Asset("f", Path("/f")),), texts={"t": "x"}
     )
-    service.put_plan(plan)
+    server.answers = [(200, {"warnings": ["odd"]})]
+    assert service.put_plan(plan) == ("odd",)
     service.put_machine(Machine(mac=MAC, ip=IPv4Address("10.0.0.9"), plan="p"))
     (put, path, body), (_, machine_path, machine) = server.requests
     assert (put, path) == ("PUT", "/api/v1/plans/a%20b%2Fc")
-    assert body == {
-        **{"name": "a b/c", "kernel": {"name": "k", "path": "/k"}, "initrd": None, "dtb": None},
-        **{"cmdline": "", "files": [{"name": "f", "path": "/f"}], "texts": {"t": "x"}, "fdt_address": ""},
-    }
+    assert plan_from_json(body) == plan
     assert machine_path == "/api/v1/machines/52%3A54%3A00%3A00%3A00%3A01"
-    assert machine == {"mac": MAC, "name": "", "ip": "10.0.0.9", "plan": "p"}
+    assert machine_from_json(machine) == Machine(mac=MAC, ip=IPv4Address("10.0.0.9"), plan="p")
+
+
+def test_rules_and_verbs_are_sent(server, service):
+    when = Selector(arch=Arch.ARM64, tags=frozenset({"a"}), network=IPv4Network("10.0.0.0/8"))
+    rule = PlanRule(name="r", when=when, plan="p")
+    service.put_rule(rule)
+    service.delete_rule("r")
+    service.hold(MAC)
+    service.release(MAC)
+    service.boot_next(MAC, "p")
+    service.boot_next(MAC, None)
+    (_, _, sent), *rest = server.requests
+    assert rule_from_json(sent) == rule
+    verbs = [(method, path.rpartition("/")[2], body) for method, path, body in rest]
+    assert verbs == [
+        ("DELETE", "r", None),
+        ("POST", "hold", {}),
+        ("POST", "release", {}),
+        ("POST", "next", {"plan": "p"}),
+        ("POST", "next", {"plan": None}),
+    ]
+
+
+def test_a_choice_is_typed(server, service):
+    lost = {"source": "rule r", "plan": "q", "chosen": False, "why": "no", "new": 1}
+    server.answers = [(200, {"plan": "p", "why": "because", "running": None, "candidates": [lost]})]
+    choice = service.choice(MAC)
+    assert (choice.plan, choice.why) == ("p", "because")
+    assert choice.candidates == (Candidate(source="rule r", plan="q", chosen=False, why="no"),)
 
 
 def test_delete(server, service):
