@@ -3,6 +3,8 @@ import logging
 import pytest
 
 from pxe.events import (
+    ConfigDelivered,
+    ConfigRefused,
     DhcpReceived,
     EventsLost,
     PacketMalformed,
@@ -30,6 +32,23 @@ ENDED = {"t_ns": 1, "transfer": "t", "protocol": "tftp", "peer": "10.0.0.5:9", "
         (
             TransferRefused(t_ns=1, protocol="http", peer="10.0.0.5:9", name="a\nb", reason="no such file"),
             "http 10.0.0.5:9 asked for 'a\\nb': no such file",
+        ),
+        (
+            ConfigDelivered(
+                t_ns=1,
+                mac=MAC,
+                plan="p",
+                name="node.ign",
+                config_kind="ignition",
+                sha256="0" * 64,
+                size=9,
+                peer="10.0.0.5:9",
+            ),
+            f"config 'node.ign' of plan p to {MAC}: 9 bytes",
+        ),
+        (
+            ConfigRefused(t_ns=1, name="x", peer="10.0.0.5:9", reason="no such token", unsaid=7),
+            "config 'x' refused to 10.0.0.5:9: no such token; 7 more like it",
         ),
         (PlanChanged(t_ns=1, mac=MAC, plan="p"), f"machine {MAC} boots p from now on"),
         (PlanChanged(t_ns=1, mac=MAC, plan=None), f"machine {MAC} boots nothing from us from now on"),
