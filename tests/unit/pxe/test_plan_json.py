@@ -1,5 +1,6 @@
 import json
-from ipaddress import IPv4Address
+import re
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxe.errors import PlanError
-from pxe.plan import Asset, BootPlan, Machine
-from pxe.plan_json import machine_from_json, plan_from_json, to_json
+from pxe.plan import (
+    Action,
+    Arch,
+    Asset,
+    BootPlan,
+    Config,
+    ConfigKind,
+    Firmware,
+    Machine,
+    PlanRule,
+    Selector,
+    Transport,
+)
+from pxe.plan_json import machine_from_json, plan_from_json, rule_from_json, to_json
 
 PLAN = BootPlan(
     name="p",
@@ -30,6 +43,94 @@ def test_a_plan_comes_back(plan):
 @pytest.mark.parametrize("machine", [MACHINE, Machine(mac="52:54:00:00:00:01")])
 def test_a_machine_comes_back(machine):
     assert machine_from_json(json.loads(json.dumps(to_json(machine)))) == machine
+
+
+TEXT = st.text(max_size=8)
+PATHS = st.from_regex(r"/[a-z]{1,8}", fullmatch=True).map(Path)
+ASSETS = st.builds(Asset, name=TEXT, path=PATHS, sha256=TEXT)
+CONFIGS = st.builds(
+    Config,
+    kind=st.sampled_from(ConfigKind),
+    name=TEXT,
+    path=st.none() | PATHS,
+    text=st.none() | TEXT,
+    env=st.none() | TEXT,
+    secret=st.booleans(),
+)
+PLANS = st.builds(
+    BootPlan,
+    name=TEXT,
+    action=st.sampled_from(Action),
+    kernel=st.none() | ASSETS,
+    initrd=st.none() | ASSETS,
+    dtb=st.none() | ASSETS,
+    cmdline=TEXT,
+    files=st.lists(ASSETS, max_size=2).map(tuple),
+    texts=st.dictionaries(TEXT, TEXT, max_size=2),
+    fdt_address=TEXT,
+    loader=st.none() | ASSETS,
+    arch=st.none() | st.sampled_from(Arch),
+    transport=st.sampled_from(Transport),
+    tree=st.none() | PATHS,
+    templates=st.dictionaries(TEXT, TEXT, max_size=2),
+    configs=st.lists(CONFIGS, max_size=2).map(tuple),
+    then=st.none() | TEXT,
+)
+MACS = st.integers(0, 2**48 - 1).map(lambda n: ":".join(re.findall("..", f"{n:012x}")))
+MACHINES = st.builds(
+    Machine,
+    mac=MACS,
+    name=TEXT,
+    ip=st.none() | st.ip_addresses(v=4),
+    plan=st.none() | TEXT,
+    next_plan=st.none() | TEXT,
+    hold=st.booleans(),
+    uuid=TEXT,
+    serial=TEXT,
+    tags=st.frozensets(TEXT, max_size=3),
+)
+SELECTORS = st.builds(
+    Selector,
+    mac=st.just("") | MACS,
+    uuid=TEXT,
+    serial=TEXT,
+    arch=st.none() | st.sampled_from(Arch),
+    firmware=st.none() | st.sampled_from(Firmware),
+    tags=st.frozensets(TEXT, max_size=3),
+    network=st.none() | st.sampled_from([IPv4Network("10.0.0.0/8"), IPv4Network("0.0.0.0/0")]),
+)
+RULES = st.builds(PlanRule, name=TEXT, when=SELECTORS, plan=TEXT)
+
+
+@given(PLANS)
+def test_any_plan_comes_back(plan):
+    assert plan_from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+@given(MACHINES)
+def test_any_machine_comes_back(machine):
+    assert machine_from_json(json.loads(json.dumps(to_json(machine)))) == machine
+
+
+@given(RULES)
+def test_any_rule_comes_back(rule):
+    assert rule_from_json(json.loads(json.dumps(to_json(rule)))) == rule
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ([], "rule.when: must be an object"),
+        ({"arch": "arm65"}, "rule.when.arch: 'arm65' is none of x86, "),
+        ({"firmware": 1}, "rule.when.firmware: must be a string"),
+        ({"tags": "a"}, "rule.when.tags: must be a list"),
+        ({"network": "10.0.0.1/8"}, "rule.when.network: '10.0.0.1/8' is not a network"),
+        ({"colour": "red"}, "rule.when: unknown field 'colour'"),
+    ],
+)
+def test_a_bad_rule_is_refused_by_field(when, message):
+    with pytest.raises(PlanError, match=message):
+        rule_from_json({"name": "r", "when": when, "plan": "p"})
 
 
 def test_a_mac_is_normalised():
@@ -79,7 +180,7 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.sampled_from([plan_from_json, machine_from_json]))
+@given(JSON, st.sampled_from([plan_from_json, machine_from_json, rule_from_json]))
 def test_anything_is_read_or_refused(obj, read):
     try:
         read(obj)

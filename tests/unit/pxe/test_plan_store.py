@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from pxe.boot.catalogue import Catalogue
+from pxe.boot.classify import Client
 from pxe.boot.snapshot import Snapshot
 from pxe.errors import PlanError, ServiceError
 from pxe.events import PlanChanged
-from pxe.plan import Asset, BootPlan, Machine
+from pxe.plan import Action, Arch, Asset, BootPlan, Firmware, Machine, PlanRule, Selector
 from pxe.plan_store import InUse, PlanStore, Unknown, configured
 from pxe.state import open_state
 
@@ -188,3 +189,93 @@ def test_a_configured_file_that_is_missing_is_refused_at_start(plan):
     os.unlink(plan.kernel.path)
     with pytest.raises(PlanError, match="plan p: kernel: path"):
         configured([], [plan])
+
+
+def rule(name, plan="p", **when):
+    return PlanRule(name=name, when=Selector(**when), plan=plan)
+
+
+def test_rules_cover_the_configured_ones_and_survive(engine, plan):
+    base = configured([Machine(mac=MAC)], [plan, replace(plan, name="q")], [rule("r", mac="52:54:00")])
+    rig = Rig(engine, base)
+    assert rig.catalogue.plan_of(MAC) == plan
+    rig.store.put_rule(rule("r", "q", mac="52:54:00"))
+    rig.store.put_rule(rule("s", "p", arch=Arch.X86))
+    assert rig.changes() == [(MAC, "q")]
+    assert rig.store.source(rig.now.rules[0]) == "api"
+    again = Rig(engine, base)
+    assert set(again.now.rules) == set(rig.now.rules)
+    again.store.delete_rule("r")
+    assert again.catalogue.plan_of(MAC) == plan
+    with pytest.raises(InUse, match="rule r comes from the configuration"):
+        again.store.delete_rule("r")
+    again.store.put_plan(replace(plan, name="t"))
+    again.store.put_rule(rule("s", "t", arch=Arch.X86))
+    with pytest.raises(InUse, match="rule s names it"):
+        again.store.delete_plan("t")
+
+
+def test_what_ties_is_refused_and_changes_nothing(engine, plan):
+    rig = Rig(engine)
+    rig.store.put_plan(plan)
+    rig.store.put_rule(rule("lab", tags=frozenset({"lab"})))
+    rig.store.put_rule(rule("rack", tags=frozenset({"rack"})))
+    before = rig.now
+    with pytest.raises(PlanError, match="rules lab and rack select the same machine"):
+        rig.store.put_machine(Machine(mac=MAC, tags=frozenset({"lab", "rack"})))
+    with pytest.raises(PlanError, match="rules again and lab select the same machine"):
+        rig.store.put_rule(rule("again", tags=frozenset({"lab"})))
+    assert rig.now is before
+    assert Rig(engine).now == before
+
+
+def test_holds_and_next_plans_survive_and_leave_no_trace(engine, plan):
+    base = configured([Machine(mac=MAC, plan="p")], [plan, replace(plan, name="q")])
+    rig = Rig(engine, base)
+    rig.store.hold(MAC)
+    rig.store.boot_next(MAC, "q")
+    again = Rig(engine, base)
+    assert (again.now.machines[MAC].hold, again.now.machines[MAC].next_plan) == (True, "q")
+    assert again.catalogue.plan_of(MAC).action is Action.HOLD
+    again.store.hold(MAC, hold=False)
+    assert again.catalogue.plan_of(MAC).name == "q"
+    again.store.finished(MAC, "q")
+    assert again.changes() == [(MAC, "q"), (MAC, "p")]
+    assert again.store.source(again.now.machines[MAC]) == "config"
+    with pytest.raises(Unknown, match=f"machine {OTHER} does not exist"):
+        again.store.hold(OTHER)
+
+
+def test_no_uboot_machine_gets_an_efi_zboot_kernel(engine, plan, tmp_path):
+    (tmp_path / "zboot").write_bytes(b"MZ\0\0zimg" + b"\0" * 100)
+    zboot = replace(plan, name="z", kernel=Asset("z", tmp_path / "zboot"))
+    rig = Rig(engine)
+    assert "zboot" in rig.store.put_plan(zboot)[0]
+    rig.store.put_machine(Machine(mac=OTHER, plan="z"))  # nobody knows its firmware
+    with pytest.raises(PlanError, match=r"plan: z: kernel: .*U-Boot's booti cannot start"):
+        rig.store.put_rule(rule("boards", "z", firmware=Firmware.UBOOT))
+    rig.store.put_machine(Machine(mac=MAC))
+    rig.catalogue.admit(Client(mac=MAC, firmware=Firmware.UBOOT), 1.0)
+    with pytest.raises(PlanError, match=f"machine {MAC} is a U-Boot: kernel: "):
+        rig.store.boot_next(MAC, "z")
+    rig.store.put_plan(plan)
+    rig.store.put_machine(Machine(mac=MAC, plan="p"))
+    rig.store.put_rule(rule("boards", "p", firmware=Firmware.UBOOT))
+    with pytest.raises(PlanError, match="zboot"):
+        rig.store.put_plan(replace(zboot, name="p"))
+    assert rig.now.plans["p"] == plan
+
+
+@pytest.mark.parametrize(
+    ("rules", "more", "message"),
+    [
+        ((rule("r", "gone", mac=MAC),), {}, "rule r: plan: gone does not exist"),
+        ((rule("r"),), {}, "rule r: when: selects every machine"),
+        ((rule("r", mac=MAC), rule("r", mac=MAC)), {}, "rule r: given twice"),
+        ((rule("r", mac=MAC), rule("s", mac=MAC)), {}, "rules r and s select the same machine"),
+        ((), {"discovery": "gone"}, "discovery: there is no plan gone"),
+    ],
+)
+def test_configured_rules_are_checked(plan, rules, more, message):
+    with pytest.raises(PlanError, match=message):
+        configured([], [plan], rules, **more)
