@@ -44,6 +44,7 @@ from pxe.web.refusals import Refusals
 _log = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 2.0
+_VERIFY_SECONDS = 1.0
 _ANY = IPv4Address("0.0.0.0")
 
 
@@ -99,6 +100,7 @@ class Service:
             uploads=self._uploads,
             mac_of=self.mac_of,
             rollover_to_1=settings.rollover_to_1,
+            journal=self._sockets.journal,
         )
 
     def _make_wsgi(self) -> Dispatcher:
@@ -185,9 +187,14 @@ class Service:
         return Requester(mac=mac, address=client, server=server, http=http, config=config)
 
     def _config_base(self, http: str, mac: str | None, client: IPv4Address, plan: str) -> str:
-        """The URL, with its final slash, of a machine's configs; "" for strangers and without HTTP."""
-        if mac is None or not http:
+        """The URL, with its final slash, of a machine's configs; "" for strangers."""
+        if mac is None:
             return ""
+        if not http:
+            raise RequestRefused(
+                RefusalReason.UNSUPPORTED,
+                f"plan {plan} has {{config}}, which needs service.http",
+            )
         try:
             return f"{http}/{self.configs.url_path(mac, client, plan)}"
         except ServiceError as exc:
@@ -212,6 +219,18 @@ class Service:
         snapshot = self.catalogue.snapshot
         if event.mac in snapshot.machines or snapshot.unknown is UnknownMachines.BOOT:
             self.configs.observe(event)
+
+    def _verify(self) -> None:
+        """Check the files of new plans at once: a gigabyte's checksum would hold up the first transfers."""
+        seen: Snapshot | None = None
+        while True:
+            snapshot = self.catalogue.snapshot
+            if snapshot is not seen:
+                for fault in self.catalogue.verify(snapshot):
+                    _log.warning("%s", fault)
+            seen = snapshot
+            if self._stopping.wait(_VERIFY_SECONDS):
+                return
 
     def _emit_tftp(self, event: Event) -> None:
         """Record an event of TFTP. Where nothing was served, TFTP does not know the machine; we do."""

@@ -4,7 +4,7 @@ DHCP asks for the boot file, TFTP and HTTP for names: all three see the same imm
 swapped as a whole, so that nobody ever waits for a writer and no answer mixes two states.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -14,7 +14,7 @@ from pxe.boot.check import SCRIPT_NAME
 from pxe.boot.classify import Client
 from pxe.boot.files import FileRoot
 from pxe.boot.loaders import Loaders, companion, loader_kind
-from pxe.boot.made import as_file, checked, make
+from pxe.boot.made import Scripts, checked
 from pxe.boot.names import IPXE_NAME, View, claimed_mac, normalise, script_kind, split_view, view_folder
 from pxe.boot.render import Kind, Scene
 from pxe.boot.requester import Requester
@@ -24,7 +24,10 @@ from pxe.boot.snapshot import Snapshot
 from pxe.errors import PlanError, RefusalReason, RequestRefused, ServiceError
 from pxe.plan import Action, BootPlan, Firmware, Machine, Resource, Transport, UnknownMachines
 
-_NOTHING = (Firmware.OS, Firmware.UNKNOWN, Firmware.RASPBERRY_PI)  # these take no boot file
+_NOTHING = (Firmware.OS, Firmware.UNKNOWN)  # these take no boot file
+# A Pi's ROM knows all its file names itself; that DHCP names one says that there is something to boot.
+# Without one it gets no menu, and goes on to the next entry of its BOOT_ORDER.
+_PI_FILE = "bootcode.bin"
 
 
 def _no_http(_server: IPv4Address) -> str:
@@ -64,6 +67,7 @@ class Catalogue:
         self.snapshot = snapshot
         self.seen, self.strangers = Sightings(), Sightings()  # apart: no flood of strangers drives out ours
         self.checksums = ChecksumCache()
+        self._scripts = Scripts(self.checksums)
         self.booting: dict[str, str] = {}  # MAC -> plan that it has fetched, until it starts anew
         self._by_ip: dict[IPv4Address, str] = {}
         self._by_serial: dict[str, str] = {}
@@ -152,6 +156,8 @@ class Catalogue:
         plan = self.plan_of(mac, address)
         if plan is None or client.firmware in _NOTHING:
             return ""
+        if client.firmware is Firmware.RASPBERRY_PI:
+            return _PI_FILE if plan.action is Action.BOOT else ""
         if client.firmware is Firmware.UBOOT:
             return SCRIPT_NAME
         http = self._http(server) if server is not None else ""
@@ -210,9 +216,21 @@ class Catalogue:
         if choice.plan is None:
             raise RequestRefused(RefusalReason.NOT_FOUND, choice.why)
         try:
-            return make(kind, choice.plan, self._complete(scene, mac), self.checksums).text
+            return self._scripts.make(kind, choice.plan, self._complete(scene, mac)).text
         except PlanError as exc:
             raise RequestRefused(RefusalReason.NOT_FOUND, str(exc)) from None
+
+    def verify(self, snapshot: Snapshot) -> Iterator[str]:
+        """Compute the checksums of all files that have one to be held against, ahead of the first machine.
+
+        Yields a sentence for each file that will be refused.
+        """
+        for plan in snapshot.plans.values():
+            for asset in plan.assets():
+                try:
+                    checked(asset, self.checksums)
+                except PlanError as exc:
+                    yield f"plan {plan.name}: {exc}"
 
     def _own(self, asking: _Asking) -> Resource | None:
         """What a machine that we know by its address gets: by plain name, or below a view of its own."""
@@ -259,7 +277,10 @@ class Catalogue:
                 return found
         address = None if asking.claimed else asking.requester.address
         kind = script_kind(wanted, mac=asking.mac, address=address, uuid=self._uuid(asking.mac))
-        if kind is not None:
+        of_tree = (
+            kind in (Kind.CONFIG_TXT, Kind.CMDLINE_TXT) and plan.kernel is None and plan.tree is not None
+        )
+        if kind is not None and not of_tree:
             return self._made(kind, asking)
         return _from_tree(asking) if plan.action is Action.BOOT and plan.tree is not None else None
 
@@ -283,10 +304,10 @@ class Catalogue:
         plan = asking.plan
         scene = self._scene(asking, plan.cmdline, plan.templates.get(kind, ""))
         try:
-            made = make(kind, plan, scene, self.checksums)
+            made = self._scripts.make(kind, plan, scene)
         except PlanError as exc:
             raise RequestRefused(RefusalReason.NOT_FOUND, f"plan {plan.name}: {exc}") from None
-        return asking.resource(data=as_file(kind, plan, made))
+        return asking.resource(data=made.data)
 
     def _scene(self, asking: _Asking, *texts: str) -> Scene:
         """The scene of scripts and texts; only where one of `texts` needs it, a token is minted."""

@@ -30,12 +30,15 @@ _RENDERERS: dict[Kind, Callable[[BootPlan, Mapping[str, int], Scene], str]] = {
 _U32 = 0xFFFFFFFF
 
 
+_CAPACITY = 2048  # scripts that are kept; some kilobytes each
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A script. `newest` is the time of the newest file that it loads, seconds since 1970; 0 without one."""
+    """A script: its text, and the bytes that its loader reads (for U-Boot, an image)."""
 
     text: str
-    newest: int = 0
+    data: bytes
 
 
 def checked(asset: Asset, checksums: ChecksumCache) -> FileStamp:
@@ -54,26 +57,44 @@ def checked(asset: Asset, checksums: ChecksumCache) -> FileStamp:
     return now
 
 
-def make(kind: Kind, plan: BootPlan, scene: Scene, checksums: ChecksumCache) -> Made:
-    """Return the script of `plan`.
+class Scripts:
+    """Makes scripts, and keeps each until its plan or one of its files is another. Any thread may ask."""
 
-    A fault becomes a script that says so, for the loaders that can: on the console of a rack it is seen, in
-    our log it is not. Raises PlanError for those that cannot.
-    """
-    try:
-        stamps = {asset.name: checked(asset, checksums) for asset in plan.assets()}
-    except PlanError as exc:
-        return Made(refusal(kind, plan, f"plan {plan.name}: on the server, {exc}", scene))
-    newest = max((s.mtime_ns for s in stamps.values()), default=0) // 1_000_000_000
-    try:
-        text = _RENDERERS[kind](plan, {name: s.size for name, s in stamps.items()}, scene)
-    except PlanError as exc:
-        return Made(refusal(kind, plan, str(exc), scene))
-    return Made(text, newest)
+    def __init__(self, checksums: ChecksumCache) -> None:
+        self._checksums = checksums
+        self._kept: dict[tuple[Kind, Scene], tuple[BootPlan, tuple[FileStamp, ...], Made]] = {}
+
+    def make(self, kind: Kind, plan: BootPlan, scene: Scene) -> Made:
+        """Return the script of `plan`.
+
+        A fault becomes a script that says so, for the loaders that can: on the console of a rack it is seen,
+        in our log it is not. Raises PlanError for those that cannot.
+        """
+        try:
+            stamps = tuple(checked(asset, self._checksums) for asset in plan.assets())
+        except PlanError as exc:
+            return _refusal(kind, plan, scene, f"plan {plan.name}: on the server, {exc}")
+        kept = self._kept.get((kind, scene))
+        if kept is not None and kept[0] is plan and kept[1] == stamps:
+            return kept[2]
+        sizes = {asset.name: stamp.size for asset, stamp in zip(plan.assets(), stamps, strict=True)}
+        try:
+            text = _RENDERERS[kind](plan, sizes, scene)
+        except PlanError as exc:
+            return _refusal(kind, plan, scene, str(exc))
+        newest = max((stamp.mtime_ns for stamp in stamps), default=0) // 1_000_000_000
+        made = _made(kind, plan, text, newest)
+        if len(self._kept) >= _CAPACITY:
+            self._kept.clear()  # all are made anew in milliseconds; no order to keep up for that
+        self._kept[kind, scene] = (plan, stamps, made)
+        return made
 
 
-def as_file(kind: Kind, plan: BootPlan, made: Made) -> bytes:
-    """Return a script as the bytes that its loader reads: for U-Boot, an image."""
-    if kind is Kind.UBOOT:
-        return script_image(made.text, name=f"bootlab {plan.name}", timestamp=made.newest & _U32)
-    return made.text.encode()
+def _refusal(kind: Kind, plan: BootPlan, scene: Scene, reason: str) -> Made:
+    return _made(kind, plan, refusal(kind, plan, reason, scene), 0)
+
+
+def _made(kind: Kind, plan: BootPlan, text: str, newest: int) -> Made:
+    if kind is not Kind.UBOOT:
+        return Made(text, text.encode())
+    return Made(text, script_image(text, name=f"bootlab {plan.name}", timestamp=newest & _U32))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.classify import Client
 from pxe.boot.files import FileRoot
-from pxe.boot.loaders import Loaders
+from pxe.boot.loaders import Loader, Loaders
 from pxe.boot.offer import MachineDirectory
 from pxe.boot.render import Kind, Scene, boot_script, pxelinux_config
 from pxe.boot.requester import Requester
@@ -99,7 +99,7 @@ BOOT_FILES = [
     (Firmware.UEFI_HTTP, Arch.ARM64, False, "http://10.99.0.1/bootnetaa64.efi"),
     (Firmware.IPXE, Arch.X86, True, "http://10.99.0.1/boot.ipxe"),
     (Firmware.IPXE, Arch.X86_64, False, "boot.ipxe"),
-    (Firmware.RASPBERRY_PI, Arch.ARM64, False, ""),
+    (Firmware.RASPBERRY_PI, Arch.ARM64, False, "bootcode.bin"),
     (Firmware.OS, Arch.UNKNOWN, False, ""),
     (Firmware.UNKNOWN, Arch.UNKNOWN, False, ""),
 ]
@@ -147,11 +147,16 @@ def test_a_firmware_that_we_have_no_loader_for(catalogue):
         catalogue.bootfile(MAC, client, ADDRESS, SERVER)
 
 
-def test_debians_grub_is_no_loader_for_http_boot(catalogue):
+def test_debians_grub_is_no_loader_for_http_boot(catalogue, plan, monkeypatch):
+    grub = Loader("bootnetaa64.efi", plan.kernel.path, http=False)
+    monkeypatch.setattr("pxe.boot.loaders._DEFAULTS", {"arm64": grub})
     bare = Catalogue(catalogue.snapshot, http=lambda server: f"http://{server}")
     client = Client(mac=MAC, arch=Arch.ARM64, firmware=Firmware.UEFI_HTTP)
-    with pytest.raises(PlanError, match="cannot go on over HTTP|apt-get install debian-installer-12"):
+    with pytest.raises(
+        PlanError, match="cannot go on over HTTP: let the firmware boot by PXE, or name an iPXE"
+    ):
         bare.bootfile(MAC, client, ADDRESS, SERVER)
+    assert bare.bootfile(MAC, replace(client, firmware=Firmware.UEFI_PXE), ADDRESS) == "bootnetaa64.efi"
 
 
 def test_uefi_http_boot_without_http(catalogue):
@@ -395,6 +400,30 @@ def test_a_file_with_another_checksum_is_refused_and_said_on_the_console(catalog
     script = catalogue.script_for(Kind.IPXE, MAC, Scene(server=SERVER))
     assert "set bootlab_fault plan p: on the server" in script
     assert "kernel --name" not in script
+
+
+def test_files_are_verified_ahead(catalogue, plan):
+    bad = replace(plan.kernel, sha256="0" * 64)
+    good = replace(plan.initrd, sha256=hashlib.sha256(bytes(20)).hexdigest())
+    with_plan(catalogue, replace(plan, kernel=bad, initrd=good))
+    (fault,) = catalogue.verify(catalogue.snapshot)
+    assert fault.startswith(f"plan p: {plan.kernel.path}: its SHA-256 is ")
+
+
+def test_a_script_is_kept_until_something_of_it_changes(catalogue, plan):
+    first = catalogue.resolve("boot.ipxe", by(MAC)).data
+    assert catalogue.resolve("boot.ipxe", by(MAC)).data is first
+    assert catalogue.resolve("boot.ipxe", replace(by(MAC), http="")).data != first
+    with_plan(catalogue, replace(plan, cmdline="other"))
+    assert b" other || " in catalogue.resolve("boot.ipxe", by(MAC)).data
+    plan.kernel.path.unlink()
+    assert b"No such file" in catalogue.resolve("boot.ipxe", by(MAC)).data
+
+
+def test_a_tree_alone_has_its_own_config_txt(pi, tmp_path):
+    with_plan(pi, BootPlan(name="t", tree=tmp_path / "tree"))
+    assert pi.resolve("config.txt", by(MAC)).path == tmp_path / "tree" / "config.txt"
+    refusal(pi, "cmdline.txt")
 
 
 def test_a_token_is_minted_only_where_a_text_needs_it(catalogue, plan):
