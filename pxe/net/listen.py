@@ -6,12 +6,13 @@ import os
 import socket
 import stat
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from pxe.errors import ServiceError
 from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp
+from pxe.net.journal import Journal
 from pxe.net.tftp import bind_tftp
 from pxe.settings import ApiSettings, ServiceSettings
 
@@ -32,6 +33,7 @@ class Sockets:
     api: socket.socket
     api_address: tuple[str, int] | str  # str: the path of a Unix socket
     names: dict[str, str]
+    journal: Journal = field(default_factory=Journal)  # of TFTP; outlives a worker as the sockets do
 
     def listeners(self) -> list[socket.socket]:
         """Those that gunicorn accepts connections on."""

@@ -34,8 +34,11 @@ class Port(Protocol):
 class Ports(Protocol):
     """Hands out ports."""
 
-    def open(self, request: udp.Datagram) -> Port:
-        """Return a port for the transfer that `request` asks for. Raises OSError where none is to be had."""
+    def open(self, request: udp.Datagram, number: int = 0) -> Port:
+        """Return a port for the transfer that `request` asks for; `number`, where it goes on, is its old one.
+
+        Raises OSError where none is to be had.
+        """
 
 
 class OwnPort:
@@ -90,9 +93,9 @@ class SharedPort:
 class AnyPort:
     """Each transfer on a free port of the kernel's choice."""
 
-    def open(self, request: udp.Datagram) -> OwnPort:
+    def open(self, request: udp.Datagram, number: int = 0) -> OwnPort:
         """See Ports."""
-        return OwnPort(request)
+        return OwnPort(request, number)
 
 
 class PortRange:
@@ -104,8 +107,11 @@ class PortRange:
     def __init__(self, first: int, last: int) -> None:
         self._free = deque(range(first, last + 1))
 
-    def open(self, request: udp.Datagram) -> OwnPort:
+    def open(self, request: udp.Datagram, number: int = 0) -> OwnPort:
         """See Ports. Raises OSError (EADDRNOTAVAIL) where all are in use."""
+        if number in self._free:
+            self._free.remove(number)
+            self._free.appendleft(number)
         for _ in range(len(self._free)):
             number = self._free.popleft()
             try:
@@ -125,7 +131,7 @@ class ListenerPort:
         with contextlib.suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, udp.LISTENER_BUFFER)
 
-    def open(self, request: udp.Datagram) -> SharedPort:
+    def open(self, request: udp.Datagram, number: int = 0) -> SharedPort:
         """See Ports."""
         return SharedPort(self._listener, request)
 

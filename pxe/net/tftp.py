@@ -18,6 +18,7 @@ from typing import Final
 from pxe.errors import WireError
 from pxe.events import Event, PacketMalformed, TransferRefused
 from pxe.net import udp
+from pxe.net.journal import Journal
 from pxe.net.packets import PacketCache
 from pxe.net.ports import AnyPort, ListenerPort, Ports
 from pxe.net.tftp_open import Opener, Refusal, Resolve
@@ -61,6 +62,7 @@ class TftpServer:
         uploads: UploadFolder | None = None,
         mac_of: Callable[[IPv4Address], str | None] = lambda _: None,
         rollover_to_1: tuple[str, ...] = (),
+        journal: Journal | None = None,
     ) -> None:
         self._listener = sock
         self._emit = emit
@@ -71,6 +73,7 @@ class TftpServer:
             resolve, mac_of, cache or PacketCache(), ports or AnyPort(), uploads, rollover_to_1
         )
         self._sessions = SessionTable(max_transfers)
+        self._journal = journal or Journal()
         self._guards: dict[int, socket.socket] = {}  # by fd
         # A datagram is read whole where it may be a block of an upload.
         self._read_size = 0xFFFF if single_port and uploads is not None else tftp.MAX_REQUEST + 1
@@ -96,6 +99,7 @@ class TftpServer:
     def serve(self) -> None:
         """Serve until `stop`; then tell the clients still at it, and close everything."""
         try:
+            self._resume(monotonic())
             self._loop()
         finally:
             now = monotonic()
@@ -128,6 +132,28 @@ class TftpServer:
                 next_tick = now + TICK
                 self._handle_timers(now)
 
+    def _resume(self, now: float) -> None:
+        """Go on with the downloads of a worker that was killed."""
+        for survivor in self._journal.take():
+            try:
+                session = self._opener.resume(survivor, now)
+            except Refusal as exc:
+                self._refuse(survivor.request, "a download under way", exc, monotonic_ns())
+                continue
+            logger.warning("transfer %s to %s goes on", session.name, format_peer(session.peer))
+            self._begin(session, survivor.request, now, monotonic_ns())
+
+    def _begin(self, session: Session, request: udp.Datagram, now: float, t_ns: int) -> None:
+        self._sessions.add(session)
+        self._watch(session)
+        if not session.upload:
+            port = session.port.sock.getsockname()[1] if session.port.sock is not None else 0
+            session.slot = self._journal.begin(request, port)
+        self._emit(session.started(t_ns))
+        session.pump(now)
+        if session.transfer.outcome is not None:
+            self._finish(session, now)
+
     def _on_exception(self, session: Session, exc: Exception) -> None:
         if isinstance(exc, WireError):
             self._malformed(session.peer, str(exc))
@@ -145,6 +171,8 @@ class TftpServer:
 
     def _handle_timers(self, now: float) -> None:
         for session in self._sessions:
+            if session.slot is not None:
+                self._journal.acknowledged(session.slot, session.transfer.block)
             timer = session.transfer.get_timer()
             if timer is not None and timer <= now:
                 session.transfer.handle_timer(now)
@@ -217,12 +245,7 @@ class TftpServer:
         except Refusal as exc:
             self._refuse(datagram, message.filename, exc, t_ns)
             return
-        self._sessions.add(session)
-        self._watch(session)
-        self._emit(session.started(t_ns))
-        session.pump(now)
-        if session.transfer.outcome is not None:
-            self._finish(session, now)
+        self._begin(session, datagram, now, t_ns)
 
     def _drop_forgotten(self, peer: udp.Address, name: str, now: float) -> None:
         """The Raspberry Pi's boot ROM asks again from a new port and has forgotten the one before. (Several
@@ -255,6 +278,8 @@ class TftpServer:
 
     def _finish(self, session: Session, now: float) -> None:
         self._sessions.remove(session)
+        if session.slot is not None:
+            self._journal.end(session.slot)
         # Explicitly: where a child of ours was forked, it holds copies, and close alone would leave them in.
         for sock in (session.port.sock, session.port.guard):
             if sock is not None:

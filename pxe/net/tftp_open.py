@@ -6,6 +6,7 @@ from typing import Final
 
 from pxe.errors import PxeError, RefusalReason, RequestRefused, ServiceError
 from pxe.net import udp
+from pxe.net.journal import Survivor
 from pxe.net.packets import PacketCache, Reader, as_netascii, is_exhausted, open_resource
 from pxe.net.ports import Port, Ports
 from pxe.net.tftp_session import Download, Receiving, Session
@@ -66,12 +67,26 @@ class Opener:
         except ServiceError as exc:
             raise Refusal(tftp.ErrorCode.UNDEFINED, str(exc)) from exc
 
-    def _download(self, request: udp.Datagram, message: tftp.ReadRequest, now: float) -> Session:
+    def resume(self, survivor: Survivor, now: float) -> Session:
+        """Return the session of a download that an earlier process began, on its old port. Raises Refusal."""
+        request = survivor.request
+        message = tftp.decode(request.data)
+        assert isinstance(message, tftp.ReadRequest)
+        try:
+            session = self._download(request, message, now, survivor.local_port)
+        except PxeError as exc:
+            raise Refusal(tftp.ErrorCode.UNDEFINED, f"the server was started anew: {exc}") from exc
+        session.transfer.resume(survivor.acknowledged)
+        return session
+
+    def _download(
+        self, request: udp.Datagram, message: tftp.ReadRequest, now: float, number: int = 0
+    ) -> Download:
         resource = self._resolve(message.filename, IPv4Address(request.peer[0]))
         reader: Reader = open_resource(resource)
         if message.mode == "netascii":
             reader = as_netascii(reader)
-        port, ident = self._port(request)
+        port, ident = self._port(request, number)
         rollover = int(resource.mac is not None and resource.mac.startswith(self._rollover_to_1))
         session = Download(ident, request, message, reader, self._cache, port, now, rollover=rollover)
         session.mac = resource.mac
@@ -88,9 +103,9 @@ class Opener:
         session.mac = mac
         return session
 
-    def _port(self, request: udp.Datagram) -> tuple[Port, str]:
+    def _port(self, request: udp.Datagram, number: int = 0) -> tuple[Port, str]:
         try:
-            port = self._ports.open(request)
+            port = self._ports.open(request, number)
         except OSError as exc:
             text = f"no socket towards the client: {exc.strerror}"
             if is_exhausted(exc):

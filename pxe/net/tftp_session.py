@@ -28,7 +28,7 @@ class Session:
 
     __slots__ = (
         "_recv", "_send", "_start_ns", "ident", "mac", "name", "options", "peer", "port", "read_size",
-        "request", "size", "transfer", "upload",
+        "request", "size", "slot", "transfer", "upload",
     )  # fmt: skip
 
     transfer: Transfer | Upload
@@ -42,6 +42,7 @@ class Session:
         self.mac: str | None = None
         self.port = port
         self.upload = False
+        self.slot: int | None = None  # of the journal
         self.options = granted.echoed
         self.read_size = READ_SIZE
         self._start_ns = monotonic_ns()

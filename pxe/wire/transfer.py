@@ -28,6 +28,7 @@ MIN_RTO: Final = 0.2  # as TCP: a client that writes to flash is not to be flood
 MAX_RTO: Final = 4.0
 MIN_TRIES: Final = 5
 GIVE_UP: Final = 30.0  # seconds without any progress
+RESUMED_REACH: Final = 0x7FFF  # blocks that a client may be ahead of what an earlier process noted
 RTT_SAMPLE_INTERVAL: Final = 0.05  # measuring each round trip costs more than it tells
 
 _read_head = struct.Struct("!HH").unpack_from
@@ -90,6 +91,7 @@ class Transfer:
         "_lockstep",
         "_oack",
         "_progress_at",
+        "_reach",
         "_rollover",
         "_rto",
         "_rtt_next",
@@ -131,6 +133,7 @@ class Transfer:
         self._acked = -1 if oack else 0
         self._sent = self._acked  # last block in flight
         self._highest = 0  # last DATA block ever sent
+        self._reach = 0  # see `resume`
         self._due = True
         self._lockstep: Iterator[tuple[bytes, Buffer]] = iter(())
         self._expected = b""
@@ -142,6 +145,22 @@ class Transfer:
         self._rtt_next = now
         self._sent_at = now
         self._progress_at = now
+
+    def resume(self, acked: int) -> None:
+        """Go on with a transfer that another process began, of which block `acked` at least was confirmed.
+
+        What is sent first may be old: a client that has it says so by the ACK of what it has, and that one
+        counts even where it is far ahead.
+        """
+        self._reach = RESUMED_REACH
+        if acked > 0:  # else it may still wait for the OACK
+            self._acked = self._sent = min(acked, self._last - 1)
+            self._highest = min(self._acked + self._window, self._last)
+
+    @property
+    def block(self) -> int:
+        """The last block that the client has confirmed, counted without end."""
+        return max(self._acked, 0)
 
     @property
     def acknowledged(self) -> int:
@@ -182,7 +201,7 @@ class Transfer:
             return
         in_lockstep = self._leave_lockstep()
         ahead = (block - self._acked) & 0xFFFF if not self._rollover else self._ahead(block)
-        if not 0 < ahead <= self._sent - self._acked:
+        if not 0 < ahead <= max(self._sent - self._acked, min(self._reach, self._last - self._acked)):
             if in_lockstep:
                 self._expected = in_lockstep
             return
@@ -191,6 +210,7 @@ class Transfer:
         elif now >= self._rtt_next:
             self._measure(now)
         self._acked += ahead
+        self._reach = 0
         self._tries = 0
         self._progress_at = now
         if self._acked >= self._last:

@@ -35,6 +35,7 @@ class Upload:
         "_oack", "_progress_at", "_rto", "_said_at", "_stored", "_timeout", "_tries", "_window",
         "detail", "outcome", "received", "repeated",
     )  # fmt: skip
+    block = 0  # an upload is not resumed
 
     def __init__(
         self,

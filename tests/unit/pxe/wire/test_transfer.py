@@ -427,3 +427,31 @@ def test_the_first_end_stands():
     transfer.end(Outcome.ABORTED, "second")
     transfer.handle_unreachable()
     assert (transfer.outcome, transfer.detail) == (Outcome.ERROR, "first")
+
+
+@pytest.mark.parametrize("window", [1, 8])
+@pytest.mark.parametrize("known", [0, 1, 70_000])
+@pytest.mark.parametrize("ahead", [0, 1, 5, 20_000])
+def test_another_process_goes_on_where_the_client_is(window, known, ahead):
+    """Its ACK says how far it is; what was noted may be 50 ms old."""
+    size = 100_000 * 8
+    client = known + ahead
+    transfer = begin(size, windowsize=window, oack=OACK)
+    transfer.resume(known)
+    first = transfer.datagrams_to_send(0)
+    assert first == (OACK,) if known == 0 else blocks(first)[0] == known + 1
+    sent = blocks(transfer.exchange(ack(client & 0xFFFF), 0.1)) if ahead or not known else blocks(first)
+    assert sent[0] == client + 1
+    assert transfer.block == client
+    while transfer.outcome is None:
+        client = min(client + window, 100_001)
+        transfer.exchange(ack(client & 0xFFFF), 0.2)
+    assert (transfer.outcome, transfer.acknowledged) == (Outcome.COMPLETE, size)
+
+
+def test_a_resumed_transfer_takes_no_ack_of_more_than_the_file():
+    transfer = begin(80)
+    transfer.resume(3)
+    transfer.datagrams_to_send(0)
+    transfer.receive_datagram(ack(4000), 0.1)
+    assert (transfer.block, transfer.outcome) == (3, None)
