@@ -4,6 +4,7 @@ DHCP asks for the boot file, TFTP and HTTP for names: all three see the same imm
 swapped as a whole, so that nobody ever waits for a writer and no answer mixes two states.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
@@ -28,6 +29,7 @@ _NOTHING = (Firmware.OS, Firmware.UNKNOWN)  # these take no boot file
 # A Pi's ROM knows all its file names itself; that DHCP names one says that there is something to boot.
 # Without one it gets no menu, and goes on to the next entry of its BOOT_ORDER.
 _PI_FILE = "bootcode.bin"
+_CONFIG_IN_TEMPLATE = re.compile(r"\bconfig\b")
 
 
 def _no_http(_server: IPv4Address) -> str:
@@ -309,10 +311,11 @@ class Catalogue:
             raise RequestRefused(RefusalReason.NOT_FOUND, f"plan {plan.name}: {exc}") from None
         return asking.resource(data=made.data)
 
-    def _scene(self, asking: _Asking, *texts: str) -> Scene:
-        """The scene of scripts and texts; only where one of `texts` needs it, a token is minted."""
+    def _scene(self, asking: _Asking, text: str, template: str = "") -> Scene:
+        """The scene of scripts and texts; a token is minted only where `text` or `template` needs it."""
         requester = asking.requester
-        minted = not asking.claimed and any("config" in text for text in texts)
+        needed = "{config}" in text or bool(_CONFIG_IN_TEMPLATE.search(template))
+        minted = needed and not asking.claimed
         scene = Scene(
             server=requester.server,
             http=requester.http,

@@ -434,7 +434,9 @@ def test_a_token_is_minted_only_where_a_text_needs_it(catalogue, plan):
         return "http://10.99.0.1/c/abc/"
 
     requester = Requester(mac=MAC, server=SERVER, config=mint)
-    catalogue.resolve("boot.scr.uimg", requester)
+    with_plan(catalogue, replace(plan, cmdline="netcfg/config=x", texts={"preseed.cfg": "no config here"}))
+    for name in ("boot.scr.uimg", "boot.ipxe", "preseed.cfg"):
+        catalogue.resolve(name, requester)
     assert minted == []
     with_plan(catalogue, replace(plan, cmdline="ds=nocloud;s={config}"))
     assert b"ds=nocloud;s=http://10.99.0.1/c/abc/" in catalogue.resolve("boot.scr.uimg", requester).data
