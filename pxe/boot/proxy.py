@@ -97,7 +97,7 @@ def _answer(
     ours = settings.address.ip
     bootfile = directory.bootfile(client.mac, client, learned, ours)
     choice = directory.choice(client.mac, learned)
-    if not bootfile and client.firmware is not Firmware.RASPBERRY_PI:
+    if not bootfile:
         return silence(packet, client, f"nothing to boot from us: {choice.why}", known=known)
     asked = packet.message_type
     return Decision(

@@ -53,7 +53,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--mac", required=True)
     parser.add_argument("--serial", required=True, help="8 hexadecimal digits")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files that it fetched")
-    parser.add_argument("--scale", type=float, default=1.0, help="multiplies all its times")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies its waits")
     parser.add_argument("--no-rollover", action="store_true", help="an EEPROM from before 2025-09-23")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--bridge", help="plug a namespace of its own into this bridge")

@@ -20,7 +20,7 @@ class Missing(Exception):
 
 
 class TftpClient:
-    """Fetches files from one server.
+    """Fetches files from one server. `scale` multiplies the waits, not the time that a whole file may take.
 
     `rollover` False: an EEPROM from before 2025-09-23, which stops after 65535 blocks. `probe`: the Pi 3's
     ROM asks for the size first, ends that by ERROR 0 and asks again; from a new port, as it always does.
@@ -58,7 +58,7 @@ class TftpClient:
         self.requests.append(name)
         options = f"tsize\x000\x00blksize\x00{self._model.blksize}\x00"
         request = struct.pack("!H", _RRQ) + f"{name}\0octet\0{options}".encode()
-        deadline = time.monotonic() + self._model.file_timeout * self._scale
+        deadline = time.monotonic() + self._model.file_timeout
         sock.settimeout(self._model.retry_interval * self._scale)
         while time.monotonic() < deadline:
             sock.sendto(request, (str(self._server), 69))
@@ -78,7 +78,7 @@ class TftpClient:
 
     def _receive(self, sock: socket.socket, name: str, packet: bytes, peer: tuple[str, int]) -> bytes:
         blksize, size, got, block = 512, None, bytearray(), 0
-        deadline = time.monotonic() + self._model.file_timeout * self._scale
+        deadline = time.monotonic() + self._model.file_timeout
         if struct.unpack_from("!H", packet)[0] == _OACK:
             options = _options(packet)
             blksize, size = options.get("blksize", 512), options.get("tsize")
@@ -112,7 +112,7 @@ class TftpClient:
                 continue
             if sender == peer:
                 return packet
-        raise BootFailed(f"TFTP {name}: not whole after {self._model.file_timeout * self._scale:g} s")
+        raise BootFailed(f"TFTP {name}: not whole after {self._model.file_timeout:g} s")
 
 
 def _options(packet: bytes) -> dict[str, int]:
