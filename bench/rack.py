@@ -1,0 +1,269 @@
+"""Measures a rack's start, from our service and from dnsmasq with nginx, side by side in one run.
+
+    python -m bench.rack [--rounds N] [--machines 42] [--size 64] [--way http|tftp] [--markdown FILE]
+    python -m bench.rack --machines 500 --size 1       # all of them must start
+
+Each machine: DHCP in four messages, a loader of 600 KiB by TFTP, a boot script, a kernel of `--size` MiB, the
+last two by HTTP or by TFTP. All machines begin at once; the time is until the last one has all. Servers and
+machines are in network namespaces of their own, one pair of veth for each server; one client
+(bench/rack_client.py) plays all machines. In each round each server gets the rack in turn, in another order.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.http import process
+from lab.netboot import BootService
+
+INSIDE = "BOOTLAB_BENCH_INSIDE"
+MIB = 1 << 20
+LOADER = 600 * 1024
+SCRIPT = "boot.ipxe"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server and the namespace of its machines, by a process in it. `memory` gives its resident bytes."""
+
+    name: str
+    rack: int
+    memory: Callable[[], int]
+
+
+def main() -> None:
+    options = parse()
+    if INSIDE not in os.environ:
+        enter_namespace()
+    for tool in ("nginx", "dnsmasq", "nsenter"):
+        if shutil.which(tool) is None:
+            sys.exit(f"{tool} is not installed: apt-get install nginx-light dnsmasq-base util-linux")
+    with tempfile.TemporaryDirectory(prefix="bootlab-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        folder.chmod(0o755)
+        make_files(folder, options)
+        servers = [
+            Server("bootlab", *stack.enter_context(our_server(folder, 77, options))),
+            Server("dnsmasq + nginx", *stack.enter_context(their_servers(folder, 78, options))),
+        ]
+        results = measure(servers, options)
+    table = markdown(results, options)
+    print(table)
+    if options.markdown:
+        options.markdown.write_text(table)
+    failed = sum(options.machines - r["up"] for r in results["bootlab"])
+    print(f"{'reached' if not failed else 'MISSED'}: {failed} machines of ours failed to start")
+    for result in (result for rows in results.values() for result in rows if result["failed"]):
+        print(f"  {result['failed']}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--machines", type=int, default=42)
+    parser.add_argument("--size", type=int, default=64, help="MiB of the kernel")
+    parser.add_argument("--way", choices=("http", "tftp"), default="http")
+    parser.add_argument(
+        "--windowsize", type=int, default=8, help="what the machines ask for; dnsmasq ignores it"
+    )
+    parser.add_argument("--markdown", type=Path, help="write the table to this file")
+    return parser.parse_args()
+
+
+def enter_namespace() -> None:
+    """Start again in namespaces of our own; their processes end with them."""
+    flags = "-npmf" if os.geteuid() == 0 else "-rnpmf"
+    argv = [
+        "unshare",
+        flags,
+        "--mount-proc",
+        "--kill-child",
+        sys.executable,
+        "-m",
+        "bench.rack",
+        *sys.argv[1:],
+    ]
+    os.execvpe(argv[0], argv, {**os.environ, INSIDE: "1"})
+
+
+def make_files(folder: Path, options: argparse.Namespace) -> None:
+    root = folder / "root"
+    root.mkdir()
+    block = random.Random(0).randbytes(MIB)
+    with (root / "kernel").open("wb") as file:
+        for _ in range(options.size):
+            file.write(block)
+    # A plan's kernel must be one: the header of a bzImage, boot protocol 2.15 with an EFI stub
+    with (root / "kernel").open("r+b") as file:
+        file.seek(0x1FE)
+        file.write(b"\x55\xaa\xeb\x66HdrS\x0f\x02")
+    (root / "loader.efi").write_bytes(block[:LOADER])
+    (root / SCRIPT).write_text("#!ipxe\nkernel kernel console=ttyS0\nboot\n")
+
+
+@contextmanager
+def own_network(net: int) -> Iterator[tuple[int, int]]:
+    """Two namespaces with a cable: `server` (10.NET.0.1/16) in one, `rack` in the other. Yields a process
+    of each. dnsmasq takes port 67 of a whole namespace, so each server has its own."""
+    here = os.stat("/proc/self/ns/net").st_ino
+    holders = [subprocess.Popen(["unshare", "-n", "sleep", "infinity"]) for _ in range(2)]
+    try:
+        for holder in holders:
+            while os.stat(f"/proc/{holder.pid}/ns/net").st_ino == here:
+                time.sleep(0.01)
+        server, rack = (holder.pid for holder in holders)
+        for command in (
+            f"link add server type veth peer name rack netns {rack}",
+            f"address add 10.{net}.0.1/16 dev server",
+            "link set server up",
+            "link set lo up",
+        ):
+            subprocess.run([*inside(server), "ip", *command.split()], check=True)
+        subprocess.run([*inside(rack), "ip", "link", "set", "rack", "up"], check=True)
+        yield server, rack
+    finally:
+        for holder in holders:
+            holder.kill()
+            holder.wait()
+
+
+def inside(pid: int) -> list[str]:
+    return ["nsenter", "-t", str(pid), "-n", "--"]
+
+
+@contextmanager
+def our_server(
+    folder: Path, net: int, options: argparse.Namespace
+) -> Iterator[tuple[int, Callable[[], int]]]:
+    with own_network(net) as (server, rack):
+        api, root = folder / "api.sock", folder / "root"
+        site = {
+            "service": {
+                **{"interface": "server", "address": f"10.{net}.0.1/16", "tftp": {}, "http": {}},
+                **{"api": {"socket": str(api)}, "state": str(folder / "state")},
+                "dhcp": {"pool": {"start": f"10.{net}.1.0", "end": f"10.{net}.9.255"}},
+            },
+            "plans": {"p": {"kernel": {"path": f"{root}/kernel"}, "loader": {"path": f"{root}/loader.efi"}}},
+            "machines": [
+                {"mac": ":".join(f"5254{n:08x}"[i : i + 2] for i in range(0, 12, 2)), "plan": "p"}
+                for n in range(1, options.machines + 1)
+            ],
+        }
+        (folder / "lab.yaml").write_text(json.dumps(site))
+        argv = [*inside(server), sys.executable, "-m", "lab", "serve", "-c", str(folder / "lab.yaml")]
+        running = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"))
+        try:
+            with BootService(api) as service:
+                service.wait_ready(30)
+            main_process = psutil.Process(running.pid)
+            yield rack, lambda: resident([main_process, *main_process.children(recursive=True)])
+        except Exception:
+            print((folder / "log").read_text()[-2000:], file=sys.stderr)
+            raise
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+@contextmanager
+def their_servers(
+    folder: Path, net: int, options: argparse.Namespace
+) -> Iterator[tuple[int, Callable[[], int]]]:
+    """dnsmasq without its ping before each offer, and nginx as its manual tunes it for large files."""
+    with own_network(net) as (server, rack):
+        temporary = "".join(
+            f"{kind}_temp_path {folder}/{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        (folder / "nginx.conf").write_text(
+            f"daemon off; worker_processes auto; pid {folder}/nginx.pid; error_log {folder}/nginx.log;"
+            "events { worker_connections 4096; }"
+            f"http {{ access_log off; sendfile on; tcp_nopush on; sendfile_max_chunk 0; {temporary}"
+            f"server {{ listen 10.{net}.0.1:80; root {folder}/root; }} }}"
+        )
+        dnsmasq = ["dnsmasq", "--keep-in-foreground", "--port=0", "--conf-file=/dev/null", "--user=root"]
+        dnsmasq += ["--interface=server", "--bind-interfaces", "--no-ping", "--dhcp-authoritative"]
+        dnsmasq += [f"--dhcp-range=10.{net}.1.0,10.{net}.9.255,1h", "--dhcp-lease-max=4000"]
+        dnsmasq += [f"--dhcp-leasefile={folder}/leases", "--dhcp-boot=loader.efi", "--enable-tftp"]
+        dnsmasq += [f"--tftp-root={folder}/root", "--tftp-max=1000", "--log-facility=/dev/null"]
+        nginx = ["nginx", "-e", f"{folder}/nginx.log", "-c", f"{folder}/nginx.conf"]
+        with process([*inside(server), *dnsmasq]), process([*inside(server), *nginx]):
+            time.sleep(1)
+            yield rack, lambda: 0
+
+
+def resident(processes: list[psutil.Process]) -> int:
+    return sum(process.memory_info().rss for process in processes if process.is_running())
+
+
+def measure(servers: list[Server], options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
+    """One round that does not count (caches, first pages), then those that do."""
+    results: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    chance = random.Random(0)
+    for number in range(options.rounds + 1):
+        for server in chance.sample(servers, len(servers)):
+            result = once(server, options, number)
+            result["memory"] = server.memory()
+            if number:
+                results[server.name].append(result)
+    return {server.name: results[server.name] for server in servers}
+
+
+def once(server: Server, options: argparse.Namespace, number: int) -> dict[str, Any]:
+    settings = {
+        "interface": "rack",
+        "machines": options.machines,
+        "seed": number,
+        "deadline": 180,
+        "way": options.way,
+        "windowsize": options.windowsize,
+        "script": SCRIPT,
+        "kernel": "kernel",
+        "files": {"loader": LOADER, "kernel": options.size * MIB},
+    }
+    argv = [*inside(server.rack), sys.executable, "-m", "bench.rack_client"]
+    done = subprocess.run(argv, input=json.dumps(settings), capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        sys.exit(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def markdown(results: dict[str, list[dict[str, Any]]], options: argparse.Namespace) -> str:
+    lines = [
+        "|  | until the last is up, s: median (lowest-highest) | up | repeats |",
+        "| --- | --- | --- | --- |",
+    ]
+    medians = {}
+    for name, rows in results.items():
+        seconds = [row["seconds"] for row in rows]
+        medians[name] = statistics.median(seconds)
+        up = f"{min(row['up'] for row in rows)} of {options.machines}"
+        times = f"{medians[name]:.2f} ({min(seconds):.2f}-{max(seconds):.2f})"
+        lines.append(f"| {name} | {times} | {up} | {sum(row['repeats'] for row in rows)} |")
+    ours, theirs = medians.values()
+    lines.append(f"| ours / theirs | {ours / theirs:.2f} (target: at most 1) | | |")
+    memory = ", ".join(f"{row['memory'] / MIB:.0f}" for row in results["bootlab"])
+    return (
+        "\n".join(lines)
+        + f"\n\nMemory of our service after each round, MiB (RSS, all its processes): {memory}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
