@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pxe.boot.catalogue import Catalogue
+from pxe.boot.loaders import Loaders
 from pxe.boot.snapshot import Snapshot
 from pxe.events import TransferEnded, TransferRefused, TransferStarted
 from pxe.plan import Machine
@@ -148,6 +150,37 @@ def test_nothing_from_outside(client, path):
     assert got.status_code in (403, 404)
     assert b"root:" not in got.data
     assert got.data.count(b"\n") == 1
+
+
+def test_an_efi_loader_as_edk2_fetches_it(service, tmp_path):
+    """HEAD, then GET; the type decides whether EDK2 starts it."""
+    (tmp_path / "my.efi").write_bytes(b"MZ" + bytes(98))
+    catalogue = Catalogue(service.catalogue.snapshot, loaders=Loaders({"x86_64": tmp_path / "my.efi"}))
+    app = create_app(replace(service, catalogue=catalogue)).test_client()
+    for method, body in ((app.head, b""), (app.get, b"MZ" + bytes(98))):
+        got = method("/my.efi", environ_overrides=STRANGER)
+        assert (got.status_code, got.data) == (200, body)
+        assert got.headers["Content-Type"] == "application/efi"
+        assert got.headers["Content-Length"] == "100"
+
+
+@pytest.mark.parametrize("query", ["mac=52:54:00:00:00:01", "uuid=&serial=x&mac=52-54-00-00-00-01"])
+def test_flatcars_grub_tells_its_mac_in_the_query(client, query):
+    got = client.get(f"/grub.cfg?{query}", environ_overrides=STRANGER)
+    assert b"linux '(tftp,10.99.0.1)/52-54-00-00-00-01/debian/linux'" in got.data
+
+
+@pytest.mark.parametrize("query", ["", "mac=", "mac=nonsense", "mac=52:54:00:00:00:99", "mac=../../x"])
+def test_a_grub_that_nobody_knows(client, query):
+    assert client.get(f"/grub.cfg?{query}", environ_overrides=STRANGER).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["scr", "cfg", "ipxe", "grub", "config.txt"])
+def test_every_script_can_be_read_by_people(client, kind):
+    got = client.get(f"/boot/{MAC}.{kind}", environ_overrides=STRANGER)
+    assert got.mimetype == "text/plain"
+    assert b"debian/linux" in got.data
+    assert client.get(f"/boot/{MAC}.exe").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["//debian/linux", "/debian/linux/", "/debian//linux"])
