@@ -28,7 +28,7 @@ def broken_rules(config: _Object, minor: int) -> Iterator[str]:
         for fault in _luks(item, minor):
             yield f"storage.luks[{number}]{fault}"
     yield from _paths(storage, _unit_paths(config.get("systemd") or {}))
-    yield from _remotes(config.get("ignition") or {}, minor)
+    yield from _remotes(config.get("ignition") or {})
 
 
 def _resource(value: _Object | None, where: str) -> Iterator[str]:
@@ -40,7 +40,7 @@ def _resource(value: _Object | None, where: str) -> Iterator[str]:
         yield f"{where}.httpHeaders: only http and https sources have headers"
 
 
-def _remotes(part: _Object, minor: int) -> Iterator[str]:
+def _remotes(part: _Object) -> Iterator[str]:
     """Configs and certificates from elsewhere."""
     config, security = part.get("config") or {}, part.get("security") or {}
     authorities = (security.get("tls") or {}).get("certificateAuthorities") or ()
@@ -49,7 +49,7 @@ def _remotes(part: _Object, minor: int) -> Iterator[str]:
         (f"ignition.security.tls.certificateAuthorities[{n}]", item) for n, item in enumerate(authorities)
     ]
     for where, item in named:
-        if not item.get("source") and (minor >= 1 or "config.merge" not in where):  # 3.0 takes it for nothing
+        if not item.get("source"):  # spec 3.0 takes a merge without one for nothing; nobody means that
             yield f"{where}.source: is missing"
         yield from _resource(item, where)
     yield from _resource(config.get("replace"), "ignition.config.replace")

@@ -198,9 +198,11 @@ _UNIT: dict[str, Node] = {
     "name": _text(required=True, test=check.unit),
     "enabled": _flag(),
     "mask": _flag(),
-    "contents": _text(),
+    "contents": _text(test=check.unit_contents),
     "dropins": Group(
-        {"name": _text(required=True, test=check.dropin), "contents": _text()}, many=True, key="name"
+        {"name": _text(required=True, test=check.dropin), "contents": _text(test=check.unit_contents)},
+        many=True,
+        key="name",
     ),
 }
 _IGNITION: dict[str, Node] = {

@@ -21,6 +21,7 @@ _LEVELS = frozenset({"linear", "stripe", "mirror", "raid0", "raid1", "raid4", "r
 _LEVEL_NUMBERS = frozenset({"0", "1", "4", "5", "6", "10"})
 _UNITS = frozenset({"service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer"})
 _RARE_UNITS = frozenset({"snapshot", "slice", "scope"})
+_UNIT_LINE = 2048
 _SCHEMES = {"http": 0, "https": 0, "tftp": 0, "s3": 0, "data": 0, "gs": 2, "arn": 4}
 
 
@@ -176,3 +177,22 @@ def unit(value: str, _minor: int) -> str:
 def dropin(value: str, _minor: int) -> str:
     """The name of a drop-in."""
     return "" if value.endswith(".conf") else f"{value!r} does not end in .conf"
+
+
+def unit_contents(value: str, _minor: int) -> str:
+    """The text of a unit or drop-in: sections, `Name=value`, comments; anything before the first."""
+    begun = continued = False
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", value), 1):
+        plain = line.strip()
+        if len(line.encode()) >= _UNIT_LINE:
+            return f"line {number} has {_UNIT_LINE} bytes or more, which Ignition refuses"
+        if continued or not plain or plain.startswith(("#", ";")):
+            pass
+        elif plain.startswith("["):
+            begun = True
+            if not plain.endswith("]"):
+                return f"line {number}: a section stands alone on its line, like [Service]"
+        elif begun and "=" not in plain:
+            return f"line {number}: is neither [Section] nor Name=value"
+        continued = begun and line.endswith("\\")
+    return ""

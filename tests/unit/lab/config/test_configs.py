@@ -1,5 +1,8 @@
 """`configs` of plans in a site file: secrets are references, and faults have lines."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -63,3 +66,23 @@ def test_faults_have_their_line(load, config, says):
 def test_two_of_one_name(load):
     with pytest.raises(ConfigError, match="is taken by configs"):
         load({"kind": "text", "name": "a", "text": ""}, {"kind": "text", "name": "a", "env": "B"})
+
+
+def test_the_examples_of_the_page_load(tmp_path):
+    page = (Path(__file__).parents[4] / "docs" / "configs.md").read_text()
+    for name in ("linux", "preseed.cfg", "node.yaml", "ks.cfg"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "node.ign").write_text('{"ignition": {"version": "3.4.0"}}')
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    assert len(examples) == 4
+    kinds = set()
+    for example in examples:
+        body = example.partition("plans:\n  debian:\n")[2] or example
+        plan = yaml.safe_load(body)
+        plan = {**plan, "kernel": {"path": "linux"}, "initrd": None}
+        site = {"service": {"interface": "lo", "address": "10.99.0.1/24"}, "plans": {"p": plan}}
+        (tmp_path / "lab.yaml").write_text(yaml.safe_dump(site))
+        (loaded,) = load_site(tmp_path / "lab.yaml").plans
+        assert "{config}" in loaded.cmdline
+        kinds |= {config.kind for config in loaded.configs}
+    assert kinds == set(ConfigKind)

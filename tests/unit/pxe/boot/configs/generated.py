@@ -25,9 +25,25 @@ _VALUES = {
 }
 
 
+_UNIT_LINES = [
+    "[Service]",
+    "[Ser",
+    "[A] b",
+    "ExecStart=/bin/x \\",
+    "  A = b",
+    "abc",
+    "# c",
+    "",
+    ";",
+    "x" * 2100,
+]
+
+
 def anything(node, name, within="", newest=NEWEST):
     """A value for a field of the table, with no field that came after 3.`newest`."""
     ending = {"units": ".service", "dropins": ".conf"}.get(within)
+    if name == "contents" and isinstance(node, Scalar):
+        return st.lists(st.sampled_from(_UNIT_LINES), max_size=4).map("\n".join)
     if name == "name" and ending:
         return st.text("ab", min_size=1, max_size=3).map(lambda text: text + ending)
     if name in _VALUES:
