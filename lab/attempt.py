@@ -28,6 +28,7 @@ from lab.netboot import BootService
 from lab.strategy import BootStrategy, Ending, Verdict
 from pxe.events import DhcpIgnored, Event, TransferEnded, TransferStarted
 
+RESTART_SECONDS = 10.0  # a boot service that was killed is back by then, and the boot goes on
 POLL_SECONDS = 0.25  # how often power is looked at; events and console bytes wake the loop at once
 
 
@@ -172,11 +173,16 @@ class Attempt:
         with BootService(
             self.service.address
         ) as service:  # a client of our own: they are not shared by threads
+            heard_ns = now_ns()
             while not last_round:
                 last_round = self._stop.is_set()
                 try:
                     page = service.events(seq, wait=0.0 if last_round else POLL_SECONDS)
+                    heard_ns = now_ns()
                 except InfrastructureError as error:
+                    if now_ns() - heard_ns < RESTART_SECONDS * 1e9:
+                        self._stop.wait(POLL_SECONDS)
+                        continue
                     self._queue.put(partial(self._strategy.end, Ending.SERVICE_LOST, now_ns(), str(error)))
                     return
                 for number, event in page:

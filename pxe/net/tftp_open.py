@@ -1,5 +1,6 @@
 """From a request to a session: which file, which port; or the refusal that the client is told."""
 
+import os
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Final
@@ -114,4 +115,4 @@ class Opener:
                 )
             raise Refusal(tftp.ErrorCode.UNDEFINED, text) from exc
         self._serial += 1
-        return port, f"tftp-{self._serial}"
+        return port, f"tftp-{os.getpid()}-{self._serial}"  # a later worker counts from 1 again
