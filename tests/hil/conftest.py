@@ -1,5 +1,6 @@
 """The firmware matrix: boots one place of tests/hil/matrix.yaml, and says what console and wire saw."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,6 +103,21 @@ class Matrix:
             except InfrastructureError as exc:
                 pytest.skip(str(exc))
         return board
+
+    @contextlib.contextmanager
+    def with_options(self, place: str, **options: Any) -> Iterator[None]:
+        """Boots of an emulated place inside have these options of QEMU."""
+        board = self.board(place)
+        if not board.emulated:
+            pytest.skip("changes an emulated machine")
+        power: Any = board.power
+        before = power.options
+        board.power_off()
+        power.options = replace(before, **options)
+        try:
+            yield
+        finally:
+            power.options = before
 
     def boot(
         self,

@@ -1,9 +1,16 @@
 """An x86 PC with SeaBIOS and the iPXE boot ROM of its card."""
 
+import sys
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from lab.images import debian_installer
 from pxe.plan import Transport
+
+sys.path.insert(0, str(Path(__file__).parent))
+from plainpxe import Mask, qemu_arguments
 
 pytestmark = pytest.mark.hil
 
@@ -35,3 +42,18 @@ def test_a_service_without_http(matrix):
 def test_debians_installer(matrix):
     seen = matrix.boot("bios", image=debian_installer)
     assert seen.reached("kernel", "init", "installer") == ["kernel", "init", "installer"]
+
+
+def test_a_plain_pxe_rom_loads_undionly_and_its_loop_is_broken(matrix):
+    """iPXE that came as undionly.kpxe asks DHCP once more, and must not get undionly.kpxe again."""
+    with (
+        tempfile.TemporaryDirectory() as folder,  # not tmp_path: too long for a Unix socket
+        Mask(Path(folder), b"undionly.kpxe") as mask,
+        matrix.with_options("bios", extra=qemu_arguments(Path(folder))),
+    ):
+        seen = matrix.boot("bios")
+    assert mask.hidden >= 2, "DISCOVER and REQUEST"
+    assert seen.reached("kernel", "init", "up") == ["kernel", "init", "up"]
+    assert seen.clients == [("bios-pxe", "x86"), IPXE]
+    assert seen.files("tftp") == ["undionly.kpxe"]
+    assert seen.files("http") == ["boot.ipxe", "linux", "initrd.gz"]

@@ -2,7 +2,6 @@
 
 import pytest
 
-
 pytestmark = pytest.mark.hil
 
 ORDER = ["uefi", "dhcp-ack", "loader", "kernel", "init"]
