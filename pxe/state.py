@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -23,7 +22,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    bindparam,
     create_engine,
     event,
     insert,
@@ -148,29 +146,20 @@ class LeaseStore:
         """
         if not leases:
             return
+        rows = [(str(lease.ip), lease.mac, lease.expires, lease.state.value) for lease in leases]
+        former = [(lease.mac, DECLINED) for lease in leases if lease.state is not LeaseState.DECLINED]
         with storage_errors(self._engine), self._engine.begin() as db:
-            db.execute(_OUTDATED, [_key(lease) for lease in leases])
-            db.execute(insert(_leases), [_row(lease) for lease in leases])
+            # Straight to the driver: building statements cost three times what SQLite itself does.
+            cursor = db.connection.cursor()
+            try:
+                cursor.executemany(_DROP_FORMER, former)
+                cursor.executemany(_REPLACE, rows)
+            except sqlite3.Error as exc:
+                raise DBAPIError.instance(_REPLACE, None, exc, sqlite3.Error) from exc
+            finally:
+                cursor.close()
 
 
-_OUTDATED = _leases.delete().where(
-    (_leases.c.ip == bindparam("this_ip"))
-    | ((_leases.c.mac == bindparam("this_mac")) & (_leases.c.state != LeaseState.DECLINED.value))
-)
-
-
-def _key(lease: Lease) -> dict[str, Any]:
-    """What a lease replaces: a declined one only the record of its address."""
-    return {
-        "this_ip": str(lease.ip),
-        "this_mac": "" if lease.state is LeaseState.DECLINED else lease.mac,
-    }
-
-
-def _row(lease: Lease) -> dict[str, Any]:
-    return {
-        "ip": str(lease.ip),
-        "mac": lease.mac,
-        "expires": lease.expires,
-        "state": lease.state.value,
-    }
+DECLINED = LeaseState.DECLINED.value
+_DROP_FORMER = "DELETE FROM leases WHERE mac = ? AND state != ?"
+_REPLACE = "INSERT OR REPLACE INTO leases (ip, mac, expires, state) VALUES (?, ?, ?, ?)"

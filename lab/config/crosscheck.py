@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
 from lab.config.boards import board_type_files
+from lab.config.dhcp import check_dhcp
 from lab.config.images import check_assets
 from lab.config.plans import check_plan_names
 from lab.config.schema import PLACE_NAME
@@ -49,23 +50,15 @@ def _check_places(document: Document, places: dict[str, Any]) -> None:
 
 def _check_addresses(document: Document) -> None:
     own = _interface(_get(document.data, "service", "address"))
-    pool: KeyPath = ("service", "dhcp", "pool")
-    start, end = (_address(_get(document.data, *pool, edge)) for edge in ("start", "end"))
-    if start and end and start > end:
-        document.fault((*pool, "end"), f"{end} is before the pool's start {start}; exchange them")
+    networks = check_dhcp(document)
     if own is None:
         return
-    for edge, address in (("start", start), ("end", end)):
-        if address and address not in own.network:
-            document.fault((*pool, edge), f"{address} is outside {own.network}, the network of {own.ip}")
-    if start and end and start <= own.ip <= end:
-        document.fault((*pool, "start"), f"the pool contains our own address {own.ip}; leave that out of it")
     taken: dict[IPv4Address, KeyPath] = {own.ip: ("service", "address")}
     for where, client in _clients(document.data):
         reserved = _address(client.get("ip"))
         if reserved is None:
             continue
-        if reserved not in own.network:
+        if not any(reserved in network for network in networks):
             document.fault((*where, "ip"), f"{reserved} is outside {own.network}, the network of {own.ip}")
         if reserved in taken:
             document.fault((*where, "ip"), f"{reserved} is taken by {path_text(taken[reserved])}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.config import schema
 from lab.config.configs import check_plan_configs, config_of
+from lab.config.dhcp_schema import SelectorFile
 from lab.config.images import asset_of
 from lab.config.yamlfile import Document, KeyPath
 from pxe.assets import Store
@@ -51,8 +52,12 @@ def plan_of(name: str, file: schema.PlanFile, base: Path, store: Store) -> BootP
 
 def rule_of(name: str, file: schema.RuleFile) -> PlanRule:
     """Return the rule."""
-    when = file.when
-    selector = Selector(
+    return PlanRule(name=name, when=selector_of(file.when), plan=file.plan)
+
+
+def selector_of(when: SelectorFile) -> Selector:
+    """Return the selector."""
+    return Selector(
         mac=when.mac.lower().replace("-", ":"),
         uuid=when.uuid,
         serial=when.serial,
@@ -61,7 +66,6 @@ def rule_of(name: str, file: schema.RuleFile) -> PlanRule:
         tags=frozenset(when.tags),
         network=IPv4Network(when.network) if when.network is not None else None,
     )
-    return PlanRule(name=name, when=selector, plan=file.plan)
 
 
 def machine_of(name: str, file: schema.MachineFile | schema.PlaceFile) -> Machine:

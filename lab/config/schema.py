@@ -7,96 +7,26 @@ them. Fields are plain strings with checks where a wrong value deserves a senten
 """
 
 import re
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from pxe.errors import PlanError
-from pxe.plan import normalise_mac
+from lab.config.dhcp_schema import DhcpFile, InterfaceFile, PoolFile, SelectorFile
+from lab.config.words import (
+    Address,
+    ArchName,
+    Driver,
+    Interface,
+    LoaderKind,
+    Mac,
+    Pattern,
+    Port,
+)
+from lab.config.words import Part as _Part
+
+__all__ = ["PoolFile"]
 
 PLACE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
-
-
-def _mac(text: str) -> str:
-    try:
-        return normalise_mac(text)
-    except PlanError as exc:
-        raise ValueError(str(exc)) from exc
-
-
-def _address(text: str) -> str:
-    try:
-        return str(IPv4Address(text))
-    except ValueError:
-        raise ValueError(f"{text!r} is not an IPv4 address; write it like 10.99.0.100") from None
-
-
-def _interface(text: str) -> str:
-    try:
-        if "/" not in text:
-            raise ValueError
-        return str(IPv4Interface(text))
-    except ValueError:
-        raise ValueError(f"{text!r} is not an address with its prefix; write it like 10.99.0.1/24") from None
-
-
-def _network(text: str) -> str:
-    try:
-        return str(IPv4Network(text))
-    except ValueError:
-        raise ValueError(f"{text!r} is not a network; write it like 10.99.0.0/24") from None
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as exc:
-        raise ValueError(f"{text!r} is not a regular expression: {exc}") from None
-    return text
-
-
-def _one_driver(value: dict[str, Any]) -> dict[str, Any]:
-    if len(value) != 1:
-        raise ValueError("name exactly one driver, with its options, like {serial: {url: /dev/ttyUSB0}}")
-    return value
-
-
-Mac = Annotated[str, AfterValidator(_mac)]
-Address = Annotated[str, AfterValidator(_address)]
-Interface = Annotated[str, AfterValidator(_interface)]
-Network = Annotated[str, AfterValidator(_network)]
-ArchName = Literal["x86", "x86_64", "arm", "arm64", "riscv64"]
-FirmwareName = Literal[
-    "bios-pxe", "uefi-pxe", "uefi-http", "ipxe", "u-boot", "raspberry-pi"
-]  # pxe.plan.Firmware, those that boot
-LoaderKind = Literal["bios", "x86", "x86_64", "arm", "arm64", "riscv64"]  # pxe.boot.loaders.KINDS
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Driver = Annotated[dict[str, dict[str, Any]], AfterValidator(_one_driver)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class PoolFile(_Part):
-    """Addresses given to machines without a reservation."""
-
-    start: Address = Field(description="first address of the pool", examples=["10.99.0.100"])
-    end: Address = Field(description="last address of the pool", examples=["10.99.0.199"])
-
-
-class DhcpFile(_Part):
-    """The DHCP server."""
-
-    pool: PoolFile | None = Field(
-        default=None, description="the addresses to give", examples=["{start: 10.99.0.100, end: 10.99.0.199}"]
-    )
-    pools: list[PoolFile] = Field(default=[], description="further ranges of addresses to give")
-    lease_seconds: int = Field(default=3600, ge=60, le=31_536_000, description="how long an address is lent")
-    router: Address | None = Field(default=None, description="default route to offer; none if left out")
-    dns: list[Address] = Field(default=[], description="name servers to offer")
 
 
 class UploadFile(_Part):
@@ -163,6 +93,9 @@ class ServiceFile(_Part):
         description="our own address on it, with its prefix", examples=["10.99.0.1/24"]
     )
     dhcp: DhcpFile | None = Field(default=None, description="the DHCP server")
+    interfaces: list[InterfaceFile] = Field(
+        default=[], description="further interfaces with DHCP; TFTP and HTTP then listen on all addresses"
+    )
     tftp: TftpFile | None = Field(default=None, description="the TFTP server; {} for all defaults")
     http: HttpFile | None = Field(
         default=None, description="the HTTP server for machines; {} for all defaults"
@@ -254,24 +187,6 @@ class PlanFile(_Part):
     )
     configs: list[ConfigFile] = Field(
         default=[], description="what machines configure themselves with, below the URL {config}"
-    )
-
-
-class SelectorFile(_Part):
-    """Which machines are meant: all that is given must match."""
-
-    mac: str = Field(default="", description="a MAC, or how it begins", examples=["b8:27:eb"])
-    uuid: str = Field(default="", description="the UUID of its SMBIOS")
-    serial: str = Field(default="", description="its serial number")
-    arch: ArchName | None = Field(
-        default=None, description="what its firmware says; a BIOS always says x86", examples=["arm64"]
-    )
-    firmware: FirmwareName | None = Field(
-        default=None, description="what asks, at this stage of the boot", examples=["uefi-pxe"]
-    )
-    tags: list[str] = Field(default=[], description="tags that it must have, all of them")
-    network: Network | None = Field(
-        default=None, description="the network of its address", examples=["10.99.0.0/24"]
     )
 
 

@@ -1,13 +1,13 @@
 """A lab as one frozen value, read from `lab.yaml`."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from lab.config import schema
 from lab.config.crosscheck import crosscheck
-from lab.config.dhcp import dhcp_settings
+from lab.config.dhcp import dhcp_settings, listen_address
 from lab.config.images import store_of
 from lab.config.plans import check_words, machine_of, plan_of, rule_of
 from lab.config.tftp import tftp_settings
@@ -60,11 +60,10 @@ def load_site(path: Path) -> Site:
 
 
 def _service(file: schema.ServiceFile, base: Path) -> ServiceSettings:
-    own = IPv4Interface(file.address)
     tftp = tftp_settings(file, base)
     http = None
     if file.http is not None:
-        http = HttpSettings(listen=own.ip, port=file.http.port)
+        http = HttpSettings(listen=listen_address(file), port=file.http.port)
     socket = base / file.api.socket if file.api.socket is not None else None
     api = ApiSettings(socket=socket, listen=IPv4Address(file.api.listen), port=file.api.port)
     loaders = {str(kind): (base / path).absolute() for kind, path in file.loaders.items()}

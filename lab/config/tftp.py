@@ -1,9 +1,9 @@
 """The TFTP server's part of a site file."""
 
-from ipaddress import IPv4Interface
 from pathlib import Path
 
 from lab.config import schema
+from lab.config.dhcp import listen_address
 from lab.config.yamlfile import Document
 from pxe.settings import TftpSettings, UploadSettings
 
@@ -23,7 +23,7 @@ def tftp_settings(file: schema.ServiceFile, base: Path) -> TftpSettings | None:
         )
     ports = tftp.port_range
     return TftpSettings(
-        listen=IPv4Interface(file.address).ip,
+        listen=listen_address(file),
         port=tftp.port,
         root=base / tftp.root if tftp.root is not None else None,
         upload=upload,

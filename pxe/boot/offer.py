@@ -17,7 +17,7 @@ from pxe.boot.reply import destination, grant, refusal
 from pxe.boot.scope import Scope, link_selection
 from pxe.boot.select import Choice, facts_of
 from pxe.errors import NoAddress, PlanError
-from pxe.plan import Machine
+from pxe.plan import Firmware, Machine
 from pxe.settings import DhcpSettings, Subnet
 from pxe.wire.dhcp4 import ETHERNET, DhcpPacket, MessageType, Op, Option
 
@@ -179,7 +179,8 @@ class _Exchange:
 
     def send(self, reply: DhcpPacket, bootfile: str = "", lease: Lease | None = None) -> Decision:
         address = reply.yiaddr if reply.yiaddr != _NOWHERE else None
-        plan = self.directory.choice(self.machine.mac, address).plan
+        boots = bool(bootfile) or self.client.firmware is not Firmware.OS
+        plan = self.directory.choice(self.machine.mac, address).plan if boots else None
         kind = self.packet.message_type
         return Decision(
             client=self.client,

@@ -15,7 +15,6 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Final
 
 from pxe.boot.classify import classify
 from pxe.boot.lease_records import Lease, Records
@@ -26,16 +25,16 @@ from pxe.errors import ServiceError, WireError
 from pxe.events import Event
 from pxe.net.dhcp_probe import Prober
 from pxe.net.dhcp_report import Reporter
-from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, receive, send
+from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, send
+from pxe.net.inbox import Datagram, Inbox
 from pxe.net.later import Later
 from pxe.net.learned import Learned
 from pxe.settings import DhcpMode, DhcpSettings
 from pxe.state import LeaseStore
 from pxe.wire.dhcp4 import DhcpPacket, decode, encode
 
-__all__ = ["BATCH", "DhcpServer", "bind_dhcp"]
+__all__ = ["DhcpServer", "bind_dhcp"]
 
-BATCH: Final = 256  # datagrams of one socket decided together at most
 _log = logging.getLogger(__name__)
 
 
@@ -51,10 +50,7 @@ class _Link:
 @dataclass(frozen=True, slots=True)
 class _Arrival:
     packet: DhcpPacket
-    sender: tuple[str, int]
-    t_ns: int
-    link: _Link
-    sock: socket.socket
+    came: Datagram[_Link]
 
 
 class DhcpServer:
@@ -75,6 +71,7 @@ class DhcpServer:
         self._directory = directory
         self._store = store
         self._report = Reporter(emit)
+        self._inbox: Inbox[_Link] = Inbox(self._is_known, time.monotonic_ns)
         self._lock = threading.Lock()  # guards records and tables, never held over disk or network
         self._records = Records(store.load())
         self._learned = Learned()
@@ -108,13 +105,12 @@ class DhcpServer:
         for fd in (*self._by_fd, *self._probers, self._wake):
             poll.register(fd, select.POLLIN)
         while not self._stopping.is_set():
-            arrivals: list[_Arrival] = []
-            for fd, _mask in poll.poll(self._patience()):
+            for fd, _mask in poll.poll(0 if self._inbox.waits() else self._patience()):
                 if fd in self._by_fd:
-                    arrivals += self._drain(*self._by_fd[fd])
+                    self._inbox.drain(*self._by_fd[fd])
                 elif fd in self._probers:
                     self._hear(self._probers[fd])
-            for group in _one_per_client(arrivals):
+            for group in _one_per_client(self._decoded(self._inbox.take())):
                 self._answer(group)
             self._due()
 
@@ -133,6 +129,12 @@ class DhcpServer:
         with self._lock:
             return list(self._records.by_ip.values())
 
+    def _is_known(self, mac: str) -> bool:
+        try:
+            return self._directory.machine(mac) is not None
+        except Exception:  # a fault of ours: `_decide` meets it again, and tells
+            return True
+
     def _now(self) -> float:
         return self._epoch + time.monotonic()
 
@@ -149,7 +151,7 @@ class DhcpServer:
         for prober in self._probers.values():
             with self._lock:
                 prober.probe(now, self._now())
-        self._report.tell_skipped()
+        self._report.tell_skipped(self._inbox.take_dropped)
 
     def _hear(self, prober: Prober) -> None:
         """Take in who answers ARP; tell of those who should not."""
@@ -159,27 +161,20 @@ class DhcpServer:
             _log.warning("%s answers ARP on %s, which it was not given: nobody gets it", event.mac, event.ip)
             self._emit(event)
 
-    def _drain(self, link: _Link, sock: socket.socket) -> list[_Arrival]:
-        """Take what waits in the socket, up to BATCH datagrams, and decode it."""
-        arrivals: list[_Arrival] = []
-        for _ in range(BATCH):
-            datagram = receive(sock)
-            if datagram is None:
-                break
-            t_ns = time.monotonic_ns()
-            data, sender = datagram
+    def _decoded(self, batch: Iterable[Datagram[_Link]]) -> Iterator[_Arrival]:
+        for came in batch:
             try:
-                arrivals.append(_Arrival(decode(data), sender, t_ns, link, sock))
+                yield _Arrival(decode(came.data), came)
             except WireError as exc:
-                self._report.malformed(f"{sender[0]}:{sender[1]}", str(exc), t_ns)
-        return arrivals
+                host, port = came.sender
+                self._report.malformed(f"{host}:{port}", str(exc), came.t_ns)
 
     def _answer(self, group: Iterable[_Arrival]) -> None:
         """Decide about messages of different clients; store the new leases; send."""
         waiting: list[tuple[Decision, _Arrival]] = []
         for arrival in group:
             decision = self._decide(arrival)
-            self._report.received(decision, arrival.t_ns)
+            self._report.received(decision, arrival.came.t_ns)
             if decision.lease is not None:
                 waiting.append((decision, arrival))
             else:
@@ -201,10 +196,10 @@ class DhcpServer:
             return silence(packet, classify(packet), f"a fault of ours, see the log: {exc}")
 
     def _decision(self, arrival: _Arrival) -> Decision:
-        packet, scope, directory = arrival.packet, arrival.link.scope, self._directory
+        packet, scope, directory = arrival.packet, arrival.came.link.scope, self._directory
         settings, now = scope.settings, self._now()
-        if arrival.sock is arrival.link.sockets.binl:
-            sender = (IPv4Address(arrival.sender[0]), arrival.sender[1])
+        if arrival.came.sock is arrival.came.link.sockets.binl:
+            sender = (IPv4Address(arrival.came.sender[0]), arrival.came.sender[1])
             return answer_binl(packet, sender, settings=settings, directory=directory, now=now)
         if settings.mode is DhcpMode.PROXY:
             return answer_proxy(packet, settings=settings, directory=directory, now=now)
@@ -233,7 +228,7 @@ class DhcpServer:
             if decision.reason:
                 self._report.ignored(decision, time.monotonic_ns())
             return
-        prober = arrival.link.prober
+        prober = arrival.came.link.prober
         if prober is not None and decision.lease is None:
             prober.ask(decision.reply.yiaddr)
         if decision.delay_seconds > 0.0:
@@ -247,9 +242,9 @@ class DhcpServer:
         assert reply is not None
         assert to is not None
         t_ns = time.monotonic_ns()  # before the packet is out: the client's next one must come later
-        source = arrival.link.scope.settings.address.ip
+        source = arrival.came.link.scope.settings.address.ip
         try:
-            send(arrival.link.sockets, arrival.sock, encode(reply), to, source)
+            send(arrival.came.link.sockets, arrival.came.sock, encode(reply), to, source)
         except OSError as exc:
             reason = f"the answer could not be sent to {to.ip}:{to.port}: {exc.strerror}"
             self._report.ignored(decision, t_ns, reason, logging.WARNING)

@@ -95,14 +95,16 @@ class Reporter:
         if self._lines.spend(t_ns / 1e9):
             _log.warning("malformed DHCP message from %s: %s", peer, reason)
 
-    def tell_skipped(self) -> None:
-        """Say how much was left out, at most once a second."""
+    def tell_skipped(self, dropped: Callable[[], int]) -> None:
+        """Say how much was left out, at most once a second; `dropped` counts messages not even looked at."""
         now = time.monotonic()
-        count = self._known.skipped + self._strangers.skipped
-        if count == 0 or now - self._told < 1.0:
+        if now - self._told < 1.0:
             return
         self._told = now
-        strangers = self._strangers.skipped
+        strangers = self._strangers.skipped + dropped()
+        count = self._known.skipped + strangers
+        if count == 0:
+            return
         self._known.skipped = self._strangers.skipped = self._lines.skipped = 0
         self._emit(DhcpSkipped(t_ns=time.monotonic_ns(), count=count, strangers=strangers))
         _log.warning(

@@ -25,6 +25,7 @@ _HEADER = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s")
 _FIXED_SIZE = _HEADER.size + len(MAGIC_COOKIE)
 _CHUNK = 255  # longest value that one length byte can tell
 _ZERO = IPv4Address(0)
+_ZERO_PACKED = bytes(4)
 
 
 class Op(IntEnum):
@@ -45,6 +46,9 @@ class MessageType(IntEnum):
     NAK = 6
     RELEASE = 7
     INFORM = 8
+
+
+_TYPES = {bytes((kind,)): kind for kind in MessageType}
 
 
 class Option(IntEnum):
@@ -84,6 +88,7 @@ _EXACT_LENGTH = {Option.REQUESTED_IP: 4, Option.LEASE_TIME: 4, Option.MESSAGE_TY
 _FILE_CARRIES_OPTIONS = 1  # bits of option 52, RFC 2132 section 9.3
 _SNAME_CARRIES_OPTIONS = 2
 _NEVER_SENT = {Option.PAD, Option.END, Option.OVERLOAD}
+_PAD, _END = int(Option.PAD), int(Option.END)  # plain numbers: compared for every byte of padding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +124,8 @@ class DhcpPacket:
     @property
     def message_type(self) -> MessageType | None:
         """Option 53; None where it is absent (a BOOTP client) or unknown."""
-        value = int.from_bytes(self.options.get(Option.MESSAGE_TYPE, b""))
-        return MessageType(value) if MessageType.DISCOVER <= value <= MessageType.INFORM else None
+        value = self.options.get(Option.MESSAGE_TYPE)
+        return _TYPES.get(value) if value is not None else None
 
     def address(self, code: Option) -> IPv4Address | None:
         """The value of an option that holds one address, such as REQUESTED_IP; None where it is absent."""
@@ -148,10 +153,10 @@ def decode(data: bytes) -> DhcpPacket:
         xid=xid,
         secs=secs,
         flags=flags,
-        ciaddr=IPv4Address(ci),
-        yiaddr=IPv4Address(yi),
-        siaddr=IPv4Address(si),
-        giaddr=IPv4Address(gi),
+        ciaddr=_address(ci),
+        yiaddr=_address(yi),
+        siaddr=_address(si),
+        giaddr=_address(gi),
         chaddr=chaddr[:hlen],
         sname=sname.partition(b"\0")[0],
         file=file.partition(b"\0")[0],
@@ -159,9 +164,14 @@ def decode(data: bytes) -> DhcpPacket:
     )
 
 
+def _address(packed: bytes) -> IPv4Address:
+    """Most are zero, and to make an IPv4Address takes a microsecond."""
+    return _ZERO if packed == _ZERO_PACKED else IPv4Address(packed)
+
+
 def _all_options(area: bytes, sname: bytes, file: bytes) -> tuple[dict[int, bytes], bytes, bytes]:
     """Options of all fields, joined in RFC 3396's order; sname and file, empty where they carried options."""
-    parts: dict[int, bytearray] = {}
+    parts: dict[int, bytes] = {}
     _parse_options(area, parts)
     # Only the real options field may say that others carry options too, or the two could chain.
     overload = int.from_bytes(parts.pop(Option.OVERLOAD, b"")[:1])
@@ -173,28 +183,28 @@ def _all_options(area: bytes, sname: bytes, file: bytes) -> tuple[dict[int, byte
         sname = b""
     parts.pop(Option.OVERLOAD, None)
     for code, length in _EXACT_LENGTH.items():
-        if code in parts and len(parts[code]) != length:
+        if len(parts.get(code, b"")) != length and code in parts:
             raise WireError(f"option {code.value} has {len(parts[code])} bytes instead of {length}")
-    return {code: bytes(value) for code, value in parts.items()}, sname, file
+    return parts, sname, file
 
 
-def _parse_options(area: bytes, parts: dict[int, bytearray]) -> None:
+def _parse_options(area: bytes, parts: dict[int, bytes]) -> None:
     """Append the options in `area` to `parts`. Raises WireError where one runs over the end."""
-    at = 0
-    while at < len(area):
+    at, end = 0, len(area)
+    while at < end:
         code = area[at]
-        if code == Option.END:
+        if code == _END:
             return
-        if code == Option.PAD:
+        if code == _PAD:
             at += 1
             continue
-        if at + 1 == len(area):
+        if at + 1 == end:
             raise WireError(f"the message ends after the code of option {code}")
         length = area[at + 1]
         value = area[at + 2 : at + 2 + length]
         if len(value) < length:
             raise WireError(f"option {code} says {length} bytes, but the message ends after {len(value)}")
-        parts.setdefault(code, bytearray()).extend(value)
+        parts[code] = parts[code] + value if code in parts else value
         at += 2 + length
 
 
@@ -233,15 +243,22 @@ def encode(packet: DhcpPacket) -> bytes:
 
 def encoded_size(packet: DhcpPacket) -> int:
     """Length of `encode(packet)`, without making it."""
-    options = sum(
-        len(value) + 2 * (max(len(value) - 1, 0) // _CHUNK + 1) for value in packet.options.values()
-    )
-    return max(_FIXED_SIZE + options + 1, MIN_SIZE)
+    size = _FIXED_SIZE + 1
+    for value in packet.options.values():
+        length = len(value)
+        size += length + 2 if length <= _CHUNK else length + 2 * ((length - 1) // _CHUNK + 1)
+    return max(size, MIN_SIZE)
 
 
 def _sending_order(options: Mapping[int, bytes]) -> list[int]:
-    rank: dict[int, int] = {Option.MESSAGE_TYPE: -1, Option.RELAY_AGENT: 1}
-    return sorted(options, key=lambda code: rank.get(code, 0))
+    order = list(options)
+    if Option.MESSAGE_TYPE in options and order[0] != Option.MESSAGE_TYPE:
+        order.remove(Option.MESSAGE_TYPE)
+        order.insert(0, Option.MESSAGE_TYPE)
+    if Option.RELAY_AGENT in options and order[-1] != Option.RELAY_AGENT:
+        order.remove(Option.RELAY_AGENT)
+        order.append(Option.RELAY_AGENT)
+    return order
 
 
 def _encode_option(code: int, value: bytes) -> bytes:

@@ -7,9 +7,9 @@ import pytest
 
 from pxe.boot.classify import Client
 from pxe.boot.lease_records import HOLD_SECONDS, LeaseState, Records
-from pxe.boot.scope import Scope
 from pxe.boot.offer import Decision, answer
 from pxe.boot.reply import BROADCAST, Destination
+from pxe.boot.scope import Scope
 from pxe.boot.select import Choice
 from pxe.events import DhcpIgnored, DhcpReceived, DhcpSent
 from pxe.plan import BootPlan, Machine

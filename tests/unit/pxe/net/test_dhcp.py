@@ -19,7 +19,7 @@ from pxe.boot.leases import Lease, LeaseState
 from pxe.boot.select import Choice
 from pxe.errors import PlanError, ServiceError
 from pxe.events import DhcpIgnored, DhcpReceived, DhcpSent, Event, PacketMalformed
-from pxe.net.dhcp import BATCH, DhcpServer, bind_dhcp
+from pxe.net.dhcp import DhcpServer, bind_dhcp
 from pxe.plan import Machine
 from pxe.settings import AddressRange, DhcpSettings, Subnet
 from pxe.state import LeaseStore, open_state
@@ -32,6 +32,7 @@ BOARD = "52:54:00:aa:00:01"
 CRASHES = "52:54:00:aa:00:66"
 STRANGER = "02:00:00:00:00:01"
 SECONDS = 10.0
+TOGETHER = 64  # messages that any host's socket buffer holds
 
 
 class Directory:
@@ -187,13 +188,13 @@ def test_an_offer_alone_tells_whose_address_it_is(running):
 
 
 def test_requests_that_wait_together_are_stored_together(service):
-    macs = [f"52:54:00:bb:00:{n:02x}" for n in range(BATCH)]
+    macs = [f"52:54:00:bb:00:{n:02x}" for n in range(TOGETHER)]
     for n, mac in enumerate(macs):
         service.send(request(POOL.first + n, mac))
     service.start()
     for _ in macs:
         assert service.receive().message_type is MessageType.ACK
-    assert service.disk.batches == [BATCH]
+    assert service.disk.batches == [TOGETHER]
 
 
 def test_messages_of_one_client_in_a_batch_are_handled_one_after_the_other(service):

@@ -1,0 +1,199 @@
+"""Measures our DHCP server against dnsmasq and Kea with Kea's perfdhcp, side by side in one run.
+
+    python -m bench.dhcp [--rounds N] [--seconds S] [--json FILE] [--markdown FILE] [--only NAME ...]
+
+Root alone: two network namespaces joined by a veth, the servers in one and perfdhcp, as a relay's clients, in
+the other. In each round each server starts with an empty lease database and gets the same load in turn, in
+another order each time: exchanges as fast as perfdhcp can send them (at 4 rates, the best completed rate
+counts), then 2000 a second, where none may be lost. Each keeps its leases on disk as it is built to: ours
+waits for the disk before each ACK, dnsmasq and Kea do not.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.dhcp_peers import CLIENT, INTERFACE, LEASES, PREFIX, SERVER, Peer, peers, running
+
+INSIDE = "BOOTLAB_BENCH_INSIDE"
+RATES = (1000, 4000, 8000, 12000)
+STEADY = 2000
+_SENT = re.compile(r"sent packets: (\d+)")
+_RECEIVED = re.compile(r"received packets: (\d+)")
+
+
+def main() -> None:
+    options = parse()
+    if INSIDE not in os.environ:
+        enter_namespace()
+    for program in ("perfdhcp", "ip"):
+        if shutil.which(program) is None:
+            sys.exit(f"{program} is not installed: apt-get install kea-admin iproute2")
+    other = make_network()
+    try:
+        report = measure(options, other)
+    finally:
+        other.terminate()
+        other.wait()
+    Console(width=120).print(table(report))
+    for line in verdicts(report):
+        print(line)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(report, indent=1))
+    if options.markdown:
+        options.markdown.write_text(markdown(report))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.dhcp", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
+    parser.add_argument("--seconds", type=int, default=4, help="seconds of each load (default 4)")
+    parser.add_argument("--only", action="append", default=[], help="measure this server alone, by name")
+    parser.add_argument("--json", type=Path, default=Path("results/bench-dhcp.json"), help="all figures")
+    parser.add_argument("--markdown", type=Path, help="the table for docs/performance.md")
+    return parser.parse_args()
+
+
+def enter_namespace() -> None:
+    """Start again in namespaces of our own; all processes end with them."""
+    if os.geteuid() != 0:
+        sys.exit("bench.dhcp needs root: perfdhcp takes port 67 in a network namespace of its own")
+    argv = [
+        "unshare",
+        "-npmf",
+        "--mount-proc",
+        "--kill-child",
+        sys.executable,
+        "-m",
+        "bench.dhcp",
+        *sys.argv[1:],
+    ]
+    os.execvpe(argv[0], argv, {**os.environ, INSIDE: "1"})
+
+
+def make_network() -> subprocess.Popen[bytes]:
+    """Make the veth; return the process that holds the other namespace."""
+    other = subprocess.Popen(["unshare", "-n", "sleep", "infinity"])
+    mine = os.readlink("/proc/self/ns/net")
+    while os.readlink(f"/proc/{other.pid}/ns/net") == mine:
+        time.sleep(0.01)
+    words = f"link add {INTERFACE} type veth peer name cli0 netns {other.pid}"
+    run(["ip", *words.split()])
+    for where, name, address in ((None, INTERFACE, SERVER), (other.pid, "cli0", CLIENT)):
+        inside = ["nsenter", "-t", str(where), "-n"] if where else []
+        run([*inside, "ip", "addr", "add", f"{address}/{PREFIX}", "dev", name])
+        run([*inside, "ip", "link", "set", name, "up"])
+    run(["ip", "link", "set", "lo", "up"])
+    return other
+
+
+def run(argv: list[str]) -> None:
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+def measure(options: argparse.Namespace, other: subprocess.Popen[bytes]) -> dict[str, Any]:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory(prefix="bootlab-bench-", dir="/var/tmp") as name:
+            names = [peer.name for peer in peers(Path(name))]
+        random.shuffle(names)
+        for name in names:
+            if options.only and name not in options.only:
+                continue
+            rows.setdefault(name, []).append(one_round(name, options.seconds, other))
+    return {"schema": 1, "rounds": options.rounds, "seconds": options.seconds, "rows": rows}
+
+
+def one_round(name: str, seconds: int, other: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """All loads against one server; each with an empty database."""
+    loads = {f"{rate}/s": load(name, rate, seconds, other) for rate in (STEADY, *RATES)}
+    best = max(entry["completed_per_second"] for entry in loads.values())
+    return {"best_per_second": best, "loads": loads}
+
+
+def load(name: str, rate: int, seconds: int, other: subprocess.Popen[bytes]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="bootlab-bench-", dir="/var/tmp") as text:
+        folder = Path(text)
+        peer = next(peer for peer in peers(folder) if peer.name == name)
+        if shutil.which(peer.command[0]) is None:
+            sys.exit(f"{peer.command[0]} is not installed")
+        with running(peer, folder):
+            return perfdhcp(peer, rate, seconds, other)
+
+
+def perfdhcp(peer: Peer, rate: int, seconds: int, other: subprocess.Popen[bytes]) -> dict[str, Any]:
+    clients = min(LEASES, rate * seconds * 2)
+    argv = ["nsenter", "-t", str(other.pid), "-n", "perfdhcp", "-4", "-r", str(rate), "-R", str(clients)]
+    argv += ["-p", str(seconds), "-W", "1000000", "-g", "multi", "-l", "cli0", SERVER]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 60)
+    sent, received = _SENT.findall(done.stdout), _RECEIVED.findall(done.stdout)
+    if len(sent) < 2 or len(received) < 2:
+        raise SystemExit(f"perfdhcp said nothing of use against {peer.name}: {done.stdout}{done.stderr}")
+    return {
+        "offered_per_second": round(int(sent[0]) / seconds),
+        "completed_per_second": round(int(received[1]) / seconds),
+        "discovers": int(sent[0]),
+        "offers": int(received[0]),
+        "requests": int(sent[1]),
+        "acks": int(received[1]),
+        "dropped": int(sent[0]) - int(received[0]) + int(sent[1]) - int(received[1]),
+    }
+
+
+def medians(report: dict[str, Any]) -> dict[str, float]:
+    return {
+        name: statistics.median(entry["best_per_second"] for entry in rounds)
+        for name, rounds in report["rows"].items()
+    }
+
+
+def dropped(report: dict[str, Any], name: str) -> int:
+    """Messages without answer at the steady rate, in all rounds."""
+    return sum(entry["loads"][f"{STEADY}/s"]["dropped"] for entry in report["rows"][name])
+
+
+def table(report: dict[str, Any]) -> Table:
+    shown = Table("server", "exchanges/s, best load", f"unanswered at {STEADY}/s", title="DHCP, perfdhcp")
+    for name, best in medians(report).items():
+        shown.add_row(name, f"{best:.0f}", str(dropped(report, name)))
+    return shown
+
+
+def markdown(report: dict[str, Any]) -> str:
+    lines = [f"| server | exchanges/s, best load | unanswered at {STEADY}/s |", "|---|---|---|"]
+    lines += [f"| {name} | {best:.0f} | {dropped(report, name)} |" for name, best in medians(report).items()]
+    return "\n".join(lines) + "\n"
+
+
+def verdicts(report: dict[str, Any]) -> list[str]:
+    found = medians(report)
+    ours = found.get("bootlab")
+    if ours is None:
+        return []
+    wanted = [("dnsmasq", 10.0), ("kea", 1.0)]
+    lines = []
+    for peer, factor in wanted:
+        if peer in found:
+            ratio = ours / max(found[peer], 1)
+            word = "reached" if ratio >= factor else "MISSED"
+            lines.append(f"{word}: {ratio:.2f} of {peer}, wanted {factor}")
+    lost = dropped(report, "bootlab")
+    lines.append(f"{'reached' if lost == 0 else 'MISSED'}: {lost} unanswered at {STEADY}/s, wanted 0")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The DHCP servers that are measured: how each is started, with the same pool and leases that survive."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+INTERFACE = "srv0"
+SERVER = "10.77.0.1"
+CLIENT = "10.77.0.2"
+PREFIX = 16
+FIRST, LAST = "10.77.8.0", "10.77.255.250"  # some 63,000 addresses
+LEASES = 62_000
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bootlab" / "peers"
+OURS = """
+import logging, sys
+from dataclasses import replace
+from pathlib import Path
+from lab.config import load_site
+from pxe.plan import UnknownMachines
+from pxe.server import run
+logging.basicConfig(level=logging.INFO)
+site = load_site(Path(sys.argv[1]))
+run(replace(site.service, unknown=UnknownMachines.BOOT), (), ())
+"""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server that can be started: `files` are written into its own folder first."""
+
+    name: str
+    command: list[str]
+    files: dict[str, str]
+    env: dict[str, str]
+
+
+def peers(folder: Path) -> list[Peer]:
+    """Ours, dnsmasq and Kea; one that is not installed is left out by its caller."""
+    return [_bootlab(folder), _dnsmasq(folder), _kea(folder)]
+
+
+def _bootlab(folder: Path) -> Peer:
+    site = {
+        "service": {
+            "interface": INTERFACE,
+            "address": f"{SERVER}/{PREFIX}",
+            "dhcp": {"pools": [{"start": FIRST, "end": LAST}], "lease_seconds": 3600},
+            "api": {"socket": str(folder / "api.sock")},
+            "state": str(folder / "state"),
+        },
+    }
+    path = folder / "bootlab.yaml"
+    command = [sys.executable, "-c", OURS, str(path)]
+    return Peer("bootlab", command, {path.name: json.dumps(site)}, {})
+
+
+def _dnsmasq(folder: Path) -> Peer:
+    words = [
+        *("dnsmasq", "--no-daemon", "--port=0", "--conf-file=/dev/null", "--user=root", "--group=root"),
+        *(f"--interface={INTERFACE}", "--bind-interfaces", "--no-ping", "--dhcp-authoritative"),
+        *(f"--dhcp-range={FIRST},{LAST},1h", f"--dhcp-leasefile={folder / 'dnsmasq.leases'}"),
+        *("--dhcp-lease-max=100000", "--quiet-dhcp", "--log-facility=/dev/null"),
+    ]
+    return Peer("dnsmasq", words, {}, {})
+
+
+def _kea(folder: Path) -> Peer:
+    database = {"type": "memfile", "persist": True, "name": str(folder / "kea.csv"), "lfc-interval": 0}
+    config = {
+        "Dhcp4": {
+            "interfaces-config": {"interfaces": [f"{INTERFACE}/{SERVER}"], "dhcp-socket-type": "udp"},
+            "lease-database": database,
+            "valid-lifetime": 3600,
+            "subnet4": [{"id": 1, "subnet": f"10.77.0.0/{PREFIX}", "pools": [{"pool": f"{FIRST} - {LAST}"}]}],
+            "loggers": [{"name": "kea-dhcp4", "severity": "ERROR", "output_options": [{"output": "stderr"}]}],
+        }
+    }
+    path = folder / "kea.json"
+    env = {"KEA_PIDFILE_DIR": str(folder), "KEA_LOCKFILE_DIR": str(folder)}
+    return Peer("kea", ["kea-dhcp4", "-c", str(path)], {path.name: json.dumps(config)}, env)
+
+
+@contextmanager
+def running(peer: Peer, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a server and wait until its port is bound; end it at last."""
+    for name, text in peer.files.items():
+        (folder / name).write_text(text)
+    with (folder / f"{peer.name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            peer.command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **peer.env},
+        )
+        try:
+            _wait_until_bound(peer, process, folder)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_bound(peer: Peer, process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + 30
+    while ":0043 " not in Path("/proc/net/udp").read_text():
+        if process.poll() is not None or time.monotonic() > deadline:
+            words = (folder / f"{peer.name}.log").read_text(errors="replace")[-500:]
+            raise SystemExit(f"{peer.name} does not listen on port 67 (status {process.poll()}): {words}")
+        time.sleep(0.05)
+    time.sleep(1.0)  # bound is not yet serving
