@@ -117,13 +117,18 @@ class Catalogue:
         elif self.snapshot.unknown is UnknownMachines.BOOT:
             self.strangers.see(client, now)
 
-    def choice(self, mac: str | None, address: IPv4Address | None = None) -> Choice:
-        """What the machine boots, and why; `address` is the one that it has or is offered, where known."""
+    def choice(
+        self, mac: str | None, address: IPv4Address | None = None, *, explain: bool = False
+    ) -> Choice:
+        """What the machine boots, and why; `address` is the one that it has or is offered, where known.
+
+        With `explain`, for people, its candidates as well.
+        """
         if mac is None:
             return Choice(plan=None, why="no machine is known at this address")
         snapshot = self.snapshot
         client = self.client(mac) or Client(mac=mac)
-        return choose(snapshot, facts_of(client, snapshot.machines.get(mac), address))
+        return choose(snapshot, facts_of(client, snapshot.machines.get(mac), address), explain=explain)
 
     def current(self, mac: str | None, address: IPv4Address | None = None) -> Choice:
         """What TFTP and HTTP serve to the machine: `choice`, but for one that has fetched a plan which then

@@ -11,10 +11,26 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from pxe.boot.classify import Client
-from pxe.boot.snapshot import Snapshot
+from pxe.boot.snapshot import Snapshot, specificity
 from pxe.plan import Action, Arch, BootPlan, Firmware, Machine, PlanRule, Selector, UnknownMachines
 
-HELD = BootPlan(name="hold", action=Action.HOLD)  # what a machine boots that is on hold
+__all__ = [
+    "HELD",
+    "Candidate",
+    "Choice",
+    "Facts",
+    "choose",
+    "facts_of",
+    "fits",
+    "matches",
+    "mismatch",
+    "specificity",
+    "tie",
+    "under",
+]
+
+_HOLD = "hold"
+HELD = BootPlan(name=_HOLD, action=Action.HOLD)  # what a machine boots that is on hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,30 +127,6 @@ def under(mac: str, prefix: str) -> bool:
     return not prefix or f"{mac}:".startswith(f"{prefix}:")
 
 
-def specificity(selector: Selector) -> int:
-    """Return how closely `selector` describes a machine; the higher wins.
-
-    A whole MAC, a UUID, a serial name one machine; then come a MAC prefix (by length), tags (by number),
-    a network (by length), the firmware, the arch. The first in this order decides, whatever follows; and to
-    say more always raises it.
-    """
-    octets = len(selector.mac.split(":")) if selector.mac else 0
-    digits = (  # each with its radix
-        (int(octets == 6), 2),
-        (int(bool(selector.uuid)), 2),
-        (int(bool(selector.serial)), 2),
-        (octets, 7),
-        (min(len(selector.tags), 255), 256),
-        (selector.network.prefixlen + 1 if selector.network is not None else 0, 34),
-        (int(selector.firmware is not None), 2),
-        (int(selector.arch is not None), 2),
-    )
-    value = 0
-    for digit, radix in digits:
-        value = value * radix + digit
-    return value
-
-
 def fits(arch: Arch | None, facts: Facts) -> bool:
     """Whether a kernel of `arch` may go to the machine. What is not known is no objection.
 
@@ -148,27 +140,39 @@ def fits(arch: Arch | None, facts: Facts) -> bool:
     return arch is Arch.ARM and facts.firmware is Firmware.RASPBERRY_PI
 
 
-def choose(snapshot: Snapshot, facts: Facts) -> Choice:
-    """Return what the machine boots, and why."""
+def choose(snapshot: Snapshot, facts: Facts, *, explain: bool = True) -> Choice:
+    """Return what the machine boots, and why; without `explain` there are no candidates.
+
+    DHCP asks for every packet, and a rack may have a hundred rules: what lost is worked out for people only.
+    """
     machine = snapshot.machines.get(facts.mac)
     if machine is None and snapshot.unknown is not UnknownMachines.BOOT:
         return Choice(plan=None, why=f"machine {facts.mac} is not known")
-    candidates = _without_hold(machine, _candidates(snapshot, machine, facts))
-    chosen = next((c for c in candidates if c.chosen), None)
+    found = list(_candidates(snapshot, machine, facts)) if explain else []
+    chosen = next((c for c in found or _candidates(snapshot, machine, facts) if c.chosen), None)
+    plan, why = _verdict(snapshot, facts, machine, chosen)
+    return Choice(plan=plan, why=why, candidates=tuple(_told(found, chosen if plan is None else None, why)))
+
+
+def _verdict(
+    snapshot: Snapshot, facts: Facts, machine: Machine | None, chosen: Candidate | None
+) -> tuple[BootPlan | None, str]:
+    """The plan of the candidate that won, and the sentence; no plan where there is something against it."""
     if chosen is None:
-        hint = "" if snapshot.rules else ", and there are no rules"
-        who = (
-            f"machine {facts.mac} has no plan" if machine is not None else f"machine {facts.mac} is not known"
-        )
-        return Choice(plan=None, why=f"{who}{hint or ', and no rule selects it'}", candidates=candidates)
-    if chosen.source == "hold":
-        return Choice(plan=HELD, why=chosen.why, candidates=candidates)
+        lacks = "has no plan" if machine is not None else "is not known"
+        hint = "no rule selects it" if snapshot.rules else "there are no rules"
+        return None, f"machine {facts.mac} {lacks}, and {hint}"
+    if chosen.source == _HOLD:
+        return HELD, chosen.why
     plan = snapshot.plans.get(chosen.plan)
     objection = _objection(plan, chosen, facts)
-    if plan is None or objection:
-        lost = tuple(replace(c, chosen=False, why=objection) if c is chosen else c for c in candidates)
-        return Choice(plan=None, why=objection, candidates=lost)
-    return Choice(plan=plan, why=f"plan {plan.name}: {chosen.why}", candidates=candidates)
+    return (None, objection) if objection or plan is None else (plan, f"plan {plan.name}: {chosen.why}")
+
+
+def _told(found: list[Candidate], refused: Candidate | None, why: str) -> Iterator[Candidate]:
+    """The candidates; the one that came first and was refused has lost, too."""
+    for candidate in found:
+        yield replace(candidate, chosen=False, why=why) if candidate is refused else candidate
 
 
 def _objection(plan: BootPlan | None, chosen: Candidate, facts: Facts) -> str:
@@ -180,41 +184,30 @@ def _objection(plan: BootPlan | None, chosen: Candidate, facts: Facts) -> str:
     return ""
 
 
-def _without_hold(machine: Machine | None, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Where the machine is on hold, that wins."""
-    if machine is None or not machine.hold:
-        return candidates
-    lost = (replace(c, chosen=False, why="the machine is on hold") if c.chosen else c for c in candidates)
-    held = Candidate(source="hold", plan="", chosen=True, why="on hold until it is released")
-    return (held, *lost)
-
-
-def _candidates(snapshot: Snapshot, machine: Machine | None, facts: Facts) -> tuple[Candidate, ...]:
+def _candidates(snapshot: Snapshot, machine: Machine | None, facts: Facts) -> Iterator[Candidate]:
     """All that name a plan, in order of precedence; the first that is not ruled out is chosen."""
-    found: list[tuple[str, str, str, str]] = []  # source, plan, why it loses by itself, why it wins
-    if machine is not None and machine.next_plan is not None:
-        found.append(("next_plan", machine.next_plan, "", "the machine's next plan, for one boot"))
-    if machine is not None and machine.plan is not None:
-        found.append(("machine", machine.plan, "", "the machine's own plan"))
-    for rule in by_precedence(snapshot.rules):
-        won = f"rule {rule.name} is the most specific that selects it"
-        found.append((f"rule {rule.name}", rule.plan, mismatch(rule.when, facts), won))
-    if machine is None and snapshot.discovery is not None:
-        found.append(("discovery", snapshot.discovery, "", "the discovery plan, for unknown machines"))
-    candidates: list[Candidate] = []
     winner = ""
-    for source, plan, objection, won in found:
+    for source, plan, objection, won in _named(snapshot, machine, facts):
         chosen = not objection and not winner
         why = won if chosen else objection or f"{winner} comes first"
-        candidates.append(Candidate(source=source, plan=plan, chosen=chosen, why=why))
         winner = source if chosen else winner
-    return tuple(candidates)
+        yield Candidate(source=source, plan=plan, chosen=chosen, why=why)
 
 
-def by_precedence(rules: tuple[PlanRule, ...]) -> list[PlanRule]:
-    """Return the rules, the most specific first. Ties are refused when rules are stored; should there be one
-    all the same, the name decides, so that the answer never depends on the order of storing."""
-    return sorted(rules, key=lambda rule: (-specificity(rule.when), rule.name))
+def _named(snapshot: Snapshot, machine: Machine | None, facts: Facts) -> Iterator[tuple[str, str, str, str]]:
+    """Source, plan, what rules it out by itself ("": nothing), and what is said where it wins."""
+    if machine is not None:
+        if machine.hold:
+            yield _HOLD, "", "", "on hold until it is released"
+        if machine.next_plan is not None:
+            yield "next_plan", machine.next_plan, "", "the machine's next plan, for one boot"
+        if machine.plan is not None:
+            yield "machine", machine.plan, "", "the machine's own plan"
+    for rule in snapshot.ordered_rules:
+        won = f"rule {rule.name} is the most specific that selects it"
+        yield f"rule {rule.name}", rule.plan, mismatch(rule.when, facts), won
+    if machine is None and snapshot.discovery is not None:
+        yield "discovery", snapshot.discovery, "", "the discovery plan, for unknown machines"
 
 
 def tie(snapshot: Snapshot) -> tuple[PlanRule, PlanRule] | None:
@@ -222,7 +215,7 @@ def tie(snapshot: Snapshot) -> tuple[PlanRule, PlanRule] | None:
 
     Tags are on machines that we know: two rules with other tags tie only where a machine has them all.
     """
-    rules = by_precedence(snapshot.rules)
+    rules = snapshot.ordered_rules
     for number, one in enumerate(rules):
         for other in rules[number + 1 :]:
             if specificity(one.when) != specificity(other.when):

@@ -34,8 +34,8 @@ class Sightings:
             if len(self._seen) > self._capacity:
                 self.forget(next(iter(self._seen)))
             return
-        newest = joined(known.client, client)
-        self._seen[client.mac] = replace(known, client=newest, last=now, count=known.count + 1)
+        newest = client if client == known.client else joined(known.client, client)
+        self._seen[client.mac] = Sighting(client=newest, first=known.first, last=now, count=known.count + 1)
         self._seen.move_to_end(client.mac)
 
     def client(self, mac: str) -> Client | None:

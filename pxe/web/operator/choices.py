@@ -28,7 +28,7 @@ def get_choice(mac: str) -> Response:
         address = normalise_mac(mac)
     except PlanError as exc:
         raise Unknown(str(exc)) from None
-    choice = context().catalogue.choice(address, addresses().get(address))
+    choice = context().catalogue.choice(address, addresses().get(address), explain=True)
     return jsonify(mac=address, **shown(choice), running=context().catalogue.booting.get(address))
 
 

@@ -23,7 +23,12 @@ def get_page() -> Response:
     snapshot = catalogue.snapshot
     strangers = [s for s in reversed(catalogue.strangers.all()) if s.client.mac not in snapshot.machines]
     rows = [
-        (machine, leased.get(mac, machine.ip), catalogue.client(mac), catalogue.choice(mac, leased.get(mac)))
+        (
+            machine,
+            leased.get(mac, machine.ip),
+            catalogue.client(mac),
+            catalogue.choice(mac, leased.get(mac), explain=True),
+        )
         for mac, machine in sorted(snapshot.machines.items())
     ]
     text = render_template(

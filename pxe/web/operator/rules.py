@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from pxe.boot.select import by_precedence
 from pxe.plan import PlanRule
 from pxe.plan_json import rule_from_json, to_json
 from pxe.plan_store import Unknown
@@ -18,7 +17,7 @@ blueprint = Blueprint("rules", __name__)
 def list_rules() -> Response:
     """All rules, the most specific first: the first that selects a machine wins."""
     only_arguments()
-    return jsonify(rules=[_shown(rule) for rule in by_precedence(context().catalogue.snapshot.rules)])
+    return jsonify(rules=[_shown(rule) for rule in context().catalogue.snapshot.ordered_rules])
 
 
 @blueprint.get("/rules/<name>")
