@@ -174,3 +174,20 @@ def test_nothing_breaks_it(options, chaddr):
     client = classify(sent)
     assert client.vendor_class.isprintable()
     assert client.user_class.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("features", "http"),
+    [
+        (b"\x13\x01\x01", True),
+        (b"\xb1\x05\x01\x80\x86\x10\x0e\x13\x01\x01\x15\x01\x01", True),
+        (b"\x15\x01\x01", False),
+        (b"\xb1\x02\x13\x13", False),  # in a value, not a code
+        (b"\xff\x13\x01\x01", False),
+        (b"\xb1\xff", False),
+        (b"\x13", False),
+        (b"", False),
+    ],
+)
+def test_ipxe_says_whether_it_has_http(features, http):
+    assert classify(packet(USER_CLASS=b"iPXE", IPXE=features)).ipxe_http is http
