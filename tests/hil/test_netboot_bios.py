@@ -1,5 +1,6 @@
 """An x86 PC with SeaBIOS and the iPXE boot ROM of its card."""
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,9 @@ def test_ipxe_gets_its_script_and_all_files_over_http(matrix):
     assert seen.clients == [IPXE]
     assert seen.files("http") == ["boot.ipxe", "linux", "initrd.gz"]
     assert seen.files("tftp") == []
+    dots = re.search(r"Configuring \(net0 [^)]*\)(\.*)", seen.console)
+    assert dots, "iPXE prints one each second while it configures its card"
+    assert len(dots[1]) < 12, "the service told it that there is no IPv6 router: else 18"
 
 
 def test_a_plan_may_ask_for_tftp_alone(matrix):
