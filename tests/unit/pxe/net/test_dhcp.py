@@ -18,10 +18,18 @@ from pxe.boot.classify import Client
 from pxe.boot.leases import Lease, LeaseState
 from pxe.boot.select import Choice
 from pxe.errors import PlanError, ServiceError
-from pxe.events import DhcpIgnored, DhcpReceived, DhcpSent, Event, PacketMalformed
+from pxe.events import (
+    DhcpIgnored,
+    DhcpReceived,
+    DhcpSent,
+    DhcpSkipped,
+    Event,
+    OtherServer,
+    PacketMalformed,
+)
 from pxe.net.dhcp import DhcpServer, bind_dhcp
 from pxe.plan import Machine
-from pxe.settings import AddressRange, DhcpSettings, Subnet
+from pxe.settings import AddressRange, DhcpMode, DhcpPolicy, DhcpSettings, Subnet
 from pxe.state import LeaseStore, open_state
 from pxe.wire.dhcp4 import DhcpPacket, MessageType, Op, Option, decode, encode
 
@@ -80,7 +88,7 @@ class Disk(LeaseStore):
 class Service:
     """A server in a thread, and a client's socket."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, **more) -> None:
         self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         self.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -93,11 +101,13 @@ class Service:
             port=0,
             client_port=self.client.getsockname()[1],
             proxy_port=0,
+            **more,
         )
         self.engine = open_state(state)
         self.disk = Disk(self.engine)
         self.disk.batches = []
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.directory = Directory()
         self.sockets = bind_dhcp(self.settings)
         self.sock = self.sockets.server
         self.server = DhcpServer((self.settings,), (self.sockets,), Directory(), self.disk, self.events.put)
@@ -326,3 +336,87 @@ def test_a_pool_outside_the_subnet_is_the_operators_fault(service):
     wrong = replace(service.settings, subnets=(replace(SUBNET, ranges=(pool,)),))
     with pytest.raises(PlanError, match="set its first and last address"):
         DhcpServer((wrong,), (service.sockets,), Directory(), service.disk, service.events.put)
+
+
+# floods, delays, proxies ----------------------------------------------------------------------------
+
+
+def made_up(number: int) -> bytes:
+    return encode(message(MessageType.DISCOVER, f"02:00:00:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"))
+
+
+def test_a_flood_of_strangers_is_counted_and_a_machine_of_ours_is_answered(running, caplog):
+    caplog.set_level(logging.CRITICAL)
+    for number in range(5000):
+        running.send(made_up(number))
+        if number % 500 == 0:
+            running.send(DISCOVER)
+            while running.receive().mac != BOARD:
+                pass
+    running.event(DhcpSkipped)
+    seen = 0
+    while True:
+        try:
+            seen += isinstance(running.events.get(timeout=0.2), DhcpReceived | DhcpIgnored)
+        except queue.Empty:
+            break
+    assert seen < 2000
+
+
+def test_a_flood_takes_bounded_memory_and_not_all_addresses(running, caplog):
+    caplog.set_level(logging.CRITICAL)
+    running.directory.everybody = True
+    for number in range(6000):
+        running.send(made_up(number))
+    running.send(DISCOVER)
+    while running.receive().mac != BOARD:
+        pass
+    holds = running.server._records.holds
+    assert len(holds) <= int(POOL.last) - int(POOL.first) + 1
+
+
+def test_a_delayed_answer_holds_up_nobody(tmp_path):
+    slow = DhcpPolicy(name="slow", when=Selector(mac=BOARD), delay_seconds=0.3)
+    service = Service(tmp_path, policies=(slow,))
+    service.start()
+    try:
+        service.send(DISCOVER)
+        service.send(encode(message(MessageType.DISCOVER, "52:54:00:aa:00:02")))
+        assert [service.receive().mac for _ in range(2)] == ["52:54:00:aa:00:02", BOARD]
+    finally:
+        service.close()
+
+
+def test_a_proxy_learns_the_addresses_that_another_server_gives(tmp_path):
+    service = Service(tmp_path, mode=DhcpMode.PROXY)
+    service.start()
+    try:
+        ip = IPv4Address("127.0.5.5")
+        theirs = IPv4Address("127.0.0.9").packed
+        service.send(encode(message(MessageType.REQUEST, SERVER_ID=theirs, REQUESTED_IP=ip.packed)))
+        pxe = {"VENDOR_CLASS": b"PXEClient:Arch:00007:UNDI:003000", "CLIENT_ARCH": b"\0\7"}
+        service.send(encode(message(MessageType.DISCOVER, **pxe)))
+        offer = service.receive()
+        assert (offer.yiaddr, offer.siaddr) == (IPv4Address(0), US)
+        assert service.server.mac_of(ip) == BOARD
+        assert service.server.leases() == []
+        port = service.sockets.binl.getsockname()[1]
+        service.client.sendto(encode(message(MessageType.REQUEST, **pxe)), ("127.0.0.1", port))
+        assert service.receive().message_type is MessageType.ACK
+    finally:
+        service.close()
+
+
+def test_another_server_is_told_of_once(running):
+    theirs = IPv4Address("127.0.0.9").packed
+    for xid in range(3):
+        sent = message(MessageType.REQUEST, SERVER_ID=theirs, REQUESTED_IP=theirs)
+        running.send(encode(replace(sent, xid=xid)))
+    assert running.event(OtherServer).server == "127.0.0.9"
+    running.send(DISCOVER)
+    running.receive()
+    running.event(DhcpSent)  # nothing of a second one before
+    kinds = []
+    while not running.events.empty():
+        kinds.append(type(running.events.get()))
+    assert OtherServer not in kinds

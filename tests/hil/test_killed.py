@@ -1,0 +1,81 @@
+"""kill -9 of each process of the boot service while a board boots: it is back by itself, and the board boots."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from lab.attempt import Attempt
+from lab.images import small_linux
+from lab.model import Milestone
+from lab.session import LabSession
+from pxe.events import DhcpReceived, Event, TransferStarted
+
+pytestmark = [pytest.mark.hil, pytest.mark.timeout(400)]
+
+
+class KillOnce:
+    """An observer that kills a process once an event comes."""
+
+    def __init__(self, victim: Callable[[], int], when: Callable[[Event], bool]) -> None:
+        self._victim, self._when = victim, when
+        self.killed = 0
+
+    def powered_on(self, t_ns: int) -> None:
+        pass
+
+    def milestone(self, milestone: Milestone) -> None:
+        pass
+
+    def console(self, t_ns: int, data: bytes) -> None:
+        pass
+
+    def event(self, event: Event) -> None:
+        if not self.killed and self._when(event):
+            self.killed = self._victim()
+            os.kill(self.killed, signal.SIGKILL)
+
+
+@pytest.fixture
+def session(lab: LabSession) -> Iterator[LabSession]:
+    """A lab of its own: its service is killed."""
+    with LabSession(lab.site) as made:
+        yield made
+
+
+WHEN = {
+    "dhcp": lambda event: isinstance(event, DhcpReceived),
+    "tftp": lambda event: isinstance(event, TransferStarted) and event.name == "linux",
+}
+
+
+@pytest.mark.parametrize("when", WHEN)
+@pytest.mark.parametrize("process", ["worker", "master"])
+def test_a_board_boots_all_the_same(session: LabSession, place: str, process: str, when: str) -> None:
+    board = session.board(place)
+    if not board.emulated:
+        pytest.skip("the boot service of real boards is not ours to kill")
+    image = small_linux(board.board_type.console_args)
+    session.assign(board.place, image.plan)
+
+    def victim() -> int:
+        assert session.server is not None
+        (master,) = psutil.Process(session.server.pid).children()
+        (worker,) = master.children()
+        return {"master": master, "worker": worker}[process].pid
+
+    kill = KillOnce(victim, WHEN[when])
+    outcome = Attempt(board, session.service(board.place), image, observers=(kill,)).run()
+    board.power_off()
+    assert outcome.failure is None, outcome.failure
+    assert kill.killed
+    assert not psutil.pid_exists(kill.killed)
+    said = {
+        "worker": "the worker died; a new one takes its place",
+        "master": "the service was killed by signal 9",
+    }
+    assert said[process] in session.service_log
+    if when == "tftp":
+        assert "transfer linux to " in session.service_log, "the transfer was not gone on with"
