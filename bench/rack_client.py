@@ -14,11 +14,13 @@ import select
 import socket
 import statistics
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -52,9 +54,6 @@ class Rack:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.network = IPRoute()
-        self.index = self.network.link_lookup(ifname=settings["interface"])[0]
-        self.network.link("set", index=self.network.link_lookup(ifname="lo")[0], state="up")
-        self.network.flush_addr(index=self.index)
         self.dhcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.dhcp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, settings["interface"].encode())
         self.dhcp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -66,6 +65,7 @@ class Rack:
             Machine(n, bytes.fromhex(f"5254{n:08x}"), chance.getrandbits(32))
             for n in range(1, settings["machines"] + 1)
         ]
+        self.index = plug_in(self.network, settings["interface"], self.machines)
         self.by_xid = {machine.xid: machine for machine in self.machines}
         self.poll = select.epoll()
         self.buffer = bytearray(1 << 20)
@@ -142,7 +142,8 @@ class Rack:
 
     def boot(self, machine: Machine) -> Steps:
         yield from self.lease(machine)
-        self.network.addr("add", index=self.index, address=machine.address, prefixlen=16)
+        index = self.index[machine.number]
+        self.network.addr("add", index=index, address=machine.address, prefixlen=16)
         way, files = self.settings["way"], self.settings["files"]
         yield from self.tftp(machine, machine.bootfile, files["loader"])
         get = self.http if way == "http" else self.tftp
@@ -182,6 +183,7 @@ class Rack:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, f"m{machine.number}".encode())
             sock.bind((machine.address, 0))
             yield from self.transfer(machine, sock, name, size)
         finally:
@@ -233,6 +235,7 @@ class Rack:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, f"m{machine.number}".encode())
             sock.bind((machine.address, 0))
             sock.connect_ex((machine.server, 80))
             if not (yield sock, select.EPOLLOUT, 30.0):
@@ -263,6 +266,27 @@ class Rack:
                     raise Failed(f"HTTP {name}: {length} bytes, not {size}")
                 left, count = length, len(body)
             left -= count
+
+
+def plug_in(network: IPRoute, interface: str, machines: list[Machine]) -> dict[int, int]:
+    """Give each machine a network card (macvlan) with its MAC; return their indices. With one MAC for
+    all, a server that watches ARP would rightly see address conflicts. Cards stay for the next round."""
+    for name, value in (("arp_ignore", "1"), ("arp_announce", "2"), ("rp_filter", "0")):
+        Path(f"/proc/sys/net/ipv4/conf/all/{name}").write_text(value)
+    there = {link.get_attr("IFLA_IFNAME"): link["index"] for link in network.get_links()}
+    words = []
+    for machine in machines:
+        card = f"m{machine.number}"
+        if card in there:
+            network.flush_addr(index=there[card])
+        else:
+            words += [
+                f"link add {card} link {interface} address {machine.mac.hex(':')} type macvlan mode bridge"
+            ]
+            words += [f"link set {card} up"]
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(words), text=True, check=True)
+    there = {link.get_attr("IFLA_IFNAME"): link["index"] for link in network.get_links()}
+    return {machine.number: there[f"m{machine.number}"] for machine in machines}
 
 
 def option(message: bytes, wanted: int) -> bytes:
