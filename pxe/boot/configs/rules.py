@@ -29,6 +29,10 @@ def broken_rules(config: _Object, minor: int) -> Iterator[str]:
             yield f"storage.luks[{number}]{fault}"
     yield from _paths(storage, _unit_paths(config.get("systemd") or {}))
     yield from _remotes(config.get("ignition") or {})
+    arguments = config.get("kernelArguments") or {}
+    both = set(arguments.get("shouldExist") or ()) & set(arguments.get("shouldNotExist") or ())
+    if both:
+        yield f"kernelArguments: {min(both)!r} both should and should not exist"
 
 
 def _resource(value: _Object | None, where: str) -> Iterator[str]:

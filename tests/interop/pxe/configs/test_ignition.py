@@ -127,7 +127,7 @@ def validate():
     return run
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.integers(0, 6), st.integers(0, NEWEST))
 def test_what_we_call_valid_is_valid(validate, data, stored, wanted):
     value = data.draw(anything(SPEC, "", newest=min(stored, wanted)))
@@ -140,7 +140,7 @@ def test_what_we_call_valid_is_valid(validate, data, stored, wanted):
     assert good, (ours.text(), words)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.integers(0, NEWEST))
 def test_what_we_refuse_it_refuses_or_passes_over(validate, data, minor):
     value = data.draw(anything(SPEC, "", newest=6))

@@ -145,6 +145,7 @@ def file(**fields):
         (config(4, systemd={"units": [{"name": "x.service", "dropins": [{"name": "y"}]}]}), ".conf"),
         (config(4, systemd={"units": [{"name": "x.service", "contents": "[Service"}]}), "line 1"),
         (config(4, systemd={"units": [{"name": "x.service", "contents": "[A]\nB=c\\\nd\ne\n"}]}), "line 4"),
+        (config(4, kernelArguments={"shouldExist": ["a", "b"], "shouldNotExist": ["b"]}), "'b' both should"),
         (config(4, passwd={"users": [{}]}), "passwd.users[0].name: is missing"),
         (config(1, passwd={"users": [{"name": "a", "shouldExist": True}]}), "came with spec 3.2"),
         ({"ignition": {"version": "3.4.0", "config": {"merge": [{}]}}}, "merge[0].source: is missing"),
