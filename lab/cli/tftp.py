@@ -12,7 +12,10 @@ from rich.text import Text
 from pxe.boot.files import FileRoot
 from pxe.errors import ServiceError
 from pxe.events import Event, PacketMalformed, TransferEnded, TransferRefused, TransferStarted
+from pxe.net.ports import PortRange
 from pxe.net.tftp import TftpServer, bind_tftp
+from pxe.net.upload_folder import UploadFolder
+from pxe.settings import UploadSettings
 
 _STYLES = {"complete": "green", "unacknowledged": "green", "aborted": "yellow"}
 
@@ -34,6 +37,18 @@ def parse_listen(_ctx: click.Context, _param: click.Parameter, value: str) -> tu
     if not (port.isascii() and port.isdigit() and int(port) <= 0xFFFF):
         raise click.BadParameter(f"{port!r} is not a UDP port: a number from 0 (any free one) to 65535")
     return address, int(port)
+
+
+def parse_range(_ctx: click.Context, _param: click.Parameter, value: str | None) -> PortRange | None:
+    """Return the ports of `FIRST:LAST`."""
+    if value is None:
+        return None
+    first, _, last = value.partition(":")
+    if not all(part.isascii() and part.isdigit() for part in (first, last)):
+        raise click.BadParameter(f"{value!r} is no range of ports; write it like 40000:40255")
+    if not 1024 <= int(first) <= int(last) <= 0xFFFF:
+        raise click.BadParameter(f"{value}: from 1024 to 65535, the lower one first")
+    return PortRange(int(first), int(last))
 
 
 class TransferLog:
@@ -97,22 +112,53 @@ def _size(count: int) -> str:
     show_default=True,
     help="Address and UDP port; ports below 1024 need root or CAP_NET_BIND_SERVICE.",
 )
+@click.option(
+    "--upload",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Let clients write below DIR, each in a subfolder named by its address; nothing is overwritten.",
+)
+@click.option("--single-port", is_flag=True, help="Run all transfers on the port of the requests.")
+@click.option(
+    "--port-range",
+    metavar="FIRST:LAST",
+    callback=parse_range,
+    help="Run each transfer on one of these ports, for firewalls.",
+)
 @click.option("--verbose", is_flag=True, help="Also show the start of transfers and malformed packets.")
-def tftp(folder: Path, listen: tuple[IPv4Address, int], *, verbose: bool) -> None:
-    """Serve the files below DIR by TFTP, read-only, until Ctrl-C.
+def tftp(
+    folder: Path,
+    listen: tuple[IPv4Address, int],
+    upload: Path | None,
+    port_range: PortRange | None,
+    *,
+    single_port: bool,
+    verbose: bool,
+) -> None:
+    """Serve the files below DIR by TFTP until Ctrl-C; read-only unless --upload is given.
 
     One line for each transfer: client, outcome, file, bytes, rate, DATA blocks sent again, options granted.
     """
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise click.BadParameter(f"{folder} {what}; name the folder that holds the files to serve")
+    if single_port and port_range is not None:
+        raise click.UsageError("--single-port and --port-range exclude each other")
     console = Console()
     try:
         root = FileRoot(folder)
+        uploads = UploadFolder(UploadSettings(folder=upload)) if upload is not None else None
         sock = bind_tftp(*listen)
     except ServiceError as exc:
         raise HostFault(str(exc)) from exc
-    server = TftpServer(sock, lambda name, _: root.resolve(name), TransferLog(console, verbose=verbose))
+    server = TftpServer(
+        sock,
+        lambda name, _: root.resolve(name),
+        TransferLog(console, verbose=verbose),
+        ports=port_range,
+        single_port=single_port,
+        uploads=uploads,
+    )
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.stop()

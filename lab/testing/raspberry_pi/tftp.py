@@ -22,8 +22,8 @@ class Missing(Exception):
 class TftpClient:
     """Fetches files from one server. `scale` multiplies the waits, not the time that a whole file may take.
 
-    `rollover` False: an EEPROM from before 2025-09-23, which stops after 65535 blocks. `probe`: the Pi 3's
-    ROM asks for the size first, ends that by ERROR 0 and asks again; from a new port, as it always does.
+    `rollover` False: an EEPROM from before 2025-09-23, which stops after 65535 blocks. A probe for the size
+    ends by ERROR 0 "Early terminate"; each request comes from a new port.
     """
 
     def __init__(

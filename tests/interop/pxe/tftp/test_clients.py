@@ -13,6 +13,8 @@ import pytest
 from pxe.boot.files import FileRoot
 from pxe.events import TransferEnded, TransferStarted
 from pxe.net.tftp import TftpServer, bind_tftp
+from pxe.net.upload_folder import UploadFolder
+from pxe.settings import UploadSettings
 
 pytestmark = pytest.mark.interop
 
@@ -29,11 +31,20 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def service(root):
+def uploads(tmp_path_factory):
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="module", params=["own ports", "single port"])
+def service(request, root, uploads):
     events = []
     files = FileRoot(root)
     server = TftpServer(
-        bind_tftp(IPv4Address("127.0.0.1"), 0), lambda name, _: files.resolve(name), events.append
+        bind_tftp(IPv4Address("127.0.0.1"), 0),
+        lambda name, _: files.resolve(name),
+        events.append,
+        single_port=request.param == "single port",
+        uploads=UploadFolder(UploadSettings(folder=uploads, overwrite=True)),
     )
     thread = threading.Thread(target=server.serve)
     thread.start()
@@ -141,3 +152,53 @@ def test_many_kinds_at_once(service, root, tmp_path):
         list(pool.map(lambda job: fetch(job[1], service[0], name, tmp_path / str(job[0])), enumerate(jobs)))
     wanted = (root / name).read_bytes()
     assert [job for number, job in enumerate(jobs) if (tmp_path / str(number)).read_bytes() != wanted] == []
+
+
+def put_atftp(port, file, *options):
+    need("atftp")
+    given = [word for option in options for word in ("--option", option)]
+    return ["atftp", *given, "-p", "-l", file, "-r", "dump", "127.0.0.1", str(port)]
+
+
+def put_curl(port, file, *options):
+    need("curl")
+    return ["curl", "-sS", *options, "-T", file, f"tftp://127.0.0.1:{port}/dump"]
+
+
+def put_tftp_hpa(port, file):
+    need("tftp")
+    return ["tftp", "-m", "binary", "127.0.0.1", str(port), "-c", "put", file, "dump"]
+
+
+def put_busybox(port, file, *options):
+    need("busybox")
+    return ["busybox", "tftp", *options, "-p", "-l", file, "-r", "dump", "127.0.0.1", str(port)]
+
+
+WRITERS = {
+    "atftp": (put_atftp, []),
+    "atftp 1468": (put_atftp, ["blksize 1468", "tsize 0"]),
+    "curl": (put_curl, []),
+    "curl 1468": (put_curl, ["--tftp-blksize", "1468"]),
+    "tftp-hpa": (put_tftp_hpa, []),
+    "busybox": (put_busybox, []),
+    "busybox 1468": (put_busybox, ["-b", "1468"]),
+}
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("client", WRITERS)
+def test_every_byte_is_stored(service, root, uploads, client, size):
+    build, options = WRITERS[client]
+    (uploads / "127.0.0.1" / "dump").unlink(missing_ok=True)
+    command = build(service[0], str(root / f"file-{size}"), *options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (uploads / "127.0.0.1" / "dump").exists(), done.stdout + done.stderr
+    assert (uploads / "127.0.0.1" / "dump").read_bytes() == (root / f"file-{size}").read_bytes()
+
+
+def test_tftpy_stores(service, root, uploads):
+    tftpy = pytest.importorskip("tftpy")
+    client = tftpy.TftpClient("127.0.0.1", service[0], {"blksize": 1468})
+    client.upload("from-tftpy", str(root / f"file-{SIZES[-1]}"), timeout=5)
+    assert (uploads / "127.0.0.1" / "from-tftpy").read_bytes() == (root / f"file-{SIZES[-1]}").read_bytes()

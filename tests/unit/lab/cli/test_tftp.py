@@ -23,6 +23,10 @@ COMMAND = [sys.executable, "-c", "from lab.cli.tftp import tftp; tftp()"]
         (["/", "--listen", "127.0.0.1:x"], 2, "not a UDP port"),
         (["/", "--listen", "127.0.0.1:70000"], 2, "not a UDP port"),
         (["/", "--listen", "192.0.2.1:0"], 4, "no interface has this address"),
+        (["/", "--upload", "/no/such/folder"], 4, "is not a folder; make it"),
+        (["/", "--port-range", "5000"], 2, "write it like 40000:40255"),
+        (["/", "--port-range", "5000:4000"], 2, "the lower one first"),
+        (["/", "--port-range", "4000:5000", "--single-port"], 2, "exclude each other"),
     ],
 )
 def test_faults_are_named(arguments, status, words):
