@@ -233,7 +233,8 @@ class TftpServer:
         earlier = self._sessions.by_peer.get(datagram.peer)
         if earlier is not None:
             silent = now - earlier.transfer.progress_at
-            if earlier.request == datagram.data and silent < REPEAT_AFTER:
+            again = earlier.request == datagram.data and not earlier.transfer.resumed
+            if again and silent < REPEAT_AFTER:
                 return  # a repeated datagram; what it asks for is on its way
             # No ERROR to it: the client is at the same port and would take it for the answer to this request.
             earlier.transfer.end(Outcome.ABORTED, "the client asked anew")

@@ -153,9 +153,14 @@ class Transfer:
         counts even where it is far ahead.
         """
         self._reach = RESUMED_REACH
-        if acked > 0:  # else it may still wait for the OACK
+        if acked > 0:  # else it may be anywhere in the first blocks: see datagrams_to_send
             self._acked = self._sent = min(acked, self._last - 1)
             self._highest = min(self._acked + self._window, self._last)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it goes on with another process's transfer and the client has not been heard yet."""
+        return self._reach > 0
 
     @property
     def block(self) -> int:
@@ -226,6 +231,8 @@ class Transfer:
         self._sent_at = now
         acked = self._acked
         if acked < 0:
+            if self._reach:
+                return ()  # an OACK after DATA makes U-Boot start over: its own timer says where it is
             self._sent = 0
             return (self._oack,) if self._oack is not None else ()
         sent = self._sent = min(acked + self._window, self._last)

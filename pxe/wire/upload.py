@@ -35,7 +35,7 @@ class Upload:
         "_oack", "_progress_at", "_rto", "_said_at", "_stored", "_timeout", "_tries", "_window",
         "detail", "outcome", "received", "repeated",
     )  # fmt: skip
-    block = 0  # an upload is not resumed
+    block, resumed = 0, False  # an upload never is
 
     def __init__(
         self,

@@ -439,7 +439,8 @@ def test_another_process_goes_on_where_the_client_is(window, known, ahead):
     transfer = begin(size, windowsize=window, oack=OACK)
     transfer.resume(known)
     first = transfer.datagrams_to_send(0)
-    assert first == (OACK,) if known == 0 else blocks(first)[0] == (known + 1) & 0xFFFF
+    # U-Boot starts over where an OACK follows DATA: in doubt it speaks first
+    assert first == () if known == 0 else blocks(first)[0] == (known + 1) & 0xFFFF
     sent = blocks(transfer.exchange(ack(client & 0xFFFF), 0.1)) if ahead or not known else blocks(first)
     assert sent[0] == (client + 1) & 0xFFFF
     assert transfer.block == client
