@@ -127,9 +127,13 @@ class Matrix:
         http: bool = True,
         drive: Callable[[Board], None] | None = None,
         impairment: Impairment | None = None,
+        patience: float = 1,
         **changes: Any,
     ) -> Seen:
-        """Boot `image`, its plan changed by `changes`, and demand that it gets ready."""
+        """Boot `image`, its plan changed by `changes`, and demand that it gets ready.
+
+        `patience` multiplies the deadlines.
+        """
         board = self.board(place, http=http)
         session = self.session(http=http)
         made = image(board.board_type.console_args, board.board_type.arch)
@@ -138,7 +142,9 @@ class Matrix:
         self._impair(session, board, impairment or self.impairment)
         session.assign(board.place, made.plan)
         service = session.service(board.place)
-        attempt = Attempt(board, service, self._patient(made, board, impairment), drive)
+        if impairment or self.impairment:
+            patience *= PATIENCE
+        attempt = Attempt(board, service, _patient(made, board, patience), drive)
         try:
             outcome = attempt.run()
         finally:
@@ -154,11 +160,10 @@ class Matrix:
             self._bad.add(board.place.name)
             session.sandbox.impair(board.place.name, impairment)
 
-    def _patient(self, image: Image, board: Board, impairment: Impairment | None) -> Image:
-        if (impairment or self.impairment) is None:
-            return image
-        deadlines = {**board.board_type.deadlines, **image.deadlines}
-        return replace(image, deadlines={name: PATIENCE * s for name, s in deadlines.items()})
+
+def _patient(image: Image, board: Board, factor: float) -> Image:
+    deadlines = {**board.board_type.deadlines, **image.deadlines}
+    return replace(image, deadlines={name: factor * seconds for name, seconds in deadlines.items()})
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,8 @@ def test_its_efi_step_starts_grub(matrix):
     The plan names GRUB itself: shim wants a protocol of PXE firmware that U-Boot's EFI has not.
     """
     grub = Asset("grubaa64.efi", installer_directory("arm64")[0] / "grubaa64.efi")
-    seen = matrix.boot("uboot", loader=grub, templates={"uboot": NO_SCRIPT})
+    # GRUB asks for 1 KiB at a time, through U-Boot's polled card: half a minute on an idle host
+    seen = matrix.boot("uboot", patience=5, loader=grub, templates={"uboot": NO_SCRIPT})
     order = ["u-boot", "dhcp-ack", "kernel", "init", "up"]
     assert seen.reached(*order) == order
     assert seen.clients == [UBOOT, ("uefi-pxe", "arm64")], "its EFI step calls itself PXEClient, arch 11"
