@@ -22,6 +22,7 @@ from lab.errors import InfrastructureError, LabError
 from lab.images import small_linux
 from lab.model import DriverConfig, Place
 from lab.session import LabSession
+from lab.smalllinux import UP
 from lab.testing.debian import PI_3_DEVICE_TREE, foreign_file_of
 from pxe.events import DhcpReceived, DhcpSent, TransferEnded, TransferRefused
 from pxe.plan import Asset, BootPlan, Machine
@@ -40,7 +41,6 @@ service:
 """
 # What QEMU's raspi3b has: a UART at this address, and memory enough.
 CMDLINE = "earlycon=pl011,mmio32,0x3f201000 console=tty1 console=ttyAMA0,115200 panic=5"
-UP = "bootlab: small linux is up"
 
 
 @dataclass
