@@ -74,6 +74,32 @@ def fetched(url: str, *options: str) -> bytes:
     return done.stdout
 
 
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory):
+    """Unpacks Debian packages into a folder, without installing them, and returns it."""
+
+    def unpack(*packages):
+        if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+            pytest.skip("no apt-get or no dpkg")
+        folder = tmp_path_factory.mktemp(packages[0])
+        done = subprocess.run(
+            ["apt-get", "download", *packages], cwd=folder, capture_output=True, text=True, timeout=200
+        )
+        if done.returncode != 0:
+            pytest.skip(f"{packages[0]} cannot be downloaded: {done.stderr.strip().splitlines()[-1:]}")
+        for package in folder.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", package, folder / "tree"], check=True, timeout=60)
+        return folder / "tree"
+
+    return unpack
+
+
+@pytest.fixture(scope="session")
+def ignition_tree(unpacked):
+    """The root of a tree with Debian's Ignition: the host's own where it is installed."""
+    return Path("/") if Path("/usr/bin/ignition-validate").exists() else unpacked("ignition")
+
+
 @pytest.fixture
 def fetch():
     if shutil.which("curl") is None:
