@@ -133,6 +133,7 @@ class Network:
         pool: tuple[str, str] = ("10.99.0.100", "10.99.0.150"),
         wrapper: list[str] | None = None,
         state_dir: Path | None = None,
+        **more: Any,
     ) -> Server:
         settings = {
             "interface": self.sandbox.bridge,
@@ -142,6 +143,7 @@ class Network:
             "state_dir": str(state_dir or self.folder / "state"),
             "machines": machines,
             "bootfile": "boot.scr.uimg",
+            **more,
         }
         return self._keep(Server(self.sandbox, settings, wrapper or []))
 

@@ -17,8 +17,8 @@ from pxe.boot.classify import Client
 from pxe.boot.select import Choice
 from pxe.events import Event, ServiceReady, to_json
 from pxe.net.dhcp import DhcpServer, bind_dhcp
-from pxe.plan import Machine
-from pxe.settings import AddressRange, DhcpSettings, Subnet
+from pxe.plan import Machine, Selector
+from pxe.settings import AddressRange, DhcpMode, DhcpPolicy, DhcpSettings, Subnet
 from pxe.state import LeaseStore, open_state
 
 
@@ -32,7 +32,8 @@ class Directory:
         self.file = bootfile
 
     def machine(self, mac: str) -> Machine | None:
-        return self.machines.get(mac)
+        everybody = Machine(mac=mac) if "*" in self.machines else None
+        return self.machines.get(mac) or everybody
 
     def admit(self, client: Client, now: float) -> Machine | None:
         return self.machine(client.mac)
@@ -57,6 +58,12 @@ def emit(event: Event) -> None:
     print(json.dumps(to_json(event)), flush=True)
 
 
+def tell(server: DhcpServer) -> None:
+    """Say whose the addresses on standard input are."""
+    for line in sys.stdin:
+        print(json.dumps({"who": server.mac_of(IPv4Address(line.strip()))}), flush=True)
+
+
 def main() -> None:
     given = json.loads(sys.argv[1])
     first, last = map(IPv4Address, given["pool"])
@@ -71,6 +78,8 @@ def main() -> None:
         interface=given["interface"],
         address=address,
         subnets=(subnet,),
+        mode=DhcpMode(given.get("mode", "server")),
+        policies=(DhcpPolicy(name="delay", when=Selector(), delay_seconds=given.get("delay", 0.0)),),
     )
     engine = open_state(Path(given["state_dir"]))
     directory = Directory(given["machines"], given["bootfile"])
@@ -80,6 +89,7 @@ def main() -> None:
         serving = threading.Thread(target=server.serve)
         serving.start()
         emit(ServiceReady(t_ns=time.monotonic_ns()))
+        threading.Thread(target=tell, args=(server,), daemon=True).start()
         serving.join()
     engine.dispose()
 
