@@ -1,4 +1,4 @@
-"""kill -9 of each process of the boot service while a board boots: it is back by itself, and the board boots."""
+"""kill -9 of processes of the boot service while a board boots: it is back by itself, and the board boots."""
 
 import os
 import signal
