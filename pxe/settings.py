@@ -74,11 +74,15 @@ class DhcpSettings:
     port: int = 67
     client_port: int = 68
     proxy_port: int = 4011
+    ip: IPv4Address = field(init=False, repr=False, compare=False)  # of `address`: asked for every packet
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ip", self.address.ip)
 
     @property
     def own(self) -> Subnet | None:
         """The interface's own subnet; None where only relayed machines are served, and in proxy mode."""
-        return next((s for s in self.subnets if self.address.ip in s.network), None)
+        return next((s for s in self.subnets if self.ip in s.network), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ def _no_client(packet: DhcpPacket, client: Client, settings: DhcpSettings) -> De
     kind = packet.message_type
     if packet.op == Op.REPLY or kind in (MessageType.OFFER, MessageType.ACK, MessageType.NAK):
         server = packet.address(Option.SERVER_ID)
-        other = server if server not in (None, settings.address.ip) else None
+        other = server if server not in (None, settings.ip) else None
         if packet.op == Op.REPLY:
             reason = "a server's reply (op 2): is another DHCP server on this network?"
         else:
@@ -140,8 +140,8 @@ def not_for_us(packet: DhcpPacket, settings: DhcpSettings) -> str:
     if packet.htype != ETHERNET or len(packet.chaddr) != 6:
         return f"hardware type {packet.htype} with {len(packet.chaddr)} address bytes is not Ethernet"
     chosen = packet.address(Option.SERVER_ID)
-    if chosen not in (None, settings.address.ip) and packet.message_type is not MessageType.REQUEST:
-        return f"meant for the DHCP server {chosen}, not for us ({settings.address.ip})"
+    if chosen not in (None, settings.ip) and packet.message_type is not MessageType.REQUEST:
+        return f"meant for the DHCP server {chosen}, not for us ({settings.ip})"
     return ""
 
 
@@ -196,12 +196,12 @@ class _Exchange:
         )
 
     def grant(self, kind: MessageType, ip: IPv4Address | None, lease: Lease | None = None) -> Decision:
-        bootfile = self.directory.bootfile(self.machine.mac, self.client, ip, self.settings.address.ip)
+        bootfile = self.directory.bootfile(self.machine.mac, self.client, ip, self.settings.ip)
         reply = grant(
             kind,
             self.packet,
             self.client,
-            self.settings.address.ip,
+            self.settings.ip,
             self.subnet,
             ip=ip,
             bootfile=bootfile,
@@ -240,7 +240,7 @@ def _request(exchange: _Exchange) -> Decision:
     packet, leases = exchange.packet, exchange.leases
     server, requested = packet.address(Option.SERVER_ID), packet.address(Option.REQUESTED_IP)
     in_use = packet.ciaddr if packet.ciaddr != _NOWHERE else None
-    if server not in (None, exchange.settings.address.ip):
+    if server not in (None, exchange.settings.ip):
         leases.drop_hold(exchange.machine.mac)
         return exchange.ignore(f"chose the offer of another DHCP server, {server}", other_server=server)
     if server is not None and (chosen := requested or in_use) is not None:  # SELECTING

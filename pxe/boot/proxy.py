@@ -94,7 +94,7 @@ def _answer(
         agreed = terms(settings.policies, facts_of(client, machine, place))
         if agreed.ignored_by:
             return silence(packet, client, ignored_by(agreed), known=known)
-    ours = settings.address.ip
+    ours = settings.ip
     bootfile = directory.bootfile(client.mac, client, learned, ours)
     choice = directory.choice(client.mac, learned)
     if not bootfile:

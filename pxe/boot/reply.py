@@ -128,7 +128,7 @@ def refusal(request: DhcpPacket, settings: DhcpSettings, why: str) -> DhcpPacket
     """Return the NAK; `why` goes into option 56, where client logs show it."""
     options: dict[int, bytes] = {
         Option.MESSAGE_TYPE: bytes([MessageType.NAK]),
-        Option.SERVER_ID: settings.address.ip.packed,
+        Option.SERVER_ID: settings.ip.packed,
         Option.MESSAGE: why.encode()[:255],
     }
     # A relay must broadcast it: the client has no address that it could be sent to (RFC 2131 section 4.3.2).

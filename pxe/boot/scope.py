@@ -25,7 +25,7 @@ class Scope:
         cls, settings: DhcpSettings, reserved_for: Callable[[IPv4Address], str | None], records: Records
     ) -> "Scope":
         """Make the tables of `settings`. Raises PlanError for a pool outside its network."""
-        ours = settings.address.ip
+        ours = settings.ip
         return cls(
             settings,
             tuple((s, LeaseTable(Pool.of(s, ours), reserved_for, records)) for s in settings.subnets),
@@ -38,7 +38,7 @@ class Scope:
         place = link_selection(packet) or packet.giaddr
         if place == _NOWHERE:
             renewing = self._around(packet.ciaddr) if packet.ciaddr != _NOWHERE else None
-            return renewing or self._around(self.settings.address.ip)
+            return renewing or self._around(self.settings.ip)
         return self._around(place)
 
     def _around(self, ip: IPv4Address) -> tuple[Subnet, LeaseTable] | None:

@@ -96,7 +96,7 @@ class DhcpServer:
         wanted = settings.probe and settings.mode is DhcpMode.SERVER
         prober = None
         if wanted and own is not None and sockets.frames is not None:
-            prober = Prober(sockets.frames, sockets.mac, own, settings.address.ip)
+            prober = Prober(sockets.frames, sockets.mac, own, settings.ip)
         return _Link(scope, sockets, prober)
 
     def serve(self) -> None:
@@ -140,7 +140,11 @@ class DhcpServer:
 
     def _patience(self) -> float | None:
         """Milliseconds until something is to be done though nobody asks; None: nothing is."""
-        due = [self._later.due(), *(prober.due() for prober in self._probers.values())]
+        due = [
+            self._later.due(),
+            self._report.due(self._inbox.dropped),
+            *(prober.due() for prober in self._probers.values()),
+        ]
         times = [when for when in due if when is not None]
         return max(0.0, (min(times) - time.monotonic()) * 1000 + 1) if times else None
 
@@ -242,7 +246,7 @@ class DhcpServer:
         assert reply is not None
         assert to is not None
         t_ns = time.monotonic_ns()  # before the packet is out: the client's next one must come later
-        source = arrival.came.link.scope.settings.address.ip
+        source = arrival.came.link.scope.settings.ip
         try:
             send(arrival.came.link.sockets, arrival.came.sock, encode(reply), to, source)
         except OSError as exc:

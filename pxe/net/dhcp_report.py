@@ -95,6 +95,10 @@ class Reporter:
         if self._lines.spend(t_ns / 1e9):
             _log.warning("malformed DHCP message from %s: %s", peer, reason)
 
+    def due(self, dropped: int) -> float | None:
+        """When `tell_skipped` has something to say, in seconds of CLOCK_MONOTONIC; None: it has not."""
+        return self._told + 1.0 if self._known.skipped or self._strangers.skipped or dropped else None
+
     def tell_skipped(self, dropped: Callable[[], int]) -> None:
         """Say how much was left out, at most once a second; `dropped` counts messages not even looked at."""
         now = time.monotonic()
