@@ -274,12 +274,13 @@ def plug_in(network: IPRoute, interface: str, machines: list[Machine]) -> dict[i
     for name, value in (("arp_ignore", "1"), ("arp_announce", "2"), ("rp_filter", "0")):
         Path(f"/proc/sys/net/ipv4/conf/all/{name}").write_text(value)
     there = {link.get_attr("IFLA_IFNAME"): link["index"] for link in network.get_links()}
-    words = []
+    words = [f"address flush dev {interface}"]
+    for old in network.get_addr(family=socket.AF_INET):
+        if old.get_attr("IFA_LABEL", "").startswith("m"):  # of the round before
+            words += [f"address del {old.get_attr('IFA_ADDRESS')}/16 dev {old.get_attr('IFA_LABEL')}"]
     for machine in machines:
         card = f"m{machine.number}"
-        if card in there:
-            network.flush_addr(index=there[card])
-        else:
+        if card not in there:
             words += [
                 f"link add {card} link {interface} address {machine.mac.hex(':')} type macvlan mode bridge"
             ]
