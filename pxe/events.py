@@ -129,7 +129,7 @@ class TransferRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDelivered(Event):
-    """A machine has the whole of a config. `sha256` is of the bytes as sent; `config_kind` is a ConfigKind."""
+    """A machine has the whole of a config. `sha256` is of the bytes sent; `config_kind` is a ConfigKind."""
 
     kind: ClassVar[str] = "config-delivered"
     plan: str

@@ -98,8 +98,8 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What a booting machine fetches to configure itself, at `{config}NAME`; exactly one of `path`, `text` and
-    `env` (an environment variable of the service that holds the text) is set. One that is `secret` goes only
+    """What a booting machine fetches to configure itself, at `{config}NAME`; exactly one of `path`, `text`
+    and `env` (an environment variable of the service that holds the text) is set. One that is `secret` goes only
     to the machine that it is meant for, once in a boot, and is never given as `text`: plans can be read."""
 
     kind: ConfigKind

@@ -225,8 +225,9 @@ def _client(mac: str, body: str) -> Client:
         firmware=Firmware(obj["firmware"]),
         uuid=uuid,
         ipxe_http=obj["ipxe_http"] is True,
+        sends_uuid=obj.get("sends_uuid") is True,
         **words,
     )
 
 
-_KEPT = ("arch", "firmware", "vendor_class", "user_class", "serial", "ipxe_http")
+_KEPT = ("arch", "firmware", "vendor_class", "user_class", "serial", "ipxe_http", "sends_uuid")

@@ -117,9 +117,7 @@ class Catalogue:
         elif self.snapshot.unknown is UnknownMachines.BOOT:
             self.strangers.see(client, now)
 
-    def choice(
-        self, mac: str | None, address: IPv4Address | None = None, *, explain: bool = False
-    ) -> Choice:
+    def choice(self, mac: str | None, address: IPv4Address | None = None, *, explain: bool = False) -> Choice:
         """What the machine boots, and why; `address` is the one that it has or is offered, where known.
 
         With `explain`, for people, its candidates as well.
@@ -191,7 +189,7 @@ class Catalogue:
                 f"{loader.name} cannot go on over HTTP: let the firmware boot by PXE, or name an iPXE for "
                 f"{kind} in `loaders` of the site file"
             )
-        return loader.name
+        return loader.name if client.sends_uuid else loader.bare or loader.name
 
     def resolve(self, name: str, requester: Requester) -> Resource:
         """Return the bytes of `name` for a client.

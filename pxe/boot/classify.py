@@ -25,7 +25,8 @@ class Client:
     """A DHCP client as its message shows it. `uuid` is None where absent or all zero (QEMU: no SMBIOS).
 
     `serial` is a Raspberry Pi's: 8 hexadecimal digits, the folder from which it fetches its first files.
-    `ipxe_http`: an iPXE that was built with HTTP; a network card's own may not be.
+    `ipxe_http`: an iPXE that was built with HTTP; a network card's own may not be. `sends_uuid`: option 97 is
+    there, whatever it says; U-Boot's EFI step calls itself PXEClient like any UEFI and leaves it out.
     """
 
     mac: str
@@ -36,6 +37,7 @@ class Client:
     user_class: str = ""
     serial: str = ""
     ipxe_http: bool = False
+    sends_uuid: bool = False
 
 
 # Option 93: IANA "Processor Architecture Types" that we know how to boot, and who sends them.
@@ -97,6 +99,7 @@ def classify(packet: DhcpPacket) -> Client:
         user_class=user_class,
         serial=_raspberry_pi_serial(packet.options.get(Option.CLIENT_UUID, b"")),
         ipxe_http=_IPXE_HTTP in _codes(packet.options.get(Option.IPXE, b"")),
+        sends_uuid=Option.CLIENT_UUID in packet.options,
     )
 
 

@@ -24,13 +24,15 @@ _COMPANION = re.compile(r"(grub|mm)(x64|aa64|ia32|arm)\.efi")
 class Loader:
     """A program for a firmware: `name` is asked for, `path` is on this host, `package` brings it.
 
-    `http`: it can go on by itself where it came over HTTP. Debian's signed GRUB has no HTTP.
+    `http`: it can go on by itself where it came over HTTP. Debian's signed GRUB has no HTTP. `bare` lies
+    beside it, for U-Boot's EFI, which lacks the protocol that shim loads its GRUB by.
     """
 
     name: str
     path: Path
     package: str = ""
     http: bool = True
+    bare: str = ""
 
 
 # Keys of `loaders` in the site file
@@ -38,7 +40,11 @@ _DEFAULTS: dict[str, Loader] = {
     "bios": Loader("undionly.kpxe", Path("/usr/lib/ipxe/undionly.kpxe"), "ipxe"),
     "x86_64": Loader("ipxe.efi", Path("/usr/lib/ipxe/ipxe.efi"), "ipxe"),
     "arm64": Loader(
-        "bootnetaa64.efi", _INSTALLER / "bootnetaa64.efi", "debian-installer-12-netboot-arm64", http=False
+        "bootnetaa64.efi",
+        _INSTALLER / "bootnetaa64.efi",
+        "debian-installer-12-netboot-arm64",
+        http=False,
+        bare="grubaa64.efi",
     ),
 }
 KINDS = ("bios", "x86", "x86_64", "arm", "arm64", "riscv64")
