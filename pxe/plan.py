@@ -98,9 +98,12 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What a booting machine fetches to configure itself, at `{config}NAME`; exactly one of `path`, `text`
-    and `env` (an environment variable of the service that holds the text) is set. One that is `secret` goes only
-    to the machine that it is meant for, once in a boot, and is never given as `text`: plans can be read."""
+    """What a booting machine fetches to configure itself, at `{config}NAME`.
+
+    Exactly one of `path`, `text` and `env` (an environment variable of the service that holds the text) is
+    set. One that is `secret` goes only to the machine that it is meant for, once in a boot, and is never given
+    as `text`: plans can be read.
+    """
 
     kind: ConfigKind
     name: str
