@@ -78,6 +78,7 @@ def main() -> None:
         interface=given["interface"],
         address=address,
         subnets=(subnet,),
+        probe=given.get("probe", True),
         mode=DhcpMode(given.get("mode", "server")),
         policies=(DhcpPolicy(name="delay", when=Selector(), delay_seconds=given.get("delay", 0.0)),),
     )
