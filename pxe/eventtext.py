@@ -1,13 +1,16 @@
-"""Events as log lines for people. DHCP logs its own; these are the rest."""
+"""Events as log lines for people. What DHCP received and answered it logs itself; these are the rest."""
 
 import logging
 from collections.abc import Sequence
 
 from pxe.events import (
+    AddressConflict,
     ConfigDelivered,
     ConfigRefused,
+    DhcpSkipped,
     Event,
     EventsLost,
+    OtherServer,
     PacketMalformed,
     PlanChanged,
     TransferEnded,
@@ -15,6 +18,8 @@ from pxe.events import (
 )
 
 _log = logging.getLogger("pxe.events")
+
+_WARNINGS = (AddressConflict, DhcpSkipped, OtherServer)  # of the network: somebody has to do something
 
 
 def sentence(event: Event) -> str | None:
@@ -35,7 +40,27 @@ def sentence(event: Event) -> str | None:
             return f"{event.protocol} {event.peer} sent what is no message: {event.reason}"
         case EventsLost():
             return f"the log fell behind: events {event.first} to {event.last} are not in it"
+        case AddressConflict() | DhcpSkipped() | OtherServer():
+            return _warning(event)
     return None
+
+
+def _warning(event: AddressConflict | DhcpSkipped | OtherServer) -> str:
+    match event:
+        case AddressConflict():
+            return (
+                f"{event.mac} answers ARP on {event.ip}, which it was not given: nobody gets that for ten "
+                "minutes; find the machine, or take the address out of the pool"
+            )
+        case OtherServer():
+            return (
+                f"another DHCP server, {event.server}, answers on this network ({event.mac} took its offer): "
+                "stop it, or use `mode: proxy` beside it"
+            )
+    return (
+        f"{event.count} DHCP events left out, {event.strangers} of machines that we do not know: "
+        "a flood, or a very large rack"
+    )
 
 
 def _transfer(event: TransferEnded) -> str:
@@ -53,4 +78,4 @@ def log_sink(page: Sequence[tuple[int, Event]]) -> None:
     for _, event in page:
         line = sentence(event)
         if line is not None:
-            _log.info("%s", line)
+            _log.log(logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO, "%s", line)

@@ -20,7 +20,6 @@ from pxe.wire.dhcp4 import DhcpPacket, MessageType, Op, Option
 
 _NOWHERE = IPv4Address(0)
 _PXE = ("PXEClient", "HTTPClient")
-_UBOOT_MESSAGE_SIZE = 576  # option 57 of U-Boot, which says PXEClient in its EFI step; EDK2 says 1472
 
 
 def answer_proxy(
@@ -32,6 +31,9 @@ def answer_proxy(
     if reason:
         return silence(packet, client, reason)
     if kind is MessageType.DISCOVER:
+        if client.firmware is Firmware.UEFI_PXE and not client.sends_uuid:
+            reason = "U-Boot's EFI step takes the first offer whole, and ours has no address for it"
+            return silence(packet, client, reason)
         to = Destination(BROADCAST, settings.client_port)
         if packet.giaddr != _NOWHERE:
             to = Destination(packet.giaddr, settings.port)
@@ -81,7 +83,7 @@ def _answer(
     now: float,
     learned: IPv4Address | None = None,
 ) -> Decision:
-    reason = _no_proxy_client(packet, client)
+    reason = _no_proxy_client(client)
     if reason:
         return silence(packet, client, reason)
     machine = directory.admit(client, now)
@@ -114,7 +116,7 @@ def _answer(
     )
 
 
-def _no_proxy_client(packet: DhcpPacket, client: Client) -> str:
+def _no_proxy_client(client: Client) -> str:
     """Why the client cannot use a proxy's answer; "" where it can."""
     if client.firmware is Firmware.RASPBERRY_PI:  # a Pi 4's later messages lack option 60
         return ""
@@ -123,9 +125,6 @@ def _no_proxy_client(packet: DhcpPacket, client: Client) -> str:
             f"{client.firmware} takes no proxyDHCP offer (no PXEClient or HTTPClient in option 60): "
             "let the DHCP server name the file and our address (next-server)"
         )
-    size = int.from_bytes(packet.options.get(Option.MAX_MESSAGE_SIZE, b""))
-    if size == _UBOOT_MESSAGE_SIZE and client.firmware is Firmware.UEFI_PXE:
-        return "U-Boot's EFI step takes the first offer whole, and ours has no address for it"
     return ""
 
 

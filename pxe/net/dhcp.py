@@ -162,7 +162,6 @@ class DhcpServer:
         with self._lock:
             found = prober.hear(self._now())
         for event in found:
-            _log.warning("%s answers ARP on %s, which it was not given: nobody gets it", event.mac, event.ip)
             self._emit(event)
 
     def _decoded(self, batch: Iterable[Datagram[_Link]]) -> Iterator[_Arrival]:

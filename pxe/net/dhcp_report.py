@@ -91,9 +91,9 @@ class Reporter:
         """Bytes came that are no message."""
         if not self._strangers.spend(t_ns / 1e9):
             return
-        self._emit(PacketMalformed(t_ns=t_ns, protocol="dhcp", peer=peer, reason=reason))
         if self._lines.spend(t_ns / 1e9):
             _log.warning("malformed DHCP message from %s: %s", peer, reason)
+        self._emit(PacketMalformed(t_ns=t_ns, protocol="dhcp", peer=peer, reason=reason))
 
     def due(self, dropped: int) -> float | None:
         """When `tell_skipped` has something to say, in seconds of CLOCK_MONOTONIC; None: it has not."""
@@ -111,11 +111,6 @@ class Reporter:
             return
         self._known.skipped = self._strangers.skipped = self._lines.skipped = 0
         self._emit(DhcpSkipped(t_ns=time.monotonic_ns(), count=count, strangers=strangers))
-        _log.warning(
-            "%d DHCP events left out, %d of machines that we do not know: a flood, or a very large rack",
-            count,
-            strangers,
-        )
 
     def _may(self, decision: Decision, t_ns: int) -> bool:
         return (self._known if decision.known else self._strangers).spend(t_ns / 1e9)
@@ -128,9 +123,3 @@ class Reporter:
             del self._servers[min(self._servers, key=lambda ip: self._servers[ip])]
         self._servers[server] = t_ns / 1e9
         self._emit(OtherServer(t_ns=t_ns, mac=mac, server=str(server)))
-        _log.warning(
-            "another DHCP server, %s, answers on this network (%s took its offer): "
-            "stop it, or use `mode: proxy` beside it",
-            server,
-            mac,
-        )

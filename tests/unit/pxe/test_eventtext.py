@@ -3,10 +3,13 @@ import logging
 import pytest
 
 from pxe.events import (
+    AddressConflict,
     ConfigDelivered,
     ConfigRefused,
     DhcpReceived,
+    DhcpSkipped,
     EventsLost,
+    OtherServer,
     PacketMalformed,
     PlanChanged,
     TransferEnded,
@@ -57,6 +60,20 @@ ENDED = {"t_ns": 1, "transfer": "t", "protocol": "tftp", "peer": "10.0.0.5:9", "
             "tftp 10.0.0.5:9 sent what is no message: too short",
         ),
         (EventsLost(t_ns=1, first=3, last=9), "the log fell behind: events 3 to 9 are not in it"),
+        (
+            AddressConflict(t_ns=1, mac=MAC, ip="10.0.0.9"),
+            f"{MAC} answers ARP on 10.0.0.9, which it was not given: nobody gets that for ten minutes; "
+            "find the machine, or take the address out of the pool",
+        ),
+        (
+            OtherServer(t_ns=1, mac=MAC, server="10.0.0.9"),
+            f"another DHCP server, 10.0.0.9, answers on this network ({MAC} took its offer): "
+            "stop it, or use `mode: proxy` beside it",
+        ),
+        (
+            DhcpSkipped(t_ns=1, count=9, strangers=7),
+            "9 DHCP events left out, 7 of machines that we do not know: a flood, or a very large rack",
+        ),
         (PacketMalformed(t_ns=1, protocol="dhcp", peer="10.0.0.5:9", reason="DHCP logs its own"), None),
         (DhcpReceived(t_ns=1, message="DISCOVER", xid=1), None),
     ],
@@ -73,3 +90,11 @@ def test_the_sink_logs_what_has_a_sentence(caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "the log fell behind: events 1 to 2 are not in it"
     ]
+
+
+def test_what_somebody_has_to_mend_is_a_warning(caplog):
+    with caplog.at_level(logging.INFO):
+        log_sink(
+            [(1, OtherServer(t_ns=1, mac=MAC, server="10.0.0.9")), (2, EventsLost(t_ns=1, first=1, last=2))]
+        )
+    assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.INFO]

@@ -1,4 +1,4 @@
-"""Beside dnsmasq, each way: as its proxy, and behind it as a relay."""
+"""Beside dnsmasq, as its proxy."""
 
 import json
 import shutil
@@ -8,7 +8,8 @@ import pytest
 pytestmark = [pytest.mark.interop]
 
 BOARD = "52:54:00:00:05:01"
-PXE = ["-V", "PXEClient:Arch:00007:UNDI:003000", "-x", "0x5d:0007", "-x", "0x5e:010300", "-x", "0x39:05c0"]
+UUID = f"0x61:00{'07' * 16}"
+PXE = ["-V", "PXEClient:Arch:00007:UNDI:003000", "-x", "0x5d:0007", "-x", "0x5e:010300", "-x", UUID]
 
 
 @pytest.fixture

@@ -64,7 +64,8 @@ IPXE = raw(
     firmware(b"PXEClient:Arch:00000:UNDI:002001", 0), USER_CLASS=b"iPXE", IPXE=b"\x13\1\1", CLIENT_UUID=GUID
 )
 UBOOT = firmware(b"U-Boot.armv8", 22, 576)
-UBOOT_EFI = firmware(b"PXEClient:Arch:0000b:UNDI:003000", 11, 576)
+UBOOT_EFI = firmware(b"PXEClient:Arch:0000b:UNDI:003000", 11, 576)  # as PXE firmware, but without option 97
+SMALL_UEFI = raw(firmware(b"PXEClient:Arch:00011:UNDI:003000", 11, 576), CLIENT_UUID=GUID)
 PI3 = raw(firmware(b"PXEClient:Arch:00000:UNDI:002001", 0, mac="b8:27:eb:00:00:01"), CLIENT_UUID=bytes(17))
 PI4 = raw(
     firmware(b"PXEClient:Arch:00000:UNDI:002001", 0, mac="dc:a6:32:00:00:01"),
@@ -86,10 +87,11 @@ def ask(packet: DhcpPacket, directory: Directory | None = None, settings: DhcpSe
         (EDK2, b"PXEClient", b"\6\1\x08\xff"),
         (EDK2_HTTP, b"HTTPClient", None),
         (IPXE, b"PXEClient", b"\6\1\x08\xff"),
+        (SMALL_UEFI, b"PXEClient", b"\6\1\x08\xff"),
         (PI3, b"PXEClient", b"\6\1\3\x0a\4\0PXE\x09\x14\0\0\x11Raspberry Pi Boot\xff"),
         (PI4, b"PXEClient", b"\6\1\3\x0a\4\0PXE\x09\x14\0\0\x11Raspberry Pi Boot\xff"),
     ],
-    ids=["edk2", "edk2-http", "ipxe", "pi3", "pi4"],
+    ids=["edk2", "edk2-http", "ipxe", "uefi-576", "pi3", "pi4"],
 )
 def test_firmware_that_takes_a_proxys_offer_gets_one_without_an_address(packet, vendor, menu):
     decision = ask(packet)

@@ -401,7 +401,7 @@ def test_a_proxy_learns_the_addresses_that_another_server_gives(tmp_path):
         ip = IPv4Address("127.0.5.5")
         theirs = IPv4Address("127.0.0.9").packed
         service.send(encode(message(MessageType.REQUEST, SERVER_ID=theirs, REQUESTED_IP=ip.packed)))
-        pxe = {"VENDOR_CLASS": b"PXEClient:Arch:00007:UNDI:003000", "CLIENT_ARCH": b"\0\7"}
+        pxe = {"VENDOR_CLASS": b"PXEClient:Arch:00007", "CLIENT_ARCH": b"\0\7", "CLIENT_UUID": bytes(17)}
         service.send(encode(message(MessageType.DISCOVER, **pxe)))
         offer = service.receive()
         assert (offer.yiaddr, offer.siaddr) == (IPv4Address(0), US)
