@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -35,15 +35,25 @@ INSIDE = "BOOTLAB_BENCH_INSIDE"
 MIB = 1 << 20
 LOADER = 600 * 1024
 SCRIPT = "boot.ipxe"
+SERVER_MAC = "02:00:00:00:00:01"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server and the namespace of its machines, by a process in it. `memory` gives its resident bytes."""
+    """A server, the network `net` of bench.rack, and what gives its resident bytes."""
 
     name: str
-    rack: int
+    net: "Net"
     memory: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Net:
+    """The server's address, and its namespace and that of its machines, each by a process in it."""
+
+    address: str
+    server: int
+    rack: int
 
 
 def main() -> None:
@@ -117,9 +127,9 @@ def make_files(folder: Path, options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def own_network(net: int) -> Iterator[tuple[int, int]]:
-    """Two namespaces with a cable: `server` (10.NET.0.1/16) in one, `rack` in the other. Yields a process
-    of each. dnsmasq takes port 67 of a whole namespace, so each server has its own."""
+def own_network(net: int) -> Iterator[Net]:
+    """Two namespaces with a cable: `server` (10.NET.0.1/16) in one, `rack` in the other. dnsmasq takes port
+    67 of a whole namespace, so each server has its own."""
     here = os.stat("/proc/self/ns/net").st_ino
     holders = [subprocess.Popen(["unshare", "-n", "sleep", "infinity"]) for _ in range(2)]
     try:
@@ -128,14 +138,14 @@ def own_network(net: int) -> Iterator[tuple[int, int]]:
                 time.sleep(0.01)
         server, rack = (holder.pid for holder in holders)
         for command in (
-            f"link add server type veth peer name rack netns {rack}",
+            f"link add server address {SERVER_MAC} type veth peer name rack netns {rack}",
             f"address add 10.{net}.0.1/16 dev server",
             "link set server up",
             "link set lo up",
         ):
             subprocess.run([*inside(server), "ip", *command.split()], check=True)
         subprocess.run([*inside(rack), "ip", "link", "set", "rack", "up"], check=True)
-        yield server, rack
+        yield Net(f"10.{net}.0.1", server, rack)
     finally:
         for holder in holders:
             holder.kill()
@@ -149,8 +159,8 @@ def inside(pid: int) -> list[str]:
 @contextmanager
 def our_server(
     folder: Path, net: int, options: argparse.Namespace
-) -> Iterator[tuple[int, Callable[[], int]]]:
-    with own_network(net) as (server, rack):
+) -> Iterator[tuple[Net, Callable[[], int]]]:
+    with own_network(net) as network:
         api, root = folder / "api.sock", folder / "root"
         site = {
             "service": {
@@ -165,13 +175,13 @@ def our_server(
             ],
         }
         (folder / "lab.yaml").write_text(json.dumps(site))
-        argv = [*inside(server), sys.executable, "-m", "lab", "serve", "-c", str(folder / "lab.yaml")]
+        argv = [*inside(network.server), sys.executable, "-m", "lab", "serve", "-c", str(folder / "lab.yaml")]
         running = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"))
         try:
             with BootService(api) as service:
                 service.wait_ready(30)
             main_process = psutil.Process(running.pid)
-            yield rack, lambda: resident([main_process, *main_process.children(recursive=True)])
+            yield network, lambda: resident([main_process, *main_process.children(recursive=True)])
         except Exception:
             print((folder / "log").read_text()[-2000:], file=sys.stderr)
             raise
@@ -183,9 +193,9 @@ def our_server(
 @contextmanager
 def their_servers(
     folder: Path, net: int, options: argparse.Namespace
-) -> Iterator[tuple[int, Callable[[], int]]]:
+) -> Iterator[tuple[Net, Callable[[], int]]]:
     """dnsmasq without its ping before each offer, and nginx as its manual tunes it for large files."""
-    with own_network(net) as (server, rack):
+    with own_network(net) as network:
         temporary = "".join(
             f"{kind}_temp_path {folder}/{kind};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -202,9 +212,9 @@ def their_servers(
         dnsmasq += [f"--dhcp-leasefile={folder}/leases", "--dhcp-boot=loader.efi", "--enable-tftp"]
         dnsmasq += [f"--tftp-root={folder}/root", "--tftp-max=1000", "--log-facility=/dev/null"]
         nginx = ["nginx", "-e", f"{folder}/nginx.log", "-c", f"{folder}/nginx.conf"]
-        with process([*inside(server), *dnsmasq]), process([*inside(server), *nginx]):
+        with process([*inside(network.server), *dnsmasq]), process([*inside(network.server), *nginx]):
             time.sleep(1)
-            yield rack, lambda: 0
+            yield network, lambda: 0
 
 
 def resident(processes: list[psutil.Process]) -> int:
@@ -217,6 +227,11 @@ def measure(servers: list[Server], options: argparse.Namespace) -> dict[str, lis
     chance = random.Random(0)
     for number in range(options.rounds + 1):
         for server in chance.sample(servers, len(servers)):
+            # The kernel has one ARP table of 1024 entries for all namespaces: the 500 machines of one server
+            # and the 500 of the other would not fit. Besides, machines switched on are in no table yet.
+            for other in servers:
+                flush = ["ip", "neigh", "flush", "dev", "server"]
+                subprocess.run([*inside(other.net.server), *flush], check=True, stderr=subprocess.DEVNULL)
             result = once(server, options, number)
             result["memory"] = server.memory()
             if number:
@@ -227,6 +242,8 @@ def measure(servers: list[Server], options: argparse.Namespace) -> dict[str, lis
 def once(server: Server, options: argparse.Namespace, number: int) -> dict[str, Any]:
     settings = {
         "interface": "rack",
+        "server": server.net.address,
+        "server_mac": SERVER_MAC,
         "machines": options.machines,
         "seed": number,
         "deadline": 180,
@@ -236,7 +253,7 @@ def once(server: Server, options: argparse.Namespace, number: int) -> dict[str, 
         "kernel": "kernel",
         "files": {"loader": LOADER, "kernel": options.size * MIB},
     }
-    argv = [*inside(server.rack), sys.executable, "-m", "bench.rack_client"]
+    argv = [*inside(server.net.rack), sys.executable, "-m", "bench.rack_client"]
     done = subprocess.run(argv, input=json.dumps(settings), capture_output=True, text=True, timeout=300)
     if done.returncode:
         sys.exit(done.stderr)
@@ -255,7 +272,9 @@ def markdown(results: dict[str, list[dict[str, Any]]], options: argparse.Namespa
         medians[name] = statistics.median(seconds)
         up = f"{min(row['up'] for row in rows)} of {options.machines}"
         times = f"{medians[name]:.2f} ({min(seconds):.2f}-{max(seconds):.2f})"
-        lines.append(f"| {name} | {times} | {up} | {sum(row['repeats'] for row in rows)} |")
+        repeats = sum((Counter(row["repeats"]) for row in rows), Counter())
+        told = ", ".join(f"{count} {what}" for what, count in repeats.most_common()) or "none"
+        lines.append(f"| {name} | {times} | {up} | {told} |")
     ours, theirs = medians.values()
     lines.append(f"| ours / theirs | {ours / theirs:.2f} (target: at most 1) | | |")
     memory = ", ".join(f"{row['memory'] / MIB:.0f}" for row in results["bootlab"])

@@ -3,7 +3,7 @@
     python -m bench.rack_client < settings.json
 
 One process, one thread: machines are generators that say what they wait for. Runs in a network namespace of
-its own, puts each leased address on its interface and sends from it. The length of each file is
+its own, puts each leased address on its card and sends from it. The length of each file is
 compared; contents are what bench.http and bench.tftp compare. Prints one JSON object.
 """
 
@@ -14,19 +14,20 @@ import select
 import socket
 import statistics
 import struct
-import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute
+from bench.rack_card import CARD, Card
+from pxe.net.udp import enlarge
 
 MAGIC = b"\x63\x82\x53\x63"
 DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
+NAMES = {DISCOVER: "DISCOVER", REQUEST: "REQUEST"}
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds, as firmware repeats itself
 Wait = tuple[socket.socket | None, int, float]  # socket (None: the DHCP one), event, seconds
 Steps = Generator[Wait, bool, None]  # is sent whether what it waited for came in time
@@ -45,7 +46,7 @@ class Machine:
     address: str = ""
     server: str = ""
     bootfile: str = ""
-    repeats: int = 0
+    repeats: Counter[str] = field(default_factory=Counter)  # by what was repeated
     ended: float = 0.0
     failure: str = ""
 
@@ -53,11 +54,11 @@ class Machine:
 class Rack:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
-        self.network = IPRoute()
+        self.card = Card(settings["interface"], settings["server"], settings["server_mac"])
         self.dhcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.dhcp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, settings["interface"].encode())
+        self.dhcp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, CARD.encode())
         self.dhcp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        self.dhcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        enlarge(self.dhcp, 4 << 20)
         self.dhcp.bind(("0.0.0.0", 68))
         self.dhcp.setblocking(False)
         chance = random.Random(settings["seed"])
@@ -65,7 +66,6 @@ class Rack:
             Machine(n, bytes.fromhex(f"5254{n:08x}"), chance.getrandbits(32))
             for n in range(1, settings["machines"] + 1)
         ]
-        self.index = plug_in(self.network, settings["interface"], self.machines)
         self.by_xid = {machine.xid: machine for machine in self.machines}
         self.poll = select.epoll()
         self.buffer = bytearray(1 << 20)
@@ -78,6 +78,7 @@ class Rack:
 
     def run(self) -> dict[str, Any]:
         self.poll.register(self.dhcp, select.EPOLLIN)
+        self.poll.register(self.card, select.EPOLLIN)
         began = time.monotonic()
         for machine in self.machines:
             self.running[machine.number] = self.boot(machine)
@@ -92,7 +93,7 @@ class Rack:
             "up": len(up),
             "failed": [f"{m.number}: {m.failure}" for m in self.machines if m.failure][:5],
             "median": statistics.median(up) if up else None,
-            "repeats": sum(m.repeats for m in self.machines),
+            "repeats": sum((m.repeats for m in self.machines), Counter()),
         }
 
     def turn(self) -> None:
@@ -100,6 +101,8 @@ class Rack:
         for fd, _ in self.poll.poll(wait):
             if fd == self.dhcp.fileno():
                 self.take_dhcp()
+            elif fd == self.card.fileno():
+                self.card.answer_arp()
             elif fd in self.by_fd:
                 self.step(self.by_number[self.by_fd[fd]], True)
         now = time.monotonic()
@@ -142,8 +145,7 @@ class Rack:
 
     def boot(self, machine: Machine) -> Steps:
         yield from self.lease(machine)
-        index = self.index[machine.number]
-        self.network.addr("add", index=index, address=machine.address, prefixlen=16)
+        self.card.add(machine.address, machine.mac)
         way, files = self.settings["way"], self.settings["files"]
         yield from self.tftp(machine, machine.bootfile, files["loader"])
         get = self.http if way == "http" else self.tftp
@@ -176,14 +178,13 @@ class Rack:
                 answer = machine.inbox.pop(0)
                 if option(answer, 53) == bytes([wanted]):
                     return answer
-            machine.repeats += 1
-        raise Failed(f"no answer to DHCP message {kind}")
+            machine.repeats[NAMES[kind]] += 1
+        raise Failed(f"no answer to DHCP {NAMES[kind]}")
 
     def tftp(self, machine: Machine, name: str, size: int | None) -> Steps:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, f"m{machine.number}".encode())
             sock.bind((machine.address, 0))
             yield from self.transfer(machine, sock, name, size)
         finally:
@@ -198,7 +199,8 @@ class Rack:
         sock.sendto(message, peer)
         while True:
             if not (yield sock, select.EPOLLIN, WAITS[tries]):
-                tries, machine.repeats = tries + 1, machine.repeats + 1
+                tries += 1
+                machine.repeats[f"TFTP {'DATA' if got else 'RRQ'}"] += 1
                 if tries == len(WAITS):
                     raise Failed(f"TFTP {name}: silence after {got} bytes")
                 sock.sendto(message, peer)
@@ -235,7 +237,6 @@ class Rack:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, f"m{machine.number}".encode())
             sock.bind((machine.address, 0))
             sock.connect_ex((machine.server, 80))
             if not (yield sock, select.EPOLLOUT, 30.0):
@@ -266,28 +267,6 @@ class Rack:
                     raise Failed(f"HTTP {name}: {length} bytes, not {size}")
                 left, count = length, len(body)
             left -= count
-
-
-def plug_in(network: IPRoute, interface: str, machines: list[Machine]) -> dict[int, int]:
-    """Give each machine a network card (macvlan) with its MAC; return their indices. With one MAC for
-    all, a server that watches ARP would rightly see address conflicts. Cards stay for the next round."""
-    for name, value in (("arp_ignore", "1"), ("arp_announce", "2"), ("rp_filter", "0")):
-        Path(f"/proc/sys/net/ipv4/conf/all/{name}").write_text(value)
-    there = {link.get_attr("IFLA_IFNAME"): link["index"] for link in network.get_links()}
-    words = [f"address flush dev {interface}"]
-    for old in network.get_addr(family=socket.AF_INET):
-        if old.get_attr("IFA_LABEL", "").startswith("m"):  # of the round before
-            words += [f"address del {old.get_attr('IFA_ADDRESS')}/16 dev {old.get_attr('IFA_LABEL')}"]
-    for machine in machines:
-        card = f"m{machine.number}"
-        if card not in there:
-            words += [
-                f"link add {card} link {interface} address {machine.mac.hex(':')} type macvlan mode bridge"
-            ]
-            words += [f"link set {card} up"]
-    subprocess.run(["ip", "-batch", "-"], input="\n".join(words), text=True, check=True)
-    there = {link.get_attr("IFLA_IFNAME"): link["index"] for link in network.get_links()}
-    return {machine.number: there[f"m{machine.number}"] for machine in machines}
 
 
 def option(message: bytes, wanted: int) -> bytes:
