@@ -7,6 +7,7 @@ swapped as a whole, so that nobody ever waits for a writer and no answer mixes t
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -30,6 +31,11 @@ _NOTHING = (Firmware.OS, Firmware.UNKNOWN)  # these take no boot file
 # Without one it gets no menu, and goes on to the next entry of its BOOT_ORDER.
 _PI_FILE = "bootcode.bin"
 _CONFIG_IN_TEMPLATE = re.compile(r"\bconfig\b")
+
+
+@lru_cache(maxsize=4096)
+def _stranger(mac: str) -> Machine:
+    return Machine(mac=mac)
 
 
 def _no_http(_server: IPv4Address) -> str:
@@ -71,7 +77,7 @@ class Catalogue:
         self.checksums = ChecksumCache()
         self._scripts = Scripts(self.checksums)
         self.booting: dict[str, str] = {}  # MAC -> plan that it has fetched, until it starts anew
-        self._by_ip: dict[IPv4Address, str] = {}
+        self._by_ip: dict[int, str] = {}  # by whole number: see pxe.boot.free
         self._by_serial: dict[str, str] = {}
         self._root, self._loaders, self._http = root, loaders or Loaders(), http
         self.replace(snapshot)
@@ -79,7 +85,7 @@ class Catalogue:
     def replace(self, snapshot: Snapshot) -> None:
         """Answer from `snapshot` from now on; requests under way finish with the one they began with."""
         machines = snapshot.machines.values()
-        self._by_ip = {m.ip: m.mac for m in machines if m.ip is not None}
+        self._by_ip = {int(m.ip): m.mac for m in machines if m.ip is not None}
         # A Raspberry Pi's folder is the low 32 bits of its serial number
         self._by_serial = {m.serial.lower()[-8:]: m.mac for m in machines if m.serial}
         self.snapshot = snapshot
@@ -104,7 +110,7 @@ class Catalogue:
         if snapshot.unknown is UnknownMachines.IGNORE:
             return None
         self.strangers.see(client, now)
-        return Machine(mac=client.mac) if snapshot.unknown is UnknownMachines.BOOT else None
+        return _stranger(client.mac) if snapshot.unknown is UnknownMachines.BOOT else None
 
     def client(self, mac: str) -> Client | None:
         """What DHCP saw of a machine last; None where it saw nothing."""
@@ -144,7 +150,7 @@ class Catalogue:
 
     def reserved_for(self, ip: IPv4Address) -> str | None:
         """The MAC of the machine that has `ip` reserved."""
-        return self._by_ip.get(ip)
+        return self._by_ip.get(int(ip))
 
     def bootfile(
         self,
@@ -158,8 +164,10 @@ class Catalogue:
         `address` is what it has or is offered (None: another server gives it); `server` is ours. Raises
         PlanError where the client's firmware needs a loader that this host does not have.
         """
+        if client.firmware in _NOTHING:  # asked first: systems renew their leases day and night
+            return ""
         plan = self.plan_of(mac, address)
-        if plan is None or client.firmware in _NOTHING:
+        if plan is None:
             return ""
         if client.firmware is Firmware.RASPBERRY_PI:
             return _PI_FILE if plan.action is Action.BOOT else ""

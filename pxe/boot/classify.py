@@ -13,14 +13,16 @@ hexadecimal later, and swaps x86 with x86_64.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from pxe.plan import Arch, Firmware
 from pxe.wire.dhcp4 import DhcpPacket, Option
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)  # not frozen: see DhcpPacket
 class Client:
     """A DHCP client as its message shows it. `uuid` is None where absent or all zero (QEMU: no SMBIOS).
 
@@ -83,31 +85,56 @@ _BOOT_OPTIONS = (
     Option.IPXE,
     Option.VENDOR_SPECIFIC,
 )
+# All that `_client` goes by; plain numbers, which are looked up faster.
+_EVIDENCE = tuple(int(code) for code in (Option.VENDOR_CLASS, Option.USER_CLASS, *_BOOT_OPTIONS))
 
 
 def classify(packet: DhcpPacket) -> Client:
     """Return who sent `packet`; total: what cannot be told is UNKNOWN."""
-    vendor_class = _text(packet.options.get(Option.VENDOR_CLASS, b""))
-    user_class = _user_class(packet.options.get(Option.USER_CLASS, b""))
-    arch, firmware = _kind(packet, vendor_class, user_class)
+    options, mac = packet.options, packet.mac
+    evidence = tuple([options.get(code) for code in _EVIDENCE])
+    like = _client(evidence, mac.startswith(_RASPBERRY_PI_MACS))
     return Client(
-        mac=packet.mac,
-        arch=arch,
-        firmware=firmware,
-        uuid=_uuid(packet.options.get(Option.CLIENT_UUID, b"")),
-        vendor_class=vendor_class,
-        user_class=user_class,
-        serial=_raspberry_pi_serial(packet.options.get(Option.CLIENT_UUID, b"")),
-        ipxe_http=_IPXE_HTTP in _codes(packet.options.get(Option.IPXE, b"")),
-        sends_uuid=Option.CLIENT_UUID in packet.options,
+        mac=mac,
+        arch=like.arch,
+        firmware=like.firmware,
+        uuid=like.uuid,
+        vendor_class=like.vendor_class,
+        user_class=like.user_class,
+        serial=like.serial,
+        ipxe_http=like.ipxe_http,
+        sends_uuid=like.sends_uuid,
     )
 
 
-def _kind(packet: DhcpPacket, vendor_class: str, user_class: str) -> tuple[Arch, Firmware]:
-    arch, firmware = _by_code(packet.options.get(Option.CLIENT_ARCH, b""))
-    if user_class in ("iPXE", "gPXE") or Option.IPXE in packet.options:
+@lru_cache(maxsize=4096)
+def _client(evidence: tuple[bytes | None, ...], pi_mac: bool) -> Client:
+    """The client that these options are of, but for its MAC. Cached: a machine says the same of itself in
+    every message, and most machines of a rack what their neighbours say."""
+    options = {code: value for code, value in zip(_EVIDENCE, evidence, strict=True) if value is not None}
+    vendor_class = _text(options.get(Option.VENDOR_CLASS, b""))
+    user_class = _user_class(options.get(Option.USER_CLASS, b""))
+    arch, firmware = _kind(options, vendor_class, user_class, pi_mac)
+    return Client(
+        mac="",
+        arch=arch,
+        firmware=firmware,
+        uuid=_uuid(options.get(Option.CLIENT_UUID, b"")),
+        vendor_class=vendor_class,
+        user_class=user_class,
+        serial=_raspberry_pi_serial(options.get(Option.CLIENT_UUID, b"")),
+        ipxe_http=_IPXE_HTTP in _codes(options.get(Option.IPXE, b"")),
+        sends_uuid=Option.CLIENT_UUID in options,
+    )
+
+
+def _kind(
+    options: Mapping[int, bytes], vendor_class: str, user_class: str, pi_mac: bool
+) -> tuple[Arch, Firmware]:
+    arch, firmware = _by_code(options.get(Option.CLIENT_ARCH, b""))
+    if user_class in ("iPXE", "gPXE") or Option.IPXE in options:
         return arch, Firmware.IPXE
-    if _is_raspberry_pi(packet, arch, vendor_class):
+    if _is_raspberry_pi(options, arch, vendor_class, pi_mac):
         return Arch.ARM64, Firmware.RASPBERRY_PI
     for prefix, vendor_arch, vendor_firmware in _BY_VENDOR_CLASS:
         if vendor_class.startswith(prefix):
@@ -115,7 +142,7 @@ def _kind(packet: DhcpPacket, vendor_class: str, user_class: str) -> tuple[Arch,
                 return vendor_arch, vendor_firmware
             # U-Boot on x86 says 93 = 0 like a BIOS; UEFI says PXEClient like a BIOS: believe the odd one.
             return arch, vendor_firmware if vendor_firmware is not Firmware.BIOS_PXE else firmware
-    if firmware is Firmware.UNKNOWN and not any(code in packet.options for code in _BOOT_OPTIONS):
+    if firmware is Firmware.UNKNOWN and not any(code in options for code in _BOOT_OPTIONS):
         return arch, Firmware.OS
     return arch, firmware
 
@@ -129,12 +156,12 @@ def _by_code(value: bytes) -> tuple[Arch, Firmware]:
     return Arch.UNKNOWN, Firmware.UNKNOWN
 
 
-def _is_raspberry_pi(packet: DhcpPacket, arch: Arch, vendor_class: str) -> bool:
-    if _RASPBERRY_PI_UUID.match(packet.options.get(Option.CLIENT_UUID, b"")):
+def _is_raspberry_pi(options: Mapping[int, bytes], arch: Arch, vendor_class: str, pi_mac: bool) -> bool:
+    if _RASPBERRY_PI_UUID.match(options.get(Option.CLIENT_UUID, b"")):
         return True
     # Pi 3: nothing in option 97 tells. Linux or U-Boot on the same board has the same MAC but no x86 claim.
     claims_bios = arch is Arch.X86 and (vendor_class == "" or vendor_class.startswith("PXEClient"))
-    return claims_bios and packet.mac.startswith(_RASPBERRY_PI_MACS)
+    return claims_bios and pi_mac
 
 
 def _raspberry_pi_serial(value: bytes) -> str:

@@ -10,7 +10,7 @@ from pxe.events import DhcpIgnored, DhcpReceived, DhcpSent
 from pxe.wire.dhcp4 import DhcpPacket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: see DhcpPacket
 class Decision:
     """What a message leads to. Without a reply, `reason` says why, unless the protocol wants none.
 
@@ -30,6 +30,7 @@ class Decision:
     known: bool = False  # whether it is of a machine that we know
     learned: IPv4Address | None = None
     other_server: IPv4Address | None = None
+    elsewhere: bool = False  # another server's business: silence is no failure
 
     def received(self, t_ns: int) -> DhcpReceived:
         """The event of the message's arrival at `t_ns`."""
@@ -66,4 +67,5 @@ class Decision:
             message=self.message,
             xid=self.xid,
             reason=reason or self.reason,
+            elsewhere=self.elsewhere,
         )

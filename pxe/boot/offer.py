@@ -156,7 +156,7 @@ def _no_subnet(packet: DhcpPacket, settings: DhcpSettings) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see DhcpPacket
 class _Exchange:
     """One message of a machine we serve, with all that the answer depends on."""
 

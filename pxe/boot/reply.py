@@ -5,6 +5,7 @@ Options are sent whether the client asked for them in option 55 or not: several 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from pxe.boot.classify import Client
@@ -136,7 +137,8 @@ def refusal(request: DhcpPacket, settings: DhcpSettings, why: str) -> DhcpPacket
     return _reply(request, options, flags=flags)
 
 
-def _lease_times(seconds: int) -> dict[int, bytes]:
+@lru_cache(maxsize=64)
+def _lease_times(seconds: int) -> Mapping[int, bytes]:
     """Lease, T1 and T2 with the defaults of RFC 2131 section 4.4.5."""
     return {
         Option.LEASE_TIME: seconds.to_bytes(4),

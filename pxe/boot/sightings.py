@@ -9,7 +9,7 @@ from pxe.plan import Arch, Firmware
 CAPACITY = 4096  # machines; the one not heard of for the longest time is forgotten first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Sighting:
     """A machine as DHCP saw it. `first` and `last` in seconds since 1970; `count` counts messages."""
 

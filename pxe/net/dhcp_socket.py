@@ -19,7 +19,7 @@ from pxe.wire.dhcp4 import ETHERNET
 from pxe.wire.frame import ETHERTYPE_ARP, udp_frame
 
 _RECEIVE_BUFFER: Final = 4 * 1024 * 1024  # a rack that is switched on at once asks in one burst
-_MAX_DATAGRAM: Final = 65535
+MAX_DATAGRAM: Final = 65535
 _MAC_SIZE: Final = 6
 _log = logging.getLogger(__name__)
 
@@ -93,13 +93,16 @@ def _packet_socket(interface: str) -> tuple[socket.socket | None, bytes]:
     return sock, mac
 
 
-def receive(sock: socket.socket) -> tuple[bytes, tuple[str, int]] | None:
-    """Return the next datagram and its sender; None where none waits. Raises OSError."""
+def receive(sock: socket.socket, buffer: memoryview) -> tuple[bytes, tuple[str, int]] | None:
+    """Return the next datagram and its sender; None where none waits. Raises OSError.
+
+    `buffer` of MAX_DATAGRAM bytes is the caller's: `recvfrom` would take and give back so many each time.
+    """
     try:
-        data, sender = sock.recvfrom(_MAX_DATAGRAM)
+        size, sender = sock.recvfrom_into(buffer)
     except BlockingIOError:
         return None
-    return data, sender
+    return bytes(buffer[:size]), sender
 
 
 def send(

@@ -1,21 +1,25 @@
 """Which of the waiting DHCP messages are answered first, and which not at all when too many come.
 
-A server that answers in order of arrival finishes next to nothing under a flood: each REQUEST waits behind
-DISCOVERs whose clients gave up long ago. So the sockets are emptied at once, and the DISCOVERs of machines
-that we do not know come last, a few at a time, the oldest thrown away: their clients ask again.
+A server that answers in order of arrival finishes next to nothing under a flood: each message waits behind
+DISCOVERs whose clients gave up long ago, in the socket's buffer as here. So the sockets are emptied at once.
+What finishes an exchange (REQUEST and the like) and what machines that we know send comes first, in order.
+DISCOVERs of strangers come last, a few at a time, the newest first, and those that waited too long are thrown
+away: an answer would be of no use, for their clients have asked again.
 """
 
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from pxe.net.dhcp_socket import receive
+from pxe.net.dhcp_socket import MAX_DATAGRAM, receive
 
-BATCH: Final = 512  # datagrams taken from one socket at a time
-_AT_ONCE: Final = 128  # DISCOVERs of strangers beside them
-_WAITING: Final = 2048  # of these at most
+DRAIN: Final = 8192  # datagrams taken from one socket at a time: more than its buffer holds
+_URGENT_AT_ONCE: Final = 256  # so few that what comes meanwhile does not fill the socket's buffer
+_AT_ONCE: Final = 64  # DISCOVERs of strangers beside them
+_URGENT: Final = 8192  # messages that wait, at most; the oldest makes room
+_WAITING: Final = 2048
+_TOO_OLD_NS: Final = 700_000_000  # iPXE, the least patient, asks again after a second
 _MESSAGE_TYPE: Final = slice(240, 243)
 _DISCOVER: Final = b"\x35\x01\x01"  # option 53, which everybody sends first
 _CHADDR: Final = slice(28, 34)
@@ -23,8 +27,7 @@ _CHADDR: Final = slice(28, 34)
 _Link = TypeVar("_Link")
 
 
-@dataclass(frozen=True, slots=True)
-class Datagram(Generic[_Link]):
+class Datagram(NamedTuple, Generic[_Link]):
     """What came, from whom, when, and where."""
 
     data: bytes
@@ -35,40 +38,51 @@ class Datagram(Generic[_Link]):
 
 
 class Inbox(Generic[_Link]):
-    """`is_known` (MAC -> bool) says whose DISCOVER is as urgent as a REQUEST."""
+    """`is_known` (MAC -> bool) says whose DISCOVER is as urgent as a REQUEST; `clock` is in nanoseconds."""
 
     def __init__(self, is_known: Callable[[str], bool], clock: Callable[[], int]) -> None:
         self._is_known, self._clock = is_known, clock
-        self._urgent: list[Datagram[_Link]] = []
+        self._urgent: deque[Datagram[_Link]] = deque()
         self._waiting: deque[Datagram[_Link]] = deque()
+        self._buffer = memoryview(bytearray(MAX_DATAGRAM))
         self.dropped = 0  # since the last `take_dropped`
 
     def drain(self, link: _Link, sock: socket.socket) -> None:
         """Take what waits in the socket. Raises OSError where it was closed."""
-        for _ in range(BATCH):
-            datagram = receive(sock)
+        for _ in range(DRAIN):
+            datagram = receive(sock, self._buffer)
             if datagram is None:
                 return
             data, sender = datagram
             came = Datagram(data, sender, self._clock(), link, sock)
             if data[_MESSAGE_TYPE] != _DISCOVER or self._is_known(data[_CHADDR].hex(":")):
-                self._urgent.append(came)
-                continue
-            if len(self._waiting) >= _WAITING:
-                self._waiting.popleft()
-                self.dropped += 1
-            self._waiting.append(came)
+                self._put(self._urgent, came, _URGENT)
+            else:
+                self._put(self._waiting, came, _WAITING)
+
+    def _put(self, queue: deque[Datagram[_Link]], came: Datagram[_Link], room: int) -> None:
+        if len(queue) >= room:
+            queue.popleft()
+            self.dropped += 1
+        queue.append(came)
 
     def take(self) -> list[Datagram[_Link]]:
         """Return what is to be answered now."""
-        batch, self._urgent = self._urgent, []
-        for _ in range(min(_AT_ONCE, len(self._waiting))):
-            batch.append(self._waiting.popleft())
+        urgent, waiting = self._urgent, self._waiting
+        batch = [urgent.popleft() for _ in range(min(_URGENT_AT_ONCE, len(urgent)))]
+        oldest = self._clock() - _TOO_OLD_NS
+        for _ in range(min(_AT_ONCE, len(waiting))):
+            newest = waiting.pop()
+            if newest.t_ns < oldest:  # and so are all that came before it
+                self.dropped += len(waiting) + 1
+                waiting.clear()
+                break
+            batch.append(newest)
         return batch
 
     def waits(self) -> bool:
         """Whether there is more to take."""
-        return bool(self._waiting)
+        return bool(self._urgent or self._waiting)
 
     def take_dropped(self) -> int:
         """How many were thrown away since the last call."""

@@ -3,12 +3,15 @@
 What comes off the wire is hostile: `decode` raises WireError and nothing else, on any bytes. It is lenient
 where firmware is known to be sloppy (no end option, padding anywhere) and strict where a guess would give a
 machine the wrong address (options that run over the end, addresses that are not four bytes).
+
+Every message passes here twice, so some things are done the quicker way: docs/adr/0009 has the figures.
 """
 
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from pxe.errors import WireError
@@ -25,7 +28,6 @@ _HEADER = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s")
 _FIXED_SIZE = _HEADER.size + len(MAGIC_COOKIE)
 _CHUNK = 255  # longest value that one length byte can tell
 _ZERO = IPv4Address(0)
-_ZERO_PACKED = bytes(4)
 
 
 class Op(IntEnum):
@@ -84,16 +86,19 @@ class Option(IntEnum):
 
 
 # A wrong length here would make us read another request than the client meant.
-_EXACT_LENGTH = {Option.REQUESTED_IP: 4, Option.LEASE_TIME: 4, Option.MESSAGE_TYPE: 1, Option.SERVER_ID: 4}
+_EXACT_LENGTH = {50: 4, 51: 4, 53: 1, 54: 4}  # REQUESTED_IP, LEASE_TIME, MESSAGE_TYPE, SERVER_ID
 _FILE_CARRIES_OPTIONS = 1  # bits of option 52, RFC 2132 section 9.3
 _SNAME_CARRIES_OPTIONS = 2
+_END_OPTION = bytes([Option.END])
+_TYPE, _RELAY = int(Option.MESSAGE_TYPE), int(Option.RELAY_AGENT)
 _NEVER_SENT = {Option.PAD, Option.END, Option.OVERLOAD}
-_PAD, _END = int(Option.PAD), int(Option.END)  # plain numbers: compared for every byte of padding
+_PAD, _END, _OVERLOAD = int(Option.PAD), int(Option.END), int(Option.OVERLOAD)  # compared for every byte
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DhcpPacket:
-    """One DHCP message; field names as in RFC 2131 section 2.
+    """One DHCP message; field names as in RFC 2131 section 2. To be left as it was made: it is not frozen
+    only because Python takes three times as long to make a frozen one.
 
     `chaddr` holds `hlen` bytes. `sname` and `file` hold the text before the first NUL, b"" where they carried
     options. `options` maps code -> whole value in the order of first appearance: repeated options are joined
@@ -130,7 +135,13 @@ class DhcpPacket:
     def address(self, code: Option) -> IPv4Address | None:
         """The value of an option that holds one address, such as REQUESTED_IP; None where it is absent."""
         value = self.options.get(code)
-        return IPv4Address(value) if value is not None and len(value) == 4 else None
+        return ip_address(value) if value is not None and len(value) == 4 else None
+
+
+@lru_cache(maxsize=1024)
+def ip_address(packed: bytes) -> IPv4Address:
+    """IPv4Address(packed), which takes a microsecond: most are zero, a relay's or ours."""
+    return IPv4Address(packed)
 
 
 def decode(data: bytes) -> DhcpPacket:
@@ -153,10 +164,10 @@ def decode(data: bytes) -> DhcpPacket:
         xid=xid,
         secs=secs,
         flags=flags,
-        ciaddr=_address(ci),
-        yiaddr=_address(yi),
-        siaddr=_address(si),
-        giaddr=_address(gi),
+        ciaddr=ip_address(ci),
+        yiaddr=ip_address(yi),
+        siaddr=ip_address(si),
+        giaddr=ip_address(gi),
         chaddr=chaddr[:hlen],
         sname=sname.partition(b"\0")[0],
         file=file.partition(b"\0")[0],
@@ -164,28 +175,30 @@ def decode(data: bytes) -> DhcpPacket:
     )
 
 
-def _address(packed: bytes) -> IPv4Address:
-    """Most are zero, and to make an IPv4Address takes a microsecond."""
-    return _ZERO if packed == _ZERO_PACKED else IPv4Address(packed)
-
-
 def _all_options(area: bytes, sname: bytes, file: bytes) -> tuple[dict[int, bytes], bytes, bytes]:
     """Options of all fields, joined in RFC 3396's order; sname and file, empty where they carried options."""
     parts: dict[int, bytes] = {}
     _parse_options(area, parts)
     # Only the real options field may say that others carry options too, or the two could chain.
-    overload = int.from_bytes(parts.pop(Option.OVERLOAD, b"")[:1])
+    overload = parts.pop(_OVERLOAD, b"")[:1]
+    if overload:
+        sname, file = _overloaded(overload[0], sname, file, parts)
+    for code, length in _EXACT_LENGTH.items():
+        if code in parts and len(parts[code]) != length:
+            raise WireError(f"option {code} has {len(parts[code])} bytes instead of {length}")
+    return parts, sname, file
+
+
+def _overloaded(overload: int, sname: bytes, file: bytes, parts: dict[int, bytes]) -> tuple[bytes, bytes]:
+    """Append the options that sname and file carry; return what is left in these."""
     if overload & _FILE_CARRIES_OPTIONS:
         _parse_options(file, parts)
         file = b""
     if overload & _SNAME_CARRIES_OPTIONS:
         _parse_options(sname, parts)
         sname = b""
-    parts.pop(Option.OVERLOAD, None)
-    for code, length in _EXACT_LENGTH.items():
-        if len(parts.get(code, b"")) != length and code in parts:
-            raise WireError(f"option {code.value} has {len(parts[code])} bytes instead of {length}")
-    return parts, sname, file
+    parts.pop(_OVERLOAD, None)
+    return sname, file
 
 
 def _parse_options(area: bytes, parts: dict[int, bytes]) -> None:
@@ -237,31 +250,34 @@ def encode(packet: DhcpPacket) -> bytes:
         )
     except struct.error as exc:
         raise ValueError(f"a field of {packet!r} is out of range: {exc}") from exc
-    options = b"".join(_encode_option(code, packet.options[code]) for code in _sending_order(packet.options))
-    return (header + MAGIC_COOKIE + options + bytes([Option.END])).ljust(MIN_SIZE, b"\0")
+    options = packet.options
+    parts = [header, MAGIC_COOKIE, *[_encode_option(code, options[code]) for code in _sending_order(options)]]
+    return (b"".join(parts) + _END_OPTION).ljust(MIN_SIZE, b"\0")
 
 
 def encoded_size(packet: DhcpPacket) -> int:
     """Length of `encode(packet)`, without making it."""
-    size = _FIXED_SIZE + 1
-    for value in packet.options.values():
-        length = len(value)
-        size += length + 2 if length <= _CHUNK else length + 2 * ((length - 1) // _CHUNK + 1)
+    values = packet.options.values()
+    size = _FIXED_SIZE + 1 + 2 * len(values) + sum(map(len, values))
+    if size > _FIXED_SIZE + _CHUNK:  # one of them may be so long that it goes in pieces
+        size += sum(2 * ((len(value) - 1) // _CHUNK) for value in values if value)
     return max(size, MIN_SIZE)
 
 
 def _sending_order(options: Mapping[int, bytes]) -> list[int]:
     order = list(options)
-    if Option.MESSAGE_TYPE in options and order[0] != Option.MESSAGE_TYPE:
-        order.remove(Option.MESSAGE_TYPE)
-        order.insert(0, Option.MESSAGE_TYPE)
-    if Option.RELAY_AGENT in options and order[-1] != Option.RELAY_AGENT:
-        order.remove(Option.RELAY_AGENT)
-        order.append(Option.RELAY_AGENT)
+    if _TYPE in options and order[0] != _TYPE:
+        order.remove(_TYPE)
+        order.insert(0, _TYPE)
+    if _RELAY in options and order[-1] != _RELAY:
+        order.remove(_RELAY)
+        order.append(_RELAY)
     return order
 
 
+@lru_cache(maxsize=1024)
 def _encode_option(code: int, value: bytes) -> bytes:
+    """Cached: most options of our replies are the same for all machines."""
     if code in _NEVER_SENT or not 0 < code < Option.END:
         raise ValueError(f"option {code} cannot be sent")
     if len(value) <= _CHUNK:
