@@ -146,7 +146,7 @@ class Attempt:
         elif isinstance(event, TransferEnded) and outcome in ("stalled", "error"):
             if event.transfer == self._newest_transfer:  # else the board asked again, and went on
                 self._strategy.end(Ending.STALLED, event.t_ns, f"{event.name}: {event.detail or outcome}")
-        elif isinstance(event, DhcpIgnored):
+        elif isinstance(event, DhcpIgnored) and not event.elsewhere:
             self._strategy.end(Ending.REFUSED, event.t_ns, event.reason)
 
     def _of_an_earlier_boot(self, event: Event) -> bool:

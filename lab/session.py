@@ -23,7 +23,7 @@ from lab.model import Place
 from lab.netboot import BootService
 from lab.sandbox import Sandbox, SandboxProcess
 from pxe.plan import BootPlan, Machine
-from pxe.settings import ServiceSettings, TftpSettings
+from pxe.settings import DhcpMode, ServiceSettings, TftpSettings
 
 _READY_SECONDS = 30.0
 # Our boot script and U-Boot say why there is no kernel to start; the firmware would go on to try other ways.
@@ -157,6 +157,8 @@ def site_document(settings: ServiceSettings, sandbox: Sandbox, api: Path) -> dic
         "api": {"socket": str(api)},
         "state": str(sandbox.runtime_dir / "state"),
     }
+    if settings.dhcp and settings.dhcp[0].mode is DhcpMode.PROXY:
+        document["dhcp"] = {"mode": "proxy"}
     own = settings.dhcp[0].own if settings.dhcp else None
     if own is not None:
         pools = [{"start": str(pool.first), "end": str(pool.last)} for pool in own.ranges]

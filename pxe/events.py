@@ -45,12 +45,16 @@ class DhcpSent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DhcpIgnored(Event):
-    """A client's message that we left without answer, and why (a sentence for people)."""
+    """A client's message that we left without answer, and why (a sentence for people).
+
+    `elsewhere`: all is well as long as the other DHCP server, whose proxy we are, answers it.
+    """
 
     kind: ClassVar[str] = "dhcp-ignored"
     message: str
     xid: int
     reason: str
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

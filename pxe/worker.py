@@ -27,6 +27,7 @@ from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
 from pxe.net.dhcp import DhcpServer
 from pxe.net.listen import Sockets, address_towards
+from pxe.net.neighbours import Neighbours
 from pxe.net.no_router import NoRouter
 from pxe.net.ports import PortRange
 from pxe.net.tftp import TftpServer
@@ -82,6 +83,7 @@ class Service:
         upload = settings.tftp.upload if settings.tftp is not None else None
         self._uploads = UploadFolder(upload) if upload is not None else None
         self._no_router: list[NoRouter] = []
+        self._neighbours = Neighbours({link.interface: link.address.network for link in settings.dhcp})
         self._loops: dict[str, threading.Thread] = {}
         self._followers: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -168,9 +170,10 @@ class Service:
         self._engine.dispose()
 
     def mac_of(self, client: IPv4Address) -> str | None:
-        """The machine at an address: as DHCP gave it, else by reservation; None for a stranger."""
+        """The machine at an address: as DHCP gave it, else by reservation, else as ARP has it; None for a
+        stranger."""
         leased = self._dhcp.mac_of(client) if self._dhcp is not None else None
-        return leased or self.catalogue.reserved_for(client)
+        return leased or self.catalogue.reserved_for(client) or self._neighbours.mac_of(client)
 
     def server_for(self, client: IPv4Address) -> IPv4Address:
         """Our address as the client sees it."""

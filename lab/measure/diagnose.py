@@ -135,7 +135,7 @@ def _no_bootloader(e: Evidence) -> Failure | None:
 
 
 def _no_plan(e: Evidence) -> Failure | None:
-    ignored = [x for x in e.events if isinstance(x, DhcpIgnored)]
+    ignored = [x for x in e.events if isinstance(x, DhcpIgnored) and not x.elsewhere]
     if ignored:
         first = ignored[0]
         evidence = (f"{e.stamp(first.t_ns)} DHCP {first.message} of {first.mac} ignored: {first.reason}",)

@@ -1,6 +1,6 @@
 """A package of another Debian release, unpacked into the lab's cache; the host's own packages stay.
 
-For firmware and loaders that this release has not got: Debian 12 has no iPXE for arm64, Debian 13 has. apt
+For what cannot be installed: Debian 12 has no iPXE for arm64, Debian 13 has; others start a service. apt
 checks the signatures, with a configuration, lists and a package state of its own.
 """
 
@@ -16,6 +16,8 @@ from lab.cache import cache_dir
 from lab.errors import InfrastructureError
 
 IPXE_ARM64 = ("ipxe", "trixie", "usr/lib/ipxe/ipxe-arm64.efi")
+# Its package starts a service, so it is not installed
+DHCRELAY = ("isc-dhcp-relay", "bookworm", "usr/sbin/dhcrelay")
 # Device trees of Debian 12's arm64 kernel: its metapackage, and those of boards with this chip's maker
 PI_3_DEVICE_TREE = ("linux-image-arm64", "bookworm", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb")
 
@@ -146,6 +148,7 @@ def _run(argv: list[str], work: Path | None = None) -> str:
 if __name__ == "__main__":  # tools/setup: so that the tests need no network
     try:
         file_of(*IPXE_ARM64)
+        file_of(*DHCRELAY)
         foreign_file_of(*PI_3_DEVICE_TREE)
     except InfrastructureError as error:
         sys.exit(str(error))

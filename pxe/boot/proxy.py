@@ -6,6 +6,7 @@ others get silence and a reason. Port 4011 (`binl`) is the second way of PXE 2.1
 unicast, once it has its address.
 """
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from pxe.boot.classify import Client, classify
@@ -33,7 +34,7 @@ def answer_proxy(
     if kind is MessageType.DISCOVER:
         if client.firmware is Firmware.UEFI_PXE and not client.sends_uuid:
             reason = "U-Boot's EFI step takes the first offer whole, and ours has no address for it"
-            return silence(packet, client, reason)
+            return _leave(packet, client, reason, directory, now)
         to = Destination(BROADCAST, settings.client_port)
         if packet.giaddr != _NOWHERE:
             to = Destination(packet.giaddr, settings.port)
@@ -85,7 +86,7 @@ def _answer(
 ) -> Decision:
     reason = _no_proxy_client(client)
     if reason:
-        return silence(packet, client, reason)
+        return _leave(packet, client, reason, directory, now)
     machine = directory.admit(client, now)
     if machine is None:
         return silence(packet, client, unknown_machine(client.mac))
@@ -114,6 +115,14 @@ def _answer(
         known=known,
         learned=learned,
     )
+
+
+def _leave(
+    packet: DhcpPacket, client: Client, reason: str, directory: MachineDirectory, now: float
+) -> Decision:
+    """Say nothing to a client that the other server alone can help; what it is we remember for its files."""
+    known = directory.admit(client, now) is not None
+    return replace(silence(packet, client, reason, known=known), elsewhere=True)
 
 
 def _no_proxy_client(client: Client) -> str:

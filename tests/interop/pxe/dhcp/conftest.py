@@ -26,7 +26,8 @@ SECONDS = 30.0
 # What udhcpc calls at every change: configure eth0, and say what came.
 UDHCPC_SCRIPT = """#!/bin/sh
 case $1 in
-bound | renew) busybox ip address replace "$ip/$mask" dev eth0 ;;
+bound | renew) busybox ip address replace "$ip/$mask" dev eth0
+    [ -z "$router" ] || busybox ip route replace default via "$router" ;;
 deconfig) busybox ip address flush dev eth0 ;;
 esac
 echo "$1 ip=$ip mask=$mask router=$router siaddr=$siaddr boot_file=$boot_file bootfile=$bootfile lease=$lease"
@@ -124,6 +125,7 @@ class Network:
         self.udhcpc_script.write_text(UDHCPC_SCRIPT)
         self.udhcpc_script.chmod(0o755)
         self._running: list[Process] = []
+        self._undo: list[str] = []
 
     def serve(
         self,
@@ -151,14 +153,31 @@ class Network:
         """Run a command in the server's own namespace."""
         return self._keep(Process(self.sandbox, command))
 
-    def machine(self, mac: str, *command: str) -> Process:
+    def machine(self, mac: str, *command: str, bridge: str = "") -> Process:
         """Run a command as the machine of that MAC."""
-        plug = [sys.executable, str(HERE / "plugged.py"), self.sandbox.bridge, mac]
+        return self.host([f"{bridge or self.sandbox.bridge},{mac}"], *command)
+
+    def host(self, cables: list[str], *command: str) -> Process:
+        """Run a command on a host with those cables, as lab.testing.plugged wants them."""
+        plug = [sys.executable, "-m", "lab.testing.plugged", *cables]
         return self._keep(Process(self.sandbox, [*plug, *command]))
 
-    def udhcpc(self, mac: str, *options: str) -> Process:
+    def bridge(self, name: str, address: str = "") -> str:
+        """Make one more network, for the time of the test; with `address` we are in it."""
+        script = f"ip link add {name} type bridge && ip link set {name} up"
+        script += f" && ip address add {address} dev {name}" if address else ""
+        self.shell(script)
+        self._undo.append(f"ip link delete {name}")
+        return name
+
+    def shell(self, script: str) -> None:
+        """Run a line in the server's own namespace, to its end."""
+        done = self.sandbox.run(["sh", "-c", script], timeout=SECONDS)
+        assert done.returncode == 0, done.stderr
+
+    def udhcpc(self, mac: str, *options: str, bridge: str = "") -> Process:
         words = ["busybox", "udhcpc", "-f", "-i", "eth0", "-s", str(self.udhcpc_script), "-t", "5", "-T", "2"]
-        return self.machine(mac, *words, *options)
+        return self.machine(mac, *words, *options, bridge=bridge)
 
     def _keep(self, process: Any) -> Any:
         self._running.append(process)
@@ -167,6 +186,8 @@ class Network:
     def end(self) -> None:
         for process in reversed(self._running):
             process.end("kill")
+        for script in reversed(self._undo):
+            self.sandbox.run(["sh", "-c", script], timeout=SECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 usage: serve.py '{"interface": ..., "address": ..., "pool": [first, last], "lease_seconds": ...,
 "state_dir": ..., "machines": {mac: ip or null}, "bootfile": ...}'
+Further keys: "subnets" (behind relays), each {"network", "pool", "router"}; "links" (further interfaces),
+each {"interface", "address", "pool"}. `{server}` in the bootfile is our address there.
 """
 
 import contextlib
@@ -10,8 +12,9 @@ import signal
 import sys
 import threading
 import time
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
+from typing import Any
 
 from pxe.boot.classify import Client
 from pxe.boot.select import Choice
@@ -51,7 +54,7 @@ class Directory:
         address: IPv4Address | None = None,
         server: IPv4Address | None = None,
     ) -> str:
-        return self.file
+        return self.file.format(server=server)
 
 
 def emit(event: Event) -> None:
@@ -64,28 +67,40 @@ def tell(server: DhcpServer) -> None:
         print(json.dumps({"who": server.mac_of(IPv4Address(line.strip()))}), flush=True)
 
 
-def main() -> None:
-    given = json.loads(sys.argv[1])
-    first, last = map(IPv4Address, given["pool"])
-    address = IPv4Interface(given["address"])
-    subnet = Subnet(
-        network=address.network,
+def subnet(network: str, pool: list[str], router: str, lease_seconds: int) -> Subnet:
+    first, last = map(IPv4Address, pool)
+    return Subnet(
+        network=IPv4Network(network),
         ranges=(AddressRange(first=first, last=last),),
-        lease_seconds=given["lease_seconds"],
-        router=address.ip,
+        lease_seconds=lease_seconds,
+        router=IPv4Address(router),
     )
-    settings = DhcpSettings(
-        interface=given["interface"],
+
+
+def link(part: dict[str, Any], given: dict[str, Any]) -> DhcpSettings:
+    address = IPv4Interface(part["address"])
+    seconds = given["lease_seconds"]
+    return DhcpSettings(
+        interface=part["interface"],
         address=address,
-        subnets=(subnet,),
+        subnets=(
+            subnet(str(address.network), part["pool"], str(address.ip), seconds),
+            *(subnet(**behind, lease_seconds=seconds) for behind in part.get("subnets", [])),
+        ),
         probe=given.get("probe", True),
         mode=DhcpMode(given.get("mode", "server")),
         policies=(DhcpPolicy(name="delay", when=Selector(), delay_seconds=given.get("delay", 0.0)),),
     )
+
+
+def main() -> None:
+    given = json.loads(sys.argv[1])
+    settings = tuple(link(part, given) for part in (given, *given.get("links", [])))
     engine = open_state(Path(given["state_dir"]))
     directory = Directory(given["machines"], given["bootfile"])
-    with contextlib.closing(bind_dhcp(settings)) as sockets:
-        server = DhcpServer((settings,), (sockets,), directory, LeaseStore(engine), emit)
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(contextlib.closing(bind_dhcp(one))) for one in settings]
+        server = DhcpServer(settings, sockets, directory, LeaseStore(engine), emit)
         signal.signal(signal.SIGTERM, lambda *_: server.stop())
         serving = threading.Thread(target=server.serve)
         serving.start()

@@ -16,10 +16,9 @@ PXE = ["-V", "PXEClient:Arch:00007:UNDI:003000", "-x", "0x5d:0007", "-x", "0x5e:
 def dnsmasq(network):
     program = shutil.which("dnsmasq") or pytest.skip("dnsmasq is not here: apt-get install dnsmasq-base")
 
-    def run(mac: str, setup: str, *options: str):
+    def run(cable: str, *options: str):
         words = [program, "--no-daemon", "--port=0", "--conf-file=/dev/null", "--user=root", "--log-dhcp"]
-        script = f'{setup} && exec "$@"'
-        process = network.machine(mac, "sh", "-c", script, "sh", *words, "--bind-interfaces", *options)
+        process = network.host([cable], *words, "--interface=eth0", "--bind-interfaces", *options)
         process.line_with("dnsmasq-dhcp")
         return process
 
@@ -30,9 +29,7 @@ def test_as_proxy_beside_dnsmasq_we_say_what_to_boot_and_learn_who_has_which_add
     network, dnsmasq, udhcpc
 ):
     dnsmasq(
-        "52:54:00:00:05:aa",
-        "busybox ip address add 10.99.0.2/24 dev eth0",
-        "--interface=eth0",
+        f"{network.sandbox.bridge},52:54:00:00:05:aa,10.99.0.2/24",
         "--dhcp-range=10.99.0.200,10.99.0.210,1h",
         "--no-ping",
         "--leasefile-ro",

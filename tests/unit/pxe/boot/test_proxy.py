@@ -126,6 +126,7 @@ def test_others_are_left_to_the_dhcp_server_and_the_reason_is_said(packet, why):
     decision = ask(packet)
     assert decision.reply is None
     assert why in decision.reason
+    assert decision.ignored(1).elsewhere == (packet.mac == MAC), "no failure, but for a stranger"
 
 
 def test_a_machine_with_nothing_to_boot_is_left_to_the_dhcp_server():
