@@ -1,6 +1,6 @@
 # make demo, make test: everything on a fresh Debian 12 machine, as root or as a user with sudo for packages.
 PY := .venv/bin/python
-.PHONY: help demo test check unit format fuzz bench clean
+.PHONY: help demo test check unit format fuzz lossy bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,10 @@ fuzz:  ## a million mutated datagrams against DHCP and TFTP, guided by coverage 
 	$(PY) tests/fuzz/seeds.py
 	$(PY) tests/fuzz/run.py dhcp -runs=80000 -verbosity=0
 	$(PY) tests/fuzz/run.py tftp -runs=150000 -verbosity=0
+
+lossy:  ## every firmware of the matrix where one packet in five is lost each way (an hour and more)
+	@tools/setup test
+	$(PY) -m pytest tests/hil -k netboot --timeout 3600 --lab-impair loss=0.2,duplicate=0.05,reorder=0.05
 
 bench:  ## measure against the peers, side by side (about 20 minutes)
 	@tools/setup bench

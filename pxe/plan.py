@@ -101,8 +101,8 @@ class Config:
     """What a booting machine fetches to configure itself, at `{config}NAME`.
 
     Exactly one of `path`, `text` and `env` (an environment variable of the service that holds the text) is
-    set. One that is `secret` goes only to the machine that it is meant for, once in a boot, and is never given
-    as `text`: plans can be read.
+    set. One that is `secret` goes only to the machine that it is meant for, once in a boot, and is never
+    given as `text`: plans can be read.
     """
 
     kind: ConfigKind

@@ -34,7 +34,7 @@ __all__ = ["Resolve", "TftpServer", "bind_tftp"]
 logger = logging.getLogger(__name__)
 
 MAX_TRANSFERS: Final = 4096
-TICK: Final = 0.05  # seconds between looks at the retransmission timers
+TICK: Final = 0.025  # seconds between looks at the retransmission timers
 EVENTS_A_ROUND: Final = 256
 REQUESTS_A_ROUND: Final = 32  # then running transfers get their turn
 SHARED_A_ROUND: Final = 256  # datagrams, where all transfers share the listener's port

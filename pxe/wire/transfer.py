@@ -11,7 +11,8 @@ Which ACK does what (RFC 1123 section 4.2.3.1, RFC 7440 section 4):
 
     the last block in flight        -> the next window
     some block in flight            -> a gap behind it: go on from there, once
-    the last one acknowledged       -> nothing: only the timer repeats (the Sorcerer's Apprentice)
+    the last one acknowledged       -> the window once more where windows are used, but never for two windows
+                                       in a row; in lock-step nothing (the Sorcerer's Apprentice)
     anything else                   -> nothing: a late one, or none of ours
 """
 
@@ -24,10 +25,11 @@ from pxe.errors import WireError
 from pxe.wire import tftp
 
 FIRST_RTO: Final = 1.0  # seconds until the round trip is known
-MIN_RTO: Final = 0.2  # as TCP: a client that writes to flash is not to be flooded
+MIN_RTO: Final = 0.05  # one that writes to flash is not flooded: each repetition waits twice as long
 MAX_RTO: Final = 4.0
 MIN_TRIES: Final = 5
 GIVE_UP: Final = 30.0  # seconds without any progress
+LAST_ACK: Final = 4.0  # seconds that the ACK of the last block is waited for
 RESUMED_REACH: Final = 0x7FFF  # blocks that a client may be ahead of what an earlier process noted
 RTT_SAMPLE_INTERVAL: Final = 0.05  # measuring each round trip costs more than it tells
 
@@ -89,6 +91,7 @@ class Transfer:
         "_highest",
         "_last",
         "_lockstep",
+        "_no_nack",
         "_oack",
         "_progress_at",
         "_reach",
@@ -134,6 +137,7 @@ class Transfer:
         self._sent = self._acked  # last block in flight
         self._highest = 0  # last DATA block ever sent
         self._reach = 0  # see `resume`
+        self._no_nack = 0  # windows for which an ACK that says nothing new is ignored
         self._due = True
         self._lockstep: Iterator[tuple[bytes, Buffer]] = iter(())
         self._expected = b""
@@ -209,12 +213,15 @@ class Transfer:
         if not 0 < ahead <= max(self._sent - self._acked, min(self._reach, self._last - self._acked)):
             if in_lockstep:
                 self._expected = in_lockstep
+            elif ahead == 0:
+                self._repeat_once(now)
             return
         if self._tries:
             self._rto = self._from_srtt()  # the doubled one was for silence, which is over
         elif now >= self._rtt_next:
             self._measure(now)
         self._acked += ahead
+        self._no_nack = max(0, self._no_nack - 1)
         self._reach = 0
         self._tries = 0
         self._progress_at = now
@@ -255,7 +262,7 @@ class Transfer:
         self._leave_lockstep()
         self._tries += 1
         all_sent = self._highest == self._last
-        if all_sent and self._tries > MIN_TRIES:
+        if all_sent and self._tries > MIN_TRIES and now - self._progress_at >= LAST_ACK:
             # Boot ROMs jump into the file as soon as they have it: the last ACK may never come.
             self._end(Outcome.UNACKNOWLEDGED, "all was sent; the last ACK never came")
         elif self._tries > MIN_TRIES and now - self._progress_at >= self._give_up:
@@ -280,6 +287,17 @@ class Transfer:
         """End the transfer for a reason that it cannot see itself; nothing where it has ended."""
         if self.outcome is None:
             self._end(outcome, detail)
+
+    def _repeat_once(self, now: float) -> None:
+        """The client has the block before the window and asks for the window: its first block was lost.
+
+        Not where it cannot be the answer to this window yet, nor for two windows in a row: a repeated window
+        that was not lost makes the client say the same of the next one, and so for ever.
+        """
+        early = now - self._sent_at < self._srtt / 4
+        if self._window > 1 and not self._no_nack and not early and self._sent > self._acked >= 0:
+            self._no_nack = 2
+            self._due = True
 
     def _ahead(self, block: int) -> int:
         """How far the ACK of `block` is beyond the last one, where block 1 follows 65535."""

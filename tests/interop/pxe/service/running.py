@@ -123,12 +123,18 @@ def eventually(check, seconds=20.0):
 
 
 def sparse(path: Path, size: int) -> Path:
-    """A file of `size` bytes in which every megabyte is different, without writing them all."""
+    """A file of `size` bytes in which every megabyte is different, without writing them all.
+
+    It says that it is an arm64 kernel, as `Documentation/arch/arm64/booting.rst` has it.
+    """
     with path.open("wb") as file:
         file.truncate(size)
         for at in range(0, size, 1 << 20):
             file.seek(at)
             file.write(at.to_bytes(8, "big"))
+        if size > 0x3C:
+            file.seek(0x38)
+            file.write(b"ARMd")
     return path
 
 
