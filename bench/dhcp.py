@@ -4,9 +4,10 @@
 
 Root alone: two network namespaces joined by a veth, the servers in one and perfdhcp, as a relay's clients, in
 the other. In each round each server starts with an empty lease database and gets the same load in turn, in
-another order each time: exchanges as fast as perfdhcp can send them (at 4 rates, the best completed rate
-counts), then 2000 a second, where none may be lost. Each keeps its leases on disk as it is built to: ours
-waits for the disk before each ACK, dnsmasq and Kea do not.
+another order each time: first 2000 exchanges a second, where none may be lost; then each of 4 rates, and
+rates between the best of these and its neighbours. The best completed rate counts, whatever was lost at it.
+Each keeps its leases on disk as it is built to: ours waits for the disk before each ACK, dnsmasq and Kea do
+not.
 """
 
 import argparse
@@ -20,9 +21,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +33,15 @@ from bench.dhcp_peers import CLIENT, INTERFACE, LEASES, PREFIX, SERVER, Peer, pe
 
 INSIDE = "BOOTLAB_BENCH_INSIDE"
 RATES = (1000, 4000, 8000, 12000)
+FINER = 3  # more rates beside the best one
 STEADY = 2000
+COLUMNS = (
+    "server",
+    "exchanges/s, best load",
+    f"at {RATES[-1]}/s offered",
+    f"unanswered at {STEADY}/s",
+    "CPU us an answer",
+)
 _SENT = re.compile(r"sent packets: (\d+)")
 _RECEIVED = re.compile(r"received packets: (\d+)")
 
@@ -119,9 +130,22 @@ def measure(options: argparse.Namespace, other: subprocess.Popen[bytes]) -> dict
 
 def one_round(name: str, seconds: int, other: subprocess.Popen[bytes]) -> dict[str, Any]:
     """All loads against one server; each with an empty database."""
-    loads = {f"{rate}/s": load(name, rate, seconds, other) for rate in (STEADY, *RATES)}
+    loads: dict[int, dict[str, Any]] = {}
+    for rate in (STEADY, *RATES):
+        loads[rate] = load(name, rate, seconds, other)
+    for _ in range(FINER):
+        rate = next_rate({rate: entry["completed_per_second"] for rate, entry in loads.items()})
+        loads[rate] = load(name, rate, seconds, other)
     best = max(entry["completed_per_second"] for entry in loads.values())
-    return {"best_per_second": best, "loads": loads}
+    return {"best_per_second": best, "loads": {f"{rate}/s": entry for rate, entry in sorted(loads.items())}}
+
+
+def next_rate(completed: dict[int, int]) -> int:
+    """The rate to try next: in the middle of the wider gap beside the one that completed most."""
+    rates = sorted(completed)
+    at = rates.index(max(rates, key=lambda rate: completed[rate]))
+    below, best, above = rates[max(at - 1, 0)], rates[at], rates[min(at + 1, len(rates) - 1)]
+    return (best + above) // 2 if above - best >= best - below else (below + best) // 2
 
 
 def load(name: str, rate: int, seconds: int, other: subprocess.Popen[bytes]) -> dict[str, Any]:
@@ -130,8 +154,19 @@ def load(name: str, rate: int, seconds: int, other: subprocess.Popen[bytes]) -> 
         peer = next(peer for peer in peers(folder) if peer.name == name)
         if shutil.which(peer.command[0]) is None:
             sys.exit(f"{peer.command[0]} is not installed")
-        with running(peer, folder):
-            return perfdhcp(peer, rate, seconds, other)
+        with running(peer, folder) as process:
+            before = cpu_seconds(process)
+            entry = perfdhcp(peer, rate, seconds, other)
+            used = cpu_seconds(process) - before
+        answers = max(entry["offers"] + entry["acks"], 1)
+        return {**entry, "cpu_us_per_answer": round(used / answers * 1e6, 1)}
+
+
+def cpu_seconds(server: subprocess.Popen[bytes]) -> float:
+    """Processor time of a server and its processes, in the kernel and outside."""
+    first = psutil.Process(server.pid)
+    times = [process.cpu_times() for process in (first, *first.children(recursive=True))]
+    return sum(t.user + t.system for t in times)
 
 
 def perfdhcp(peer: Peer, rate: int, seconds: int, other: subprocess.Popen[bytes]) -> dict[str, Any]:
@@ -160,22 +195,40 @@ def medians(report: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def cost(report: dict[str, Any], name: str) -> float:
+    """Processor time of an OFFER or ACK in us at the best rate of each round, median."""
+    best = [
+        max(entry["loads"].values(), key=lambda load: load["completed_per_second"])["cpu_us_per_answer"]
+        for entry in report["rows"][name]
+    ]
+    return statistics.median(best)
+
+
 def dropped(report: dict[str, Any], name: str) -> int:
     """Messages without answer at the steady rate, in all rounds."""
     return sum(entry["loads"][f"{STEADY}/s"]["dropped"] for entry in report["rows"][name])
 
 
 def table(report: dict[str, Any]) -> Table:
-    shown = Table("server", "exchanges/s, best load", f"unanswered at {STEADY}/s", title="DHCP, perfdhcp")
-    for name, best in medians(report).items():
-        shown.add_row(name, f"{best:.0f}", str(dropped(report, name)))
+    shown = Table(*COLUMNS, title="DHCP, perfdhcp")
+    for row in cells(report):
+        shown.add_row(*row)
     return shown
 
 
 def markdown(report: dict[str, Any]) -> str:
-    lines = [f"| server | exchanges/s, best load | unanswered at {STEADY}/s |", "|---|---|---|"]
-    lines += [f"| {name} | {best:.0f} | {dropped(report, name)} |" for name, best in medians(report).items()]
-    return "\n".join(lines) + "\n"
+    rows = [COLUMNS, ("---",) * len(COLUMNS), *cells(report)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def cells(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, best in medians(report).items():
+        every = [entry["best_per_second"] for entry in report["rows"][name]]
+        speed = f"{best:.0f} ({min(every)}-{max(every)})"
+        flood = statistics.median(
+            entry["loads"][f"{RATES[-1]}/s"]["completed_per_second"] for entry in report["rows"][name]
+        )
+        yield name, speed, f"{flood:.0f}", str(dropped(report, name)), f"{cost(report, name):.0f}"
 
 
 def verdicts(report: dict[str, Any]) -> list[str]:

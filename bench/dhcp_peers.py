@@ -17,27 +17,20 @@ PREFIX = 16
 FIRST, LAST = "10.77.8.0", "10.77.255.250"  # some 63,000 addresses
 LEASES = 62_000
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bootlab" / "peers"
-OURS = """
-import logging, sys
-from dataclasses import replace
-from pathlib import Path
-from lab.config import load_site
-from pxe.plan import UnknownMachines
-from pxe.server import run
-logging.basicConfig(level=logging.INFO)
-site = load_site(Path(sys.argv[1]))
-run(replace(site.service, unknown=UnknownMachines.BOOT), (), ())
-"""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A server that can be started: `files` are written into its own folder first."""
+    """A server that can be started: `files` are written into its own folder first.
+
+    It serves once its port is bound and its log has `ready` in it.
+    """
 
     name: str
     command: list[str]
     files: dict[str, str]
     env: dict[str, str]
+    ready: str = ""
 
 
 def peers(folder: Path) -> list[Peer]:
@@ -53,11 +46,12 @@ def _bootlab(folder: Path) -> Peer:
             "dhcp": {"pools": [{"start": FIRST, "end": LAST}], "lease_seconds": 3600},
             "api": {"socket": str(folder / "api.sock")},
             "state": str(folder / "state"),
+            "unknown": "boot",
         },
     }
     path = folder / "bootlab.yaml"
-    command = [sys.executable, "-c", OURS, str(path)]
-    return Peer("bootlab", command, {path.name: json.dumps(site)}, {})
+    command = [str(Path(sys.executable).with_name("bootlab")), "serve", "-c", str(path)]
+    return Peer("bootlab", command, {path.name: json.dumps(site)}, {}, ready="ready: ")
 
 
 def _dnsmasq(folder: Path) -> Peer:
@@ -112,10 +106,10 @@ def running(peer: Peer, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _wait_until_bound(peer: Peer, process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + 30
-    while ":0043 " not in Path("/proc/net/udp").read_text():
+    deadline, log = time.monotonic() + 60, folder / f"{peer.name}.log"
+    while ":0043 " not in Path("/proc/net/udp").read_text() or peer.ready not in log.read_text():
         if process.poll() is not None or time.monotonic() > deadline:
-            words = (folder / f"{peer.name}.log").read_text(errors="replace")[-500:]
+            words = log.read_text(errors="replace")[-500:]
             raise SystemExit(f"{peer.name} does not listen on port 67 (status {process.poll()}): {words}")
         time.sleep(0.05)
-    time.sleep(1.0)  # bound is not yet serving
+    time.sleep(1.0)  # the others do not say when they serve
