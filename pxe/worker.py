@@ -87,6 +87,7 @@ class Service:
         self._loops: dict[str, threading.Thread] = {}
         self._followers: list[threading.Thread] = []
         self._stopping = threading.Event()
+        self._stop_lock = threading.Lock()
         self._ready = False
         self.wsgi = self._make_wsgi()
 
@@ -149,16 +150,21 @@ class Service:
         return [_thread("no-router", loop.serve) for loop in self._no_router]
 
     def stop(self) -> None:
-        """Stop the loops, let waiting readers of events go, write the last events; may be called twice."""
-        if self._stopping.is_set():
-            return
-        self._stopping.set()
-        for loop in (self._dhcp, self._tftp, *self._no_router):
-            if loop is not None:
-                loop.stop()
-        for thread in self._loops.values():
-            thread.join(_JOIN_SECONDS)
-        self.close()
+        """Stop the loops, let waiting readers of events go, write the last events.
+
+        May be called twice: the worker's end waits here for the stop that a signal began, or the last
+        events would go with the process.
+        """
+        with self._stop_lock:
+            if self._stopping.is_set():
+                return
+            self._stopping.set()
+            for loop in (self._dhcp, self._tftp, *self._no_router):
+                if loop is not None:
+                    loop.stop()
+            for thread in self._loops.values():
+                thread.join(_JOIN_SECONDS)
+            self.close()
 
     def close(self) -> None:
         """Let go of what `__init__` opened."""
