@@ -3,6 +3,7 @@
 docs/adr/0003-process-model.md and 0006-supervisor.md say why.
 """
 
+import gc
 import logging
 import os
 import threading
@@ -156,6 +157,7 @@ def _after_fork(arbiter: BootMaster, _worker: Any) -> None:
 
 
 def _after_init(worker: Any) -> None:
+    gc.freeze()  # what is here by now stays, and the collector need not walk it under load
     worker.app.service.start()
 
 

@@ -37,7 +37,7 @@ class Lease:
         return self.state is not LeaseState.RELEASED and now < self.expires
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which takes longer to make: there is one for each DISCOVER
 class Hold:
     """An address that was offered."""
 

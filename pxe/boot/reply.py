@@ -20,6 +20,7 @@ _NOWHERE = IPv4Address(0)
 # Option 57 counts IP and UDP headers too. EDK2 sends 65280 in its REQUEST (255 with the bytes swapped), so
 # what the client says is clamped: RFC 2131's minimum to what fits an Ethernet frame.
 _MAX_SIZE = (576, 1472)
+_MAX_MESSAGE_SIZE = int(Option.MAX_MESSAGE_SIZE)
 _IP_AND_UDP_HEADERS = 28
 
 # A Pi 4 takes option 43 or 66, a Pi 3 only this menu of one entry; a Pi 5 as the Pi 4.
@@ -27,6 +28,8 @@ _PI_MENU = bytes.fromhex("06 01 03 0a 04 00 50 58 45 09 14 00 00 11") + b"Raspbe
 _USE_FILE_AT_ONCE = bytes((6, 1, 8, 255))  # option 43.6, bit 3
 # iPXE's option 175.176 "no-pxedhcp": it need not wait two seconds for a proxyDHCP offer.
 _NO_PXEDHCP = bytes([0xB0, 1, 1])
+
+_ECHOED = tuple(map(int, (Option.CLIENT_UUID, Option.CLIENT_ID, Option.RELAY_AGENT)))  # RFC 4578, 6842, 3046
 
 _FIRMWARE_OPTIONS: Mapping[Firmware, Mapping[int, bytes]] = {
     Firmware.IPXE: {Option.IPXE: _NO_PXEDHCP},
@@ -36,7 +39,7 @@ _FIRMWARE_OPTIONS: Mapping[Firmware, Mapping[int, bytes]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see DhcpPacket
 class Destination:
     """Where a reply is sent. With `mac` it is for that client alone: `ip` is not its address yet, so it must
     go in a frame of its own, and where that cannot be sent, as a broadcast.
@@ -158,7 +161,7 @@ def _reply(
     file: bytes = b"",
 ) -> DhcpPacket:
     """Header fields of RFC 2131 table 3, and the request's own options that must come back to it."""
-    for code in (Option.CLIENT_UUID, Option.CLIENT_ID, Option.RELAY_AGENT):  # RFC 4578, 6842, 3046
+    for code in _ECHOED:
         if code in request.options:
             options[code] = request.options[code]
     return _fit(
@@ -182,7 +185,7 @@ def _reply(
 
 def _size_limit(request: DhcpPacket) -> int:
     """Longest UDP payload that the client takes."""
-    asked = int.from_bytes(request.options.get(Option.MAX_MESSAGE_SIZE, b""))
+    asked = int.from_bytes(request.options.get(_MAX_MESSAGE_SIZE, b""))
     low, high = _MAX_SIZE
     return min(max(asked, low), high) - _IP_AND_UDP_HEADERS
 

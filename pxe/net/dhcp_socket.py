@@ -120,7 +120,9 @@ def send(
                 _log.debug("no frame to %s: %s", to.mac.hex(":"), exc)
         to = Destination(BROADCAST, to.port)
     info = PKTINFO.pack(0, source.packed, b"\0" * 4)
-    sock.sendmsg([data], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, (str(to.ip), to.port))
+    sock.sendmsg(
+        [data], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, (socket.inet_ntoa(to.ip.packed), to.port)
+    )
 
 
 def _check_address(settings: DhcpSettings) -> None:
