@@ -40,6 +40,7 @@ from pxe.state import LeaseStore, open_state
 from pxe.web import machine, operator
 from pxe.web.context import WebContext
 from pxe.web.dispatch import Dispatcher
+from pxe.web.machine.scripts import script
 from pxe.web.refusals import Refusals
 
 _log = logging.getLogger(__name__)
@@ -118,7 +119,8 @@ class Service:
             health=self._health,
         )
         machine_app = machine.create_app(context) if self._sockets.http is not None else None
-        return Dispatcher(machine_app, operator.create_app(context), self._sockets.api_address)
+        quick = partial(script, context)
+        return Dispatcher(machine_app, operator.create_app(context), self._sockets.api_address, quick)
 
     def start(self) -> None:
         """Start the loops, each in a thread; from then on `health` says ready."""

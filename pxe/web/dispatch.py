@@ -8,21 +8,36 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pxe.web.body import Body
+from pxe.web.machine.scripts import LARGEST
+from pxe.web.sending import Answer
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Address = tuple[str, int] | str  # TCP address and port, or the path of a Unix socket
 
 _ANY = "0.0.0.0"
-_QUICK_BYTES = 32_768  # fits into what Linux buffers for a new connection (net.ipv4.tcp_wmem)
 _QUICK_NAMES = 1024
 _TOKENS = "/c/"  # each is asked for once
 
 
-class Dispatcher:
-    """Hands requests that came in at `api_address` to `operator`, all others to `machine` (None: 404)."""
+def _no_script(_environ: dict[str, Any]) -> None:
+    return None
 
-    def __init__(self, machine: Wsgi | None, operator: Wsgi, api_address: Address) -> None:
+
+class Dispatcher:
+    """Hands requests that came in at `api_address` to `operator`, all others to `machine` (None: 404).
+
+    Before that, `script` may answer what `is_quick`; it returns None for what it does not.
+    """
+
+    def __init__(
+        self,
+        machine: Wsgi | None,
+        operator: Wsgi,
+        api_address: Address,
+        script: Callable[[dict[str, Any]], Answer | None] = _no_script,
+    ) -> None:
         self._machine, self._operator, self._api = machine, operator, api_address
+        self._script = script
         self._quick: set[bytes] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -33,9 +48,15 @@ class Dispatcher:
         if app is None:
             start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
             return ()
+        if app is not self._machine:
+            return app(environ, start_response)
+        target: str = environ.get("RAW_URI", "")
+        known = self._script(environ) if self.is_quick(target.encode("latin-1", "replace")) else None
+        if known is not None and known.body is not None:
+            start_response(f"{known.status:d} {known.status.phrase}", known.headers)
+            return known.body
         answer = app(environ, start_response)
-        if app is self._machine:
-            self._note(environ.get("RAW_URI", ""), answer)
+        self._note(target, answer)
         return answer
 
     def is_quick(self, target: bytes) -> bool:
@@ -46,7 +67,7 @@ class Dispatcher:
     def _note(self, target: str, answer: Iterable[bytes]) -> None:
         """Learn it: only the app can tell what a name is to a machine, and the names are few."""
         key = target.encode("latin-1", "replace")
-        made = isinstance(answer, Body) and answer.in_memory and answer.length <= _QUICK_BYTES
+        made = isinstance(answer, Body) and answer.in_memory and answer.length <= LARGEST
         if not made or target.startswith(_TOKENS):
             self._quick.discard(key)
         elif len(self._quick) < _QUICK_NAMES:
