@@ -24,13 +24,14 @@ ROOT = HERE.parents[3]
 SECONDS = 30.0
 
 # What udhcpc calls at every change: configure eth0, and say what came.
-UDHCPC_SCRIPT = """#!/bin/sh
+UDHCPC_SCRIPT = r"""#!/bin/sh
 case $1 in
 bound | renew) busybox ip address replace "$ip/$mask" dev eth0
     [ -z "$router" ] || busybox ip route replace default via "$router" ;;
 deconfig) busybox ip address flush dev eth0 ;;
 esac
-echo "$1 ip=$ip mask=$mask router=$router siaddr=$siaddr boot_file=$boot_file bootfile=$bootfile lease=$lease"
+echo "$1 ip=$ip mask=$mask router=$router siaddr=$siaddr serverid=$serverid" \
+    "boot_file=$boot_file bootfile=$bootfile lease=$lease"
 """
 
 

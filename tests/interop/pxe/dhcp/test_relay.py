@@ -67,6 +67,7 @@ def test_a_machine_behind_a_relay_gets_renews_and_releases_an_address_of_its_net
         "boot_file": "boot.scr.uimg",
         "bootfile": "boot.scr.uimg",
         "lease": "3600",
+        "serverid": "10.99.0.1",
     }
     server.event("dhcp-sent", message="ACK", ip=ip)
     first = server.leases()[BOARD]

@@ -29,6 +29,7 @@ def test_gets_renews_and_releases_a_lease(network):
         "boot_file": "boot.scr.uimg",
         "bootfile": "boot.scr.uimg",
         "lease": "3600",
+        "serverid": "10.99.0.1",
     }
     for kind, message in [
         ("dhcp-received", "DISCOVER"),
