@@ -1,7 +1,7 @@
 """GET of a script, without Flask: what each machine of a rack asks for, several names each.
 
-Only of names that Flask has answered with generated text before (`pxe.web.dispatch`), by the same decision and
-with the same headers and events. All else (a part, a condition, a stranger, a refusal) is left to Flask.
+Only of names that Flask has answered with generated text before (`pxe.web.dispatch`), by the same decision
+and with the same headers and events. All else (a part, a condition, a stranger, a refusal) is left to Flask.
 """
 
 from ipaddress import IPv4Address
