@@ -178,10 +178,17 @@ class Service:
         self._engine.dispose()
 
     def mac_of(self, client: IPv4Address) -> str | None:
-        """The machine at an address: as DHCP gave it, else by reservation, else as ARP has it; None for a
-        stranger."""
+        """The machine at an address: as DHCP gave it, else by reservation; None for a stranger.
+
+        Else as ARP has it, but not where DHCP knows the machine to be at another address: who speaks with its
+        MAC from there is hardly itself.
+        """
         leased = self._dhcp.mac_of(client) if self._dhcp is not None else None
-        return leased or self.catalogue.reserved_for(client) or self._neighbours.mac_of(client)
+        known = leased or self.catalogue.reserved_for(client)
+        if known is not None or self._dhcp is None:
+            return known
+        mac = self._neighbours.mac_of(client)
+        return mac if mac is not None and not self._dhcp.has_address(mac) else None
 
     def server_for(self, client: IPv4Address) -> IPv4Address:
         """Our address as the client sees it."""

@@ -124,6 +124,12 @@ class DhcpServer:
         with self._lock:
             return self._records.owner(ip) or self._learned.mac_of(ip)
 
+    def has_address(self, mac: str) -> bool:
+        """Whether DHCP told of an address that the machine has now; from any thread."""
+        with self._lock:
+            lease = self._records.by_mac.get(mac)
+            return (lease is not None and lease.active(self._now())) or self._learned.knows(mac)
+
     def leases(self) -> list[Lease]:
         """All lease records, also those that have run out; `expires` in seconds since 1970. Any thread."""
         with self._lock:

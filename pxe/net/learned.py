@@ -30,6 +30,10 @@ class Learned:
         """Who has the address; None where nobody is known to."""
         return self._by_ip.get(ip)
 
+    def knows(self, mac: str) -> bool:
+        """Whether an address of the machine is known."""
+        return mac in self._by_mac
+
     def _forget(self, ip: IPv4Address | None) -> None:
         mac = self._by_ip.pop(ip, None) if ip is not None else None
         if mac is not None:

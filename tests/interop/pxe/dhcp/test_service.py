@@ -87,3 +87,14 @@ def test_beside_another_server_a_machine_that_never_asked_dhcp_is_known_by_arp(n
         assert machine.next_line() == answer
     assert f"to {HERE}: " in service.line_with("tftp 'vmlinuz'")
     assert f"{STRANGER} asked for 'vmlinuz'" in service.line_with("asked for")
+
+
+@pytest.mark.usefixtures("udhcpc")
+def test_who_uses_a_mac_whose_machine_has_another_address_is_a_stranger(network, serve):
+    service = serve(dhcp={"pool": {"start": "10.99.0.100", "end": "10.99.0.120"}})
+    machine = network.udhcpc(HERE, "-q")
+    machine.line_with("bound ip=")
+    thief = network.host([f"{network.sandbox.bridge},{HERE},10.99.0.77/24"], "sh")
+    thief.type('curl -s tftp://10.99.0.1/vmlinuz; echo " $?"')
+    assert thief.next_line() == " 68"
+    assert "tftp 10.99.0.77:" in service.line_with("asked for 'vmlinuz'")
