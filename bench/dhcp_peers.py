@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -64,6 +65,21 @@ def _dnsmasq(folder: Path) -> Peer:
     return Peer("dnsmasq", words, {}, {})
 
 
+def kea_program() -> str:
+    """Return Kea's DHCPv4 server: the host's, else Debian's package unpacked in a cache, never installed,
+    because it would serve this network. Its libraries come with kea-admin.
+    """
+    found = shutil.which("kea-dhcp4")
+    program = CACHE / "kea" / "usr" / "sbin" / "kea-dhcp4"
+    if found is None and not program.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        words = ["apt-get", "download", "kea-dhcp4-server"]
+        subprocess.run(words, cwd=CACHE, check=True, capture_output=True)
+        package = max(CACHE.glob("kea-dhcp4-server_*.deb"))
+        subprocess.run(["dpkg", "-x", package, CACHE / "kea"], check=True)
+    return found or str(program)
+
+
 def _kea(folder: Path) -> Peer:
     database = {"type": "memfile", "persist": True, "name": str(folder / "kea.csv"), "lfc-interval": 0}
     config = {
@@ -77,7 +93,7 @@ def _kea(folder: Path) -> Peer:
     }
     path = folder / "kea.json"
     env = {"KEA_PIDFILE_DIR": str(folder), "KEA_LOCKFILE_DIR": str(folder)}
-    return Peer("kea", ["kea-dhcp4", "-c", str(path)], {path.name: json.dumps(config)}, env)
+    return Peer("kea", [kea_program(), "-c", str(path)], {path.name: json.dumps(config)}, env)
 
 
 @contextmanager
