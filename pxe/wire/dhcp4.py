@@ -98,7 +98,7 @@ _PAD, _END, _OVERLOAD = int(Option.PAD), int(Option.END), int(Option.OVERLOAD)  
 @dataclass(slots=True, kw_only=True)
 class DhcpPacket:
     """One DHCP message; field names as in RFC 2131 section 2. To be left as it was made: it is not frozen
-    only because Python takes three times as long to make a frozen one.
+    only because Python takes twice as long to make a frozen one.
 
     `chaddr` holds `hlen` bytes. `sname` and `file` hold the text before the first NUL, b"" where they carried
     options. `options` maps code -> whole value in the order of first appearance: repeated options are joined

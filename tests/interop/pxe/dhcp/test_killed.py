@@ -45,7 +45,7 @@ def perfdhcp() -> str:
 def test_no_lease_that_was_on_the_wire_is_lost_under_perfdhcp(network, perfdhcp, attempt):
     behind = {"network": "10.98.0.0/16", "pool": ("10.98.1.0", "10.98.250.0"), "router": FAR_RELAY}
     server = network.serve({"*": None}, subnets=[behind])
-    network.shell(f"busybox ip route add {behind['network']} via {RELAY}")
+    network.shell(f"busybox ip route replace {behind['network']} via {RELAY}")
     load = [perfdhcp, "-4", "-r", "1500", "-R", "50000", "-p", "5", "-l", FAR_RELAY, "10.99.0.1"]
     addresses = (
         f"busybox ip address add {RELAY}/24 dev eth0 && busybox ip address add {FAR_RELAY}/16 dev eth0"
