@@ -302,9 +302,7 @@ plans:
   grub: {loader: {path: files/Image, name: grubx64.efi}}
 """
     % ("a" * 64),
-).replace(
-    "name: spare, plan: linux", "name: spare, hold: true, serial: abc, tags: [lab, x]"
-)
+).replace("name: spare, plan: linux", "name: spare, hold: true, serial: abc, tags: [lab, x]")
 
 
 def test_every_word_of_plans_rules_and_machines_arrives(load, tmp_path):
