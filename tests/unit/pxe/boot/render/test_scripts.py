@@ -211,9 +211,10 @@ def test_any_cmdline_stays_one_value_or_is_refused(cmdline):
                 "kernel",
                 "http://10.99.0.1/Image",
                 *filled.split(),
-                "||",
+                "&&",
                 "goto",
-                "failed",
+                "kernel_came",
+                "||",
             ]
         elif render is cmdline_txt:
             assert script == f"{filled}".rstrip("\n") + "\n"
