@@ -2,8 +2,8 @@
 
 No OFFER waits for an answer. Two kinds of questions are asked: one for each address just before it is offered
 (its REQUEST comes a millisecond to seconds later, and gets a NAK if somebody answered by then), and a round
-through the pool, ahead of need and slow: U-Boot 2023.01 on virtio that was sent 32 broadcasts a second before
-its first DISCOVER took no OFFER any more. Other hosts' ARP that is heard counts as well.
+through the pool, ahead of need and slow: U-Boot 2023.01 on QEMU's virtio card takes in nothing any more once
+32 frames have waited for its first DISCOVER. Other hosts' ARP that is heard counts as well.
 So a client can be granted an address that somebody uses only if the round has not come to it yet, and
 whoever uses it answers later than the client: then the client's own probe and DECLINE must do.
 
@@ -23,7 +23,8 @@ from pxe.errors import WireError
 from pxe.events import AddressConflict
 from pxe.wire.frame import arp_probe, decode_arp
 
-_SECONDS: Final = 0.25  # between two questions of the round: 2 kbit/s of broadcast
+_SECONDS: Final = 0.25  # between two questions of the first round: 2 kbit/s of broadcast
+_LATER_SECONDS: Final = 2.0  # of all later ones: who has an address by then mostly has it from us
 _AT_ONCE: Final = 16  # questions about offers in each of those steps
 _WAITING: Final = 256  # offers not asked about yet; the oldest are dropped
 
@@ -36,6 +37,8 @@ class Prober:
         self._offered: deque[IPv4Address] = deque(maxlen=_WAITING)
         self._round = cycle(table.pool.numbers()) if table.pool.ranges else None
         self._range = iter(range(0))
+        self._first_round = sum(len(numbers) for numbers in table.pool.numbers())  # questions of it to come
+        self._next_ahead = time.monotonic()
         self._next, self._quota = time.monotonic(), _AT_ONCE
 
     def fileno(self) -> int:
@@ -64,6 +67,10 @@ class Prober:
         if monotonic < self._next:
             return
         self._next, self._quota = monotonic + _SECONDS, _AT_ONCE
+        if monotonic < self._next_ahead:
+            return
+        self._first_round = max(0, self._first_round - 1)
+        self._next_ahead = monotonic + (_SECONDS if self._first_round else _LATER_SECONDS)
         ahead = self._ahead(now)
         if ahead is not None:
             self._send(ahead)

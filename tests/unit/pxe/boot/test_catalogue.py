@@ -415,7 +415,7 @@ def test_a_script_is_kept_until_something_of_it_changes(catalogue, plan):
     assert catalogue.resolve("boot.ipxe", by(MAC)).data is first
     assert catalogue.resolve("boot.ipxe", replace(by(MAC), http="")).data != first
     with_plan(catalogue, replace(plan, cmdline="other"))
-    assert b" other || " in catalogue.resolve("boot.ipxe", by(MAC)).data
+    assert b" other && " in catalogue.resolve("boot.ipxe", by(MAC)).data
     plan.kernel.path.unlink()
     assert b"No such file" in catalogue.resolve("boot.ipxe", by(MAC)).data
 

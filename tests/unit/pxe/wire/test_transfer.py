@@ -306,11 +306,13 @@ def test_only_the_timer_repeats_and_waits_longer_each_time(window):
         times.append(now)
         transfer.handle_timer(now)
         if transfer.outcome is None:
-            assert blocks(transfer.datagrams_to_send(now)) == first
+            whole = len(times) % 3 == 1  # between these the first block alone
+            assert blocks(transfer.datagrams_to_send(now)) == (first if whole else first[:1])
     assert times[:4] == [1, 3, 7, 11]
     assert transfer.outcome is Outcome.STALLED
     assert GIVE_UP <= times[-1] < GIVE_UP + 5
-    assert transfer.repeated == window * (len(times) - 1)
+    repeats = range(1, len(times))
+    assert transfer.repeated == sum(window if n % 3 == 1 else 1 for n in repeats)
 
 
 def test_after_a_repeat_the_transfer_goes_on_where_it_was():
