@@ -30,8 +30,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.dhcp_peers import CLIENT, INTERFACE, LEASES, PREFIX, SERVER, Peer, peers, running
+from bench.namespace import enter_namespace
 
-INSIDE = "BOOTLAB_BENCH_INSIDE"
 RATES = (1000, 4000, 8000, 12000)
 FINER = 3  # more rates beside the best one
 STEADY = 2000
@@ -48,8 +48,9 @@ _RECEIVED = re.compile(r"received packets: (\d+)")
 
 def main() -> None:
     options = parse()
-    if INSIDE not in os.environ:
-        enter_namespace()
+    if os.geteuid() != 0:
+        sys.exit("bench.dhcp needs root: perfdhcp takes port 67 in a network namespace of its own")
+    enter_namespace("bench.dhcp")
     for program in ("perfdhcp", "ip"):
         if shutil.which(program) is None:
             sys.exit(f"{program} is not installed: apt-get install kea-admin iproute2")
@@ -76,23 +77,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=Path("results/bench-dhcp.json"), help="all figures")
     parser.add_argument("--markdown", type=Path, help="the table for docs/performance.md")
     return parser.parse_args()
-
-
-def enter_namespace() -> None:
-    """Start again in namespaces of our own; all processes end with them."""
-    if os.geteuid() != 0:
-        sys.exit("bench.dhcp needs root: perfdhcp takes port 67 in a network namespace of its own")
-    argv = [
-        "unshare",
-        "-npmf",
-        "--mount-proc",
-        "--kill-child",
-        sys.executable,
-        "-m",
-        "bench.dhcp",
-        *sys.argv[1:],
-    ]
-    os.execvpe(argv[0], argv, {**os.environ, INSIDE: "1"})
 
 
 def make_network() -> subprocess.Popen[bytes]:

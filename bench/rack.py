@@ -29,9 +29,9 @@ from typing import Any
 import psutil
 
 from bench.http import process
+from bench.namespace import enter_namespace
 from lab.netboot import BootService
 
-INSIDE = "BOOTLAB_BENCH_INSIDE"
 MIB = 1 << 20
 LOADER = 600 * 1024
 SCRIPT = "boot.ipxe"
@@ -58,8 +58,7 @@ class Net:
 
 def main() -> None:
     options = parse()
-    if INSIDE not in os.environ:
-        enter_namespace()
+    enter_namespace("bench.rack")
     for tool in ("nginx", "dnsmasq", "nsenter"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is not installed: apt-get install nginx-light dnsmasq-base util-linux")
@@ -93,22 +92,6 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     return parser.parse_args()
-
-
-def enter_namespace() -> None:
-    """Start again in namespaces of our own; their processes end with them."""
-    flags = "-npmf" if os.geteuid() == 0 else "-rnpmf"
-    argv = [
-        "unshare",
-        flags,
-        "--mount-proc",
-        "--kill-child",
-        sys.executable,
-        "-m",
-        "bench.rack",
-        *sys.argv[1:],
-    ]
-    os.execvpe(argv[0], argv, {**os.environ, INSIDE: "1"})
 
 
 def make_files(folder: Path, options: argparse.Namespace) -> None:

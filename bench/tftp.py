@@ -13,7 +13,6 @@ import os
 import platform
 import random
 import statistics
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,10 +23,10 @@ from pyroute2 import IPRoute
 from rich.console import Console
 from rich.table import Table
 
+from bench.namespace import enter_namespace
 from bench.tftp_client import Load, compile_load_client, real_clients, run_load, run_real
 from bench.tftp_peers import Server, running
 
-INSIDE = "BOOTLAB_BENCH_INSIDE"
 MIB = 1 << 20
 LOADS = [
     Load("16 clients, blksize 1468", 1468, 1, 16, 2 * MIB, 4, target=1.3),
@@ -45,8 +44,7 @@ Row = dict[str, list[dict[str, Any]]]  # server -> a result for each round
 
 def main() -> None:
     options = parse()
-    if INSIDE not in os.environ:
-        enter_namespace()
+    enter_namespace("bench.tftp")
     if options.priority:
         os.nice(-19)
     with IPRoute() as network:
@@ -80,22 +78,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=Path("results/bench-tftp.json"), help="all figures")
     parser.add_argument("--markdown", type=Path, help="the table for docs/performance.md")
     return parser.parse_args()
-
-
-def enter_namespace() -> None:
-    """Start again in a network namespace of our own; its processes end with it."""
-    flags = "-npf" if os.geteuid() == 0 else "-rnpf"
-    argv = [
-        "unshare",
-        flags,
-        "--mount-proc",
-        "--kill-child",
-        sys.executable,
-        "-m",
-        "bench.tftp",
-        *sys.argv[1:],
-    ]
-    os.execvpe(argv[0], argv, {**os.environ, INSIDE: "1"})
 
 
 def measure(folder: Path, options: argparse.Namespace, rounds: int) -> dict[str, Any]:
