@@ -4,9 +4,10 @@ Works on the raw values and passes over what is missing or of the wrong shape (p
 all faults of a file come out at once.
 """
 
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 from typing import Any
 
+from lab.config import read
 from lab.config.boards import board_type_files
 from lab.config.dhcp import check_dhcp
 from lab.config.images import check_assets
@@ -49,13 +50,13 @@ def _check_places(document: Document, places: dict[str, Any]) -> None:
 
 
 def _check_addresses(document: Document) -> None:
-    own = _interface(_get(document.data, "service", "address"))
+    own = read.interface(_get(document.data, "service", "address"))
     networks = check_dhcp(document)
     if own is None:
         return
     taken: dict[IPv4Address, KeyPath] = {own.ip: ("service", "address")}
     for where, client in _clients(document.data):
-        reserved = _address(client.get("ip"))
+        reserved = read.address(client.get("ip"))
         if reserved is None:
             continue
         if not any(reserved in network for network in networks):
@@ -104,20 +105,6 @@ def _get(data: Any, *keys: str | int) -> Any:
 def _dict(data: Any, *keys: str) -> dict[str, Any]:
     value = _get(data, *keys)
     return value if isinstance(value, dict) else {}
-
-
-def _address(value: Any) -> IPv4Address | None:
-    try:
-        return IPv4Address(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def _interface(value: Any) -> IPv4Interface | None:
-    try:
-        return IPv4Interface(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _names(table: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
-from lab.config import dhcp_schema, schema
+from lab.config import dhcp_schema, read, schema
 from lab.config.dhcp_options import encode_option
 from lab.config.plans import selector_of
 from lab.config.yamlfile import Document, KeyPath
@@ -87,7 +87,7 @@ def check_dhcp(document: Document) -> list[IPv4Network]:
         (("service", "interfaces", n), part) for n, part in enumerate(more if isinstance(more, list) else [])
     ]
     for where, link in links:
-        own = _interface(link.get("address")) if isinstance(link, dict) else None
+        own = read.interface(link.get("address")) if isinstance(link, dict) else None
         if own is None:
             continue
         networks.append(own.network)
@@ -106,7 +106,7 @@ def _check_link(
     subnets = _list(dhcp, "subnets")
     for n, part in enumerate(subnets):
         here = (*where, "subnets", n)
-        network = _network(part.get("network"))
+        network = read.network(part.get("network"))
         if network is None:
             continue
         known = next((other for other in networks if other.overlaps(network)), None)
@@ -133,7 +133,7 @@ def _check_mode(document: Document, where: KeyPath, dhcp: dict[str, Any]) -> Non
 def _check_pool(
     document: Document, where: KeyPath, pool: dict[str, Any], network: IPv4Network, ours: IPv4Address
 ) -> None:
-    start, end = _address(pool.get("start")), _address(pool.get("end"))
+    start, end = read.address(pool.get("start")), read.address(pool.get("end"))
     if start and end and start > end:
         document.fault((*where, "end"), f"{end} is before the pool's start {start}; exchange them")
     for edge, address in (("start", start), ("end", end)):
@@ -167,24 +167,3 @@ def _part(data: Any, key: str) -> dict[str, Any]:
 def _list(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
     value = data.get(key)
     return [one if isinstance(one, dict) else {} for one in value] if isinstance(value, list) else []
-
-
-def _address(value: Any) -> IPv4Address | None:
-    try:
-        return IPv4Address(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def _interface(value: Any) -> IPv4Interface | None:
-    try:
-        return IPv4Interface(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def _network(value: Any) -> IPv4Network | None:
-    try:
-        return IPv4Network(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
