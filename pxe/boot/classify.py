@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from pxe.plan import Arch, Firmware
@@ -93,39 +94,27 @@ def classify(packet: DhcpPacket) -> Client:
     """Return who sent `packet`; total: what cannot be told is UNKNOWN."""
     options, mac = packet.options, packet.mac
     evidence = tuple([options.get(code) for code in _EVIDENCE])
-    like = _client(evidence, mac.startswith(_RASPBERRY_PI_MACS))
-    return Client(
-        mac=mac,
-        arch=like.arch,
-        firmware=like.firmware,
-        uuid=like.uuid,
-        vendor_class=like.vendor_class,
-        user_class=like.user_class,
-        serial=like.serial,
-        ipxe_http=like.ipxe_http,
-        sends_uuid=like.sends_uuid,
-    )
+    return Client(mac=mac, **_told(evidence, mac.startswith(_RASPBERRY_PI_MACS)))
 
 
 @lru_cache(maxsize=4096)
-def _client(evidence: tuple[bytes | None, ...], pi_mac: bool) -> Client:
-    """The client that these options are of, but for its MAC. Cached: a machine says the same of itself in
-    every message, and most machines of a rack what their neighbours say."""
+def _told(evidence: tuple[bytes | None, ...], pi_mac: bool) -> dict[str, Any]:
+    """What these options tell: the fields of a Client but for its MAC. Cached: a machine says the same of
+    itself in every message, and most machines of a rack what their neighbours say."""
     options = {code: value for code, value in zip(_EVIDENCE, evidence, strict=True) if value is not None}
     vendor_class = _text(options.get(Option.VENDOR_CLASS, b""))
     user_class = _user_class(options.get(Option.USER_CLASS, b""))
     arch, firmware = _kind(options, vendor_class, user_class, pi_mac)
-    return Client(
-        mac="",
-        arch=arch,
-        firmware=firmware,
-        uuid=_uuid(options.get(Option.CLIENT_UUID, b"")),
-        vendor_class=vendor_class,
-        user_class=user_class,
-        serial=_raspberry_pi_serial(options.get(Option.CLIENT_UUID, b"")),
-        ipxe_http=_IPXE_HTTP in _codes(options.get(Option.IPXE, b"")),
-        sends_uuid=Option.CLIENT_UUID in options,
-    )
+    return {
+        "arch": arch,
+        "firmware": firmware,
+        "uuid": _uuid(options.get(Option.CLIENT_UUID, b"")),
+        "vendor_class": vendor_class,
+        "user_class": user_class,
+        "serial": _raspberry_pi_serial(options.get(Option.CLIENT_UUID, b"")),
+        "ipxe_http": _IPXE_HTTP in _codes(options.get(Option.IPXE, b"")),
+        "sends_uuid": Option.CLIENT_UUID in options,
+    }
 
 
 def _kind(

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from time import monotonic_ns
 
@@ -23,7 +24,7 @@ _LOST = frozenset(
 )
 
 
-class Session:
+class Session(ABC):
     """What downloads and uploads have in common: the port, the peer, and what their events say."""
 
     __slots__ = (
@@ -59,9 +60,9 @@ class Session:
         else:
             self.deliver(data, now)
 
+    @abstractmethod
     def deliver(self, data: bytes, now: float) -> None:
         """Take a datagram of the client and answer it. Raises WireError as `on_readable` does."""
-        raise NotImplementedError
 
     def pump(self, now: float) -> None:
         """Send what is due."""
