@@ -25,13 +25,16 @@ from pxe.errors import WireError
 from pxe.wire import tftp
 
 FIRST_RTO: Final = 1.0  # seconds until the round trip is known
-MIN_RTO: Final = 0.05  # one that writes to flash is not flooded: each repetition waits twice as long
+MIN_RTO: Final = 0.01  # one that writes to flash is not flooded: each repetition waits twice as long
+# What was waited for in vain may have been too short: as long is waited once more (Karn), but no longer.
+KEPT_RTO: Final = 0.05
 MAX_RTO: Final = 4.0
 MIN_TRIES: Final = 5
 GIVE_UP: Final = 30.0  # seconds without any progress
 LAST_ACK: Final = 4.0  # seconds that the ACK of the last block is waited for
 RESUMED_REACH: Final = 0x7FFF  # blocks that a client may be ahead of what an earlier process noted
 RTT_SAMPLE_INTERVAL: Final = 0.05  # measuring each round trip costs more than it tells
+_AT_ONCE: Final = -1.0  # the next answer to what was sent once tells the round trip
 
 _read_head = struct.Struct("!HH").unpack_from
 _ACK: Final = 4
@@ -218,7 +221,8 @@ class Transfer:
                 self._repeat_once(now)
             return
         if self._tries:
-            self._rto = self._from_srtt()  # the doubled one was for silence, which is over
+            self._rto = max(self._from_srtt(), min(self._rto, KEPT_RTO))
+            self._rtt_next = _AT_ONCE
         elif now >= self._rtt_next:
             self._measure(now)
         self._acked += ahead
@@ -249,7 +253,7 @@ class Transfer:
         sent = self._sent = min(acked + (self._window if whole else 1), self._last)
         if acked < self._highest:
             self.repeated += min(sent, self._highest) - acked
-        elif self._window == 1:
+        elif self._window == 1 and self._rtt_next != _AT_ONCE:
             return (self._enter_lockstep(acked + 1),)
         if sent > self._highest:
             self._highest = sent
