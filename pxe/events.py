@@ -75,6 +75,30 @@ class OtherServer(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowCompared(Event):
+    """In shadow mode: how our answer to a machine differs from that of `server`; once for each difference.
+
+    `verdict`: same, differs, or silent (we would not answer). `differences`: field -> ours, theirs.
+    """
+
+    kind: ClassVar[str] = "shadow-compared"
+    firmware: str
+    message: str
+    xid: int
+    verdict: str
+    server: str
+    differences: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowTaken(Event):
+    """In shadow mode: a machine was taken over, or (`taken` False) released."""
+
+    kind: ClassVar[str] = "shadow-taken"
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressConflict(Event):
     """`mac` answers ARP on an address of ours that it was not given; nobody gets it for a while."""
 
@@ -157,6 +181,18 @@ class ConfigRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogTrouble(Event):
+    """A line of a machine's log that means trouble (a panic, an oops). `rule` is of pxe.trouble, `source` is
+    syslog or netconsole, `fatal` that the machine does not go on; a flood of them is cut short."""
+
+    kind: ClassVar[str] = "log-trouble"
+    rule: str
+    line: str
+    source: str
+    fatal: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PacketMalformed(Event):
     """Bytes that no parser took."""
 
@@ -185,6 +221,19 @@ class EventsLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindingMade(Event):
+    """Why a machine does not boot, as pxe.explain sees it: `rule` names the heading in
+    docs/why-did-it-not-boot.md, `severity` is fatal or warning, `evidence` are lines that show it."""
+
+    kind: ClassVar[str] = "finding"
+    rule: str
+    sentence: str
+    cure: str
+    severity: str
+    evidence: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceReady(Event):
     """All sockets are bound and served."""
 
@@ -200,15 +249,19 @@ _KINDS: dict[str, type[Event]] = {
         DhcpIgnored,
         DhcpSkipped,
         OtherServer,
+        ShadowCompared,
+        ShadowTaken,
         AddressConflict,
         TransferStarted,
         TransferEnded,
         TransferRefused,
         ConfigDelivered,
         ConfigRefused,
+        LogTrouble,
         PacketMalformed,
         PlanChanged,
         EventsLost,
+        FindingMade,
         ServiceReady,
     )
 }

@@ -10,16 +10,26 @@ from pxe.events import (
     DhcpSkipped,
     Event,
     EventsLost,
+    FindingMade,
+    LogTrouble,
     OtherServer,
     PacketMalformed,
     PlanChanged,
+    ShadowCompared,
+    ShadowTaken,
     TransferEnded,
     TransferRefused,
 )
 
 _log = logging.getLogger("pxe.events")
 
-_WARNINGS = (AddressConflict, DhcpSkipped, OtherServer)  # of the network: somebody has to do something
+_WARNINGS = (
+    AddressConflict,
+    DhcpSkipped,
+    FindingMade,
+    LogTrouble,
+    OtherServer,
+)  # of the network: somebody has to do something
 
 
 def sentence(event: Event) -> str | None:
@@ -34,19 +44,29 @@ def sentence(event: Event) -> str | None:
         case ConfigRefused():
             more = f"; {event.unsaid} more like it" if event.unsaid else ""
             return f"config {event.name!r} refused to {event.mac or event.peer}: {event.reason}{more}"
+        case LogTrouble():
+            return f"machine {event.mac} says over {event.source}: {event.line} ({event.rule})"
         case PlanChanged():
             return f"machine {event.mac} boots {event.plan or 'nothing from us'} from now on"
+        case ShadowCompared():
+            return _compared(event)
+        case ShadowTaken():
+            return f"machine {event.mac} is " + (
+                "taken over: we say what it boots" if event.taken else "released"
+            )
         case PacketMalformed() if event.protocol != "dhcp":
             return f"{event.protocol} {event.peer} sent what is no message: {event.reason}"
         case EventsLost():
             return f"the log fell behind: events {event.first} to {event.last} are not in it"
-        case AddressConflict() | DhcpSkipped() | OtherServer():
+        case AddressConflict() | DhcpSkipped() | FindingMade() | OtherServer():
             return _warning(event)
     return None
 
 
-def _warning(event: AddressConflict | DhcpSkipped | OtherServer) -> str:
+def _warning(event: AddressConflict | DhcpSkipped | FindingMade | OtherServer) -> str:
     match event:
+        case FindingMade():
+            return f"{event.mac}: {event.sentence} {event.cure} ({event.rule})"
         case AddressConflict():
             return (
                 f"{event.mac} answers ARP on {event.ip}, which it was not given: nobody gets that for ten "
@@ -61,6 +81,19 @@ def _warning(event: AddressConflict | DhcpSkipped | OtherServer) -> str:
         f"{event.count} DHCP events left out, {event.strangers} of machines that we do not know: "
         "a flood, or a very large rack"
     )
+
+
+def _compared(event: ShadowCompared) -> str:
+    who = f"shadow: {event.mac} ({event.firmware}), {event.message}"
+    match event.verdict:
+        case "same":
+            return f"{who}: we would answer as {event.server} does"
+        case "silent":
+            return f"{who}: {event.server} answers, and we would not"
+    fields = ", ".join(
+        f"{name} {ours!r} not {theirs!r}" for name, (ours, theirs) in event.differences.items()
+    )
+    return f"{who}: unlike {event.server} we would say {fields}"
 
 
 def _transfer(event: TransferEnded) -> str:

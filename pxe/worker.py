@@ -25,11 +25,14 @@ from pxe.errors import RefusalReason, RequestRefused, ServiceError
 from pxe.eventlog import EventLog, JsonlFile, Sink, follow
 from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
+from pxe.findings import Findings
+from pxe.machine_logs import MachineLogs
 from pxe.net.dhcp import DhcpServer
 from pxe.net.listen import Sockets, address_towards
 from pxe.net.neighbours import Neighbours
 from pxe.net.no_router import NoRouter
 from pxe.net.ports import PortRange
+from pxe.net.syslog import LogReceiver
 from pxe.net.tftp import TftpServer
 from pxe.net.upload_folder import UploadFolder
 from pxe.plan import Firmware, Resource, UnknownMachines
@@ -72,6 +75,7 @@ class Service:
         self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
         self.progress = Progress(self._engine, self.catalogue, self.store)
         self.configs = ConfigStore(self._engine)
+        self.logs = MachineLogs(settings.state_dir / "logs") if sockets.logs else None
         self._dhcp = None
         if settings.dhcp:
             leases = LeaseStore(self._engine)
@@ -82,6 +86,7 @@ class Service:
             self._sinks.append(self._file.write)
         self._tftp: TftpServer | None = None
         upload = settings.tftp.upload if settings.tftp is not None else None
+        self._receiver: LogReceiver | None = None
         self._uploads = UploadFolder(upload) if upload is not None else None
         self._no_router: list[NoRouter] = []
         self._neighbours = Neighbours({link.interface: link.address.network for link in settings.dhcp})
@@ -117,6 +122,7 @@ class Service:
             requester=self.requester,
             leases=self._leases,
             health=self._health,
+            logs=self.logs,
         )
         machine_app = machine.create_app(context) if self._sockets.http is not None else None
         quick = partial(script, context)
@@ -126,11 +132,17 @@ class Service:
         """Start the loops, each in a thread; from then on `health` says ready."""
         for sink in self._sinks:
             self._followers.append(_thread("events", partial(follow, self.events, sink)))
+        self._followers.append(_thread("findings", Findings(self.events).follow))
         if self._dhcp is not None:
             self._loops["dhcp"] = _thread("dhcp", partial(self._guard, "dhcp", self._dhcp.serve))
         if self._sockets.tftp is not None:
             self._tftp = self._make_tftp(self._sockets.tftp)
             self._loops["tftp"] = _thread("tftp", partial(self._guard, "tftp", self._tftp.serve))
+        if self.logs is not None:
+            self._receiver = LogReceiver(
+                self._sockets.logs, self.mac_of, self.logs.append, self.events.append
+            )
+            self._loops["logs"] = _thread("logs", partial(self._guard, "logs", self._receiver.serve))
         for thread in (*self._followers, *self._loops.values(), *self._tell_ipxe_of_no_router()):
             thread.start()
         self._ready = True
@@ -161,7 +173,7 @@ class Service:
             if self._stopping.is_set():
                 return
             self._stopping.set()
-            for loop in (self._dhcp, self._tftp, *self._no_router):
+            for loop in (self._dhcp, self._tftp, self._receiver, *self._no_router):
                 if loop is not None:
                     loop.stop()
             for thread in self._loops.values():
@@ -171,6 +183,8 @@ class Service:
     def close(self) -> None:
         """Let go of what `__init__` opened."""
         self.events.close()
+        if self.logs is not None:
+            self.logs.close()
         for thread in self._followers:
             thread.join(_JOIN_SECONDS)
         if self._file is not None:

@@ -1,0 +1,78 @@
+"""How far a machine came: what a rule needs to tell a fault from a step on the way."""
+
+from collections.abc import Iterator
+
+from pxe.explain.evidence import Dhcp, Evidence, HttpExchange
+from pxe.explain.rule import Stage
+from pxe.wire.dhcp4 import MessageType
+
+_OK = (200, 206)
+
+
+def fetched(evidence: Evidence) -> Iterator[tuple[int, str]]:
+    """When each file arrived, and its name: TFTP transfers that ended well, HTTP answers with content."""
+    for transfer in evidence.transfers:
+        if transfer.done and not transfer.upload:
+            yield transfer.last_ns, transfer.name
+    for exchange in evidence.http:
+        if exchange.status in _OK and exchange.method == "GET":
+            yield exchange.t_ns, exchange.target
+
+
+def asked_for_files(evidence: Evidence) -> Iterator[int]:
+    """When the machine asked for a file, whatever came of it."""
+    yield from (t.t_ns for t in evidence.transfers)
+    yield from (x.t_ns for x in evidence.http)
+
+
+def acks(evidence: Evidence) -> list[Dhcp]:
+    """The answers that gave the machine an address."""
+    return [
+        m
+        for m in evidence.dhcp
+        if m.from_server and m.kind is MessageType.ACK and (int(m.packet.yiaddr) or not m.whole)
+    ]
+
+
+def went_on(evidence: Evidence, stage: Stage, t_ns: int) -> bool:
+    """Whether the machine got over what happened at `t_ns` at this stage."""
+    if stage in (Stage.LINK, Stage.DHCP):
+        acked = any(ack.t_ns > t_ns for ack in acks(evidence))
+        return acked or any(t > t_ns for t in asked_for_files(evidence))
+    if stage is Stage.BOOTFILE:
+        return any(t > t_ns for t in asked_for_files(evidence))
+    if stage is Stage.FILES:
+        return any(t > t_ns for t, _ in fetched(evidence))
+    if stage is Stage.LOADER:
+        before = {name for t, name in fetched(evidence) if t <= t_ns}
+        return any(t > t_ns and name not in before for t, name in fetched(evidence))
+    return False
+
+
+def bytes_fetched(evidence: Evidence) -> int:
+    """Payload bytes of all that arrived."""
+    over_http = [_length(x) for x in evidence.http if x.status in _OK and x.method == "GET"]
+    return sum(t.sent for t in evidence.transfers if t.done) + sum(over_http)
+
+
+def _length(exchange: HttpExchange) -> int:
+    text = exchange.answer.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+def summary(evidence: Evidence) -> str:
+    """How far the machine came, in one line."""
+    parts = []
+    given = acks(evidence)
+    discovers = sum(not m.from_server and m.kind is MessageType.DISCOVER for m in evidence.dhcp)
+    if given:
+        ack = given[-1]
+        parts.append(f"got {ack.packet.yiaddr} from {ack.server}")
+    elif discovers:
+        parts.append(f"asked for an address {discovers} times and got none")
+    files = list(fetched(evidence))
+    if files:
+        names = list(dict.fromkeys(name for _, name in files))
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        parts.append(f"fetched {shown} ({bytes_fetched(evidence)} bytes)")
+    return "; ".join(parts) or "sent nothing that belongs to a boot"

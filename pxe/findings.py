@@ -1,0 +1,157 @@
+"""Findings while the service runs: follows the events, and says of machines that got stuck why they did.
+
+A machine is looked at once something went wrong for it and it then did nothing for QUIET_SECONDS, or went on
+in circles for PATIENCE_SECONDS: a U-Boot that asks for fourteen names boots with the last of them. All
+of this is in one thread of its own; the packet loops never wait for it.
+"""
+
+import logging
+import time
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pxe.eventlog import EventLog
+from pxe.events import (
+    AddressConflict,
+    DhcpIgnored,
+    DhcpReceived,
+    DhcpSent,
+    Event,
+    FindingMade,
+    OtherServer,
+    TransferEnded,
+    TransferRefused,
+)
+from pxe.explain import Finding, explain
+from pxe.explain.evidence import Arp, Network
+from pxe.explain.told import evidence_of
+
+_log = logging.getLogger(__name__)
+
+QUIET_SECONDS: Final = 5.0
+PATIENCE_SECONDS: Final = 30.0
+AGAIN_SECONDS: Final = 600.0  # the same sentence of the same machine
+A_SECOND: Final = 20  # findings: a rack that fails for one reason shall not drown the log
+_EVENTS: Final = 200  # kept of a machine: some three boots
+_MACHINES: Final = 2000
+_DISCOVERS: Final = 3  # a machine that asks so often within a boot is stuck
+
+
+@dataclass
+class _Watched:
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=_EVENTS))
+    suspect_ns: int = 0  # since when; 0: all is well
+    last_ns: int = 0
+    discovers: int = 0
+    said: dict[str, int] = field(default_factory=dict)  # sentence -> when
+
+
+class Findings:
+    """Follows one log, in one thread: `follow`."""
+
+    def __init__(
+        self, log: EventLog, quiet: float = QUIET_SECONDS, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        """`quiet` and `patience` are in seconds."""
+        self._events, self._quiet_ns, self._patience_ns = log, int(quiet * 1e9), int(patience * 1e9)
+        self._machines: OrderedDict[str, _Watched] = OrderedDict()
+        self._conflicts: deque[Arp] = deque(maxlen=50)
+        self._budget_ns, self._budget = 0, A_SECOND
+
+    def follow(self) -> None:
+        """Take in events until the log is closed."""
+        seq = 0
+        while True:
+            closed = self._events.closed
+            page = self._events.since(seq, min(1.0, self._quiet_ns / 1e9))
+            if page:
+                seq = page[-1][0]
+                self.take(page)
+            elif closed:
+                return
+            self.look(time.monotonic_ns())
+            self._events.wait_closed(0.05)  # in pages: a wake-up for each event costs its sender more
+
+    def take(self, page: Sequence[tuple[int, Event]]) -> None:
+        """Remember what happened to each machine."""
+        for _, event in page:
+            if isinstance(event, AddressConflict) and event.mac is not None:
+                self._conflicts.append(Arp(t_ns=event.t_ns, mac=event.mac, ip=event.ip))
+            elif event.mac is not None and not isinstance(event, FindingMade):
+                self._remember(event.mac, event)
+
+    def look(self, now_ns: int) -> None:
+        """Explain the machines that are stuck at `now_ns`."""
+        for mac, watched in self._machines.items():
+            if not watched.suspect_ns:
+                continue
+            waited = now_ns - watched.suspect_ns
+            if now_ns - watched.last_ns >= self._quiet_ns or waited >= self._patience_ns:
+                watched.suspect_ns = 0
+                self._explain(mac, watched, now_ns)
+
+    def _remember(self, mac: str, event: Event) -> None:
+        watched = self._machines.get(mac)
+        if watched is None:
+            watched = self._machines[mac] = _Watched()
+            if len(self._machines) > _MACHINES:
+                self._machines.popitem(last=False)
+        watched.events.append(event)
+        watched.last_ns = event.t_ns
+        if _gets_on(event):
+            watched.discovers = 0
+        elif isinstance(event, DhcpReceived) and event.message == "DISCOVER":
+            watched.discovers += 1
+        if not watched.suspect_ns and (_went_wrong(event) or watched.discovers >= _DISCOVERS):
+            watched.suspect_ns = event.t_ns
+
+    def _explain(self, mac: str, watched: _Watched, now_ns: int) -> None:
+        evidence = evidence_of(
+            mac, watched.events, conflicts=self._conflicts, network=Network(ours="this service")
+        )
+        for finding in explain(evidence)[:2]:
+            self._say(finding, watched, now_ns)
+
+    def _say(self, finding: Finding, watched: _Watched, now_ns: int) -> None:
+        before = watched.said.get(finding.sentence)
+        if before is not None and now_ns - before < AGAIN_SECONDS * 1e9:
+            return
+        if now_ns - self._budget_ns > 1_000_000_000:
+            self._budget_ns, self._budget = now_ns, A_SECOND
+        if self._budget == 0:
+            watched.suspect_ns = now_ns  # later
+            return
+        self._budget -= 1
+        if len(watched.said) > _DISCOVERS * 10:
+            watched.said.clear()
+        watched.said[finding.sentence] = now_ns
+        self._events.append(
+            FindingMade(
+                t_ns=now_ns,
+                mac=finding.mac,
+                rule=finding.rule,
+                sentence=finding.sentence,
+                cure=finding.cure,
+                severity=finding.severity,
+                evidence=list(finding.evidence),
+            )
+        )
+
+
+def _gets_on(event: Event) -> bool:
+    return isinstance(event, TransferEnded) and event.outcome in ("complete", "unacknowledged")
+
+
+def _went_wrong(event: Event) -> bool:
+    match event:
+        case DhcpIgnored():
+            return not event.elsewhere
+        case TransferEnded():
+            return event.outcome in ("stalled", "error")
+        case DhcpSent():
+            return event.message == "NAK"
+        case TransferRefused() | OtherServer():
+            return True
+    return False
