@@ -39,21 +39,14 @@ def sentence(event: Event) -> str | None:
             return _transfer(event)
         case TransferRefused():
             return f"{event.protocol} {event.mac or event.peer} asked for {event.name!r}: {event.reason}"
-        case ConfigDelivered():
-            return f"config {event.name!r} of plan {event.plan} to {event.mac}: {event.size} bytes"
-        case ConfigRefused():
-            more = f"; {event.unsaid} more like it" if event.unsaid else ""
-            return f"config {event.name!r} refused to {event.mac or event.peer}: {event.reason}{more}"
+        case ConfigDelivered() | ConfigRefused():
+            return _config(event)
         case LogTrouble():
             return f"machine {event.mac} says over {event.source}: {event.line} ({event.rule})"
         case PlanChanged():
             return f"machine {event.mac} boots {event.plan or 'nothing from us'} from now on"
-        case ShadowCompared():
-            return _compared(event)
-        case ShadowTaken():
-            return f"machine {event.mac} is " + (
-                "taken over: we say what it boots" if event.taken else "released"
-            )
+        case ShadowCompared() | ShadowTaken():
+            return _shadow(event)
         case PacketMalformed() if event.protocol != "dhcp":
             return f"{event.protocol} {event.peer} sent what is no message: {event.reason}"
         case EventsLost():
@@ -83,7 +76,18 @@ def _warning(event: AddressConflict | DhcpSkipped | FindingMade | OtherServer) -
     )
 
 
-def _compared(event: ShadowCompared) -> str:
+def _config(event: ConfigDelivered | ConfigRefused) -> str:
+    if isinstance(event, ConfigDelivered):
+        return f"config {event.name!r} of plan {event.plan} to {event.mac}: {event.size} bytes"
+    more = f"; {event.unsaid} more like it" if event.unsaid else ""
+    return f"config {event.name!r} refused to {event.mac or event.peer}: {event.reason}{more}"
+
+
+def _shadow(event: ShadowCompared | ShadowTaken) -> str:
+    if isinstance(event, ShadowTaken):
+        return f"machine {event.mac} is " + (
+            "taken over: we say what it boots" if event.taken else "released"
+        )
     who = f"shadow: {event.mac} ({event.firmware}), {event.message}"
     match event.verdict:
         case "same":

@@ -14,6 +14,7 @@ class DhcpMode(StrEnum):
 
     SERVER = "server"  # gives addresses and says what to boot
     PROXY = "proxy"  # another server gives addresses; we say what to boot (PXE 2.1's proxyDHCP)
+    SHADOW = "shadow"  # another server does all; we note what we would answer, but to machines taken over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +61,9 @@ class DhcpSettings:
     """One interface. `address` is our own address on it with its prefix, e.g. 10.99.0.1/24.
 
     `subnets` holds the interface's own network and those that relays send us messages from; in proxy mode
-    it is not used. With `probe`, pool addresses are probed by ARP before they are given. `rapid_commit`
-    answers a DISCOVER that asks for it by an ACK (RFC 4039): only where no other server is on the network.
+    it is not used; in shadow mode it is what we would give. With `probe`, pool addresses are probed by ARP
+    before they are given (in server mode only). `rapid_commit` answers a DISCOVER that asks for it by an
+    ACK (RFC 4039): only where no other server is on the network.
     """
 
     interface: str
@@ -125,6 +127,15 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What machines may tell of themselves: UDP ports of syslog and netconsole; None: not received."""
+
+    listen: IPv4Address
+    syslog: int | None = 514
+    netconsole: int | None = 6666
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
     """The operator-facing listener: a Unix socket (guarded by its permissions) or a loopback address."""
 
@@ -143,6 +154,7 @@ class ServiceSettings:
     dhcp: tuple[DhcpSettings, ...] = ()  # one for each interface
     tftp: TftpSettings | None = None
     http: HttpSettings | None = None
+    logs: LogSettings | None = None
     api: ApiSettings = field(default_factory=ApiSettings)
     unknown: UnknownMachines = UnknownMachines.IGNORE
     discovery: str | None = None  # the plan of unknown machines that no rule selects, where they boot

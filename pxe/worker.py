@@ -38,7 +38,8 @@ from pxe.net.upload_folder import UploadFolder
 from pxe.plan import Firmware, Resource, UnknownMachines
 from pxe.plan_store import PlanStore
 from pxe.progress import Progress
-from pxe.settings import ServiceSettings
+from pxe.settings import DhcpMode, ServiceSettings
+from pxe.shadow import Shadow
 from pxe.state import LeaseStore, open_state
 from pxe.web import machine, operator
 from pxe.web.context import WebContext
@@ -77,9 +78,17 @@ class Service:
         self.configs = ConfigStore(self._engine)
         self.logs = MachineLogs(settings.state_dir / "logs") if sockets.logs else None
         self._dhcp = None
+        shadows = {
+            link.interface: socks.replies is not None
+            for link, socks in zip(settings.dhcp, sockets.dhcp, strict=True)
+            if link.mode is DhcpMode.SHADOW
+        }
+        self.shadow = Shadow(self._engine, shadows, self._emit_dhcp)
         if settings.dhcp:
             leases = LeaseStore(self._engine)
-            self._dhcp = DhcpServer(settings.dhcp, sockets.dhcp, self.catalogue, leases, self._emit_dhcp)
+            self._dhcp = DhcpServer(
+                settings.dhcp, sockets.dhcp, self.catalogue, leases, self._emit_dhcp, self.shadow
+            )
         self._sinks: list[Sink] = [log_sink, self.configs.sink, self.progress.follow]
         self._file = JsonlFile(events_file) if events_file is not None else None
         if self._file is not None:
@@ -157,6 +166,8 @@ class Service:
             return client is not None and client.firmware is Firmware.IPXE
 
         for link in self._settings.dhcp:
+            if link.mode is DhcpMode.SHADOW:  # not one packet that nobody asked for
+                continue
             try:
                 self._no_router.append(NoRouter(link.interface, wants))
             except OSError as exc:

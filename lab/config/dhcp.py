@@ -1,6 +1,7 @@
 """The DHCP part of a site file: checked as a whole, and as settings of the boot service."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
@@ -10,12 +11,17 @@ from lab.config.plans import selector_of
 from lab.config.yamlfile import Document, KeyPath
 from pxe.settings import AddressRange, DhcpMode, DhcpPolicy, DhcpSettings, Subnet
 
+_LOG_SERVERS = 7  # RFC 2132 section 3.9
+
 
 def dhcp_settings(file: schema.ServiceFile) -> tuple[DhcpSettings, ...]:
     """Return one DhcpSettings for each interface on which DHCP is served."""
     parts = [(file.interface, file.address, file.dhcp)] if file.dhcp is not None else []
     parts += [(part.interface, part.address, part.dhcp) for part in file.interfaces]
-    return tuple(_settings(name, IPv4Interface(address), dhcp) for name, address, dhcp in parts)
+    offers_log = file.logs is not None and file.logs.offer
+    return tuple(
+        _settings(name, IPv4Interface(address), dhcp, offers_log=offers_log) for name, address, dhcp in parts
+    )
 
 
 def listen_address(file: schema.ServiceFile) -> IPv4Address:
@@ -23,12 +29,17 @@ def listen_address(file: schema.ServiceFile) -> IPv4Address:
     return IPv4Address("0.0.0.0") if file.interfaces else IPv4Interface(file.address).ip
 
 
-def _settings(interface: str, own: IPv4Interface, file: dhcp_schema.DhcpFile) -> DhcpSettings:
+def _settings(
+    interface: str, own: IPv4Interface, file: dhcp_schema.DhcpFile, *, offers_log: bool
+) -> DhcpSettings:
     mode = DhcpMode(file.mode)
     subnets: tuple[Subnet, ...] = ()
-    if mode is DhcpMode.SERVER:
+    if mode is not DhcpMode.PROXY:
         pools = ([file.pool] if file.pool is not None else []) + file.pools
         subnets = (_subnet(own.network, pools, file), *map(_relayed, file.subnets))
+    if offers_log:
+        here = {_LOG_SERVERS: own.ip.packed}
+        subnets = tuple(replace(subnet, options={**here, **subnet.options}) for subnet in subnets)
     return DhcpSettings(
         interface=interface,
         address=own,

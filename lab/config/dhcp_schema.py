@@ -66,8 +66,10 @@ class SubnetFile(Part):
 class DhcpFile(Part):
     """The DHCP server of an interface."""
 
-    mode: Literal["server", "proxy"] = Field(
-        default="server", description="server; or proxy: another server gives addresses, we say what to boot"
+    mode: Literal["server", "proxy", "shadow"] = Field(
+        default="server",
+        description="server; or proxy: another server gives addresses, we say what to boot; or shadow: "
+        "nothing is answered, but what would be is compared with the other server's answers",
     )
     pool: PoolFile | None = Field(
         default=None, description="the addresses to give", examples=["{start: 10.99.0.100, end: 10.99.0.199}"]

@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from pxe.boot.classify import classify
@@ -21,6 +21,7 @@ from pxe.boot.lease_records import Lease, Records
 from pxe.boot.offer import Decision, MachineDirectory, answer, silence
 from pxe.boot.proxy import answer_binl, answer_proxy
 from pxe.boot.scope import Scope
+from pxe.boot.shadow import answer_shadow
 from pxe.errors import ServiceError, WireError
 from pxe.events import Event
 from pxe.net.dhcp_probe import Prober
@@ -29,7 +30,9 @@ from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, send
 from pxe.net.inbox import Datagram, Inbox
 from pxe.net.later import Later
 from pxe.net.learned import Learned
+from pxe.net.replies import read_replies
 from pxe.settings import DhcpMode, DhcpSettings
+from pxe.shadow import Shadow
 from pxe.state import LeaseStore
 from pxe.wire.dhcp4 import DhcpPacket, decode, encode
 
@@ -67,8 +70,10 @@ class DhcpServer:
         directory: MachineDirectory,
         store: LeaseStore,
         emit: Callable[[Event], None],
+        shadow: Shadow | None = None,
     ) -> None:
         self._directory = directory
+        self._shadow = shadow
         self._store = store
         self._report = Reporter(emit)
         self._inbox: Inbox[_Link] = Inbox(self._is_known, time.monotonic_ns)
@@ -84,6 +89,7 @@ class DhcpServer:
             for sock in (link.sockets.server, link.sockets.binl):
                 if sock is not None:
                     self._by_fd[sock.fileno()] = (link, sock)
+        self._replies = {s.replies.fileno(): s.replies for s in sockets if s.replies is not None}
         self._probers = {link.prober.fileno(): link.prober for link in self._links if link.prober}
         self._emit = emit
         self._stopping = threading.Event()
@@ -91,7 +97,9 @@ class DhcpServer:
         weakref.finalize(self, os.close, self._wake)
 
     def _link(self, settings: DhcpSettings, sockets: DhcpSockets) -> _Link:
-        scope = Scope.of(settings, self._directory.reserved_for, self._records)
+        # A shadow gives nothing, so what it would give is in nobody's way.
+        records = Records() if settings.mode is DhcpMode.SHADOW else self._records
+        scope = Scope.of(settings, self._directory.reserved_for, records)
         own = next((table for subnet, table in scope.tables if subnet is settings.own), None)
         wanted = settings.probe and settings.mode is DhcpMode.SERVER
         prober = None
@@ -102,7 +110,7 @@ class DhcpServer:
     def serve(self) -> None:
         """Answer until `stop` is called. Raises OSError where a socket is closed meanwhile."""
         poll = select.poll()
-        for fd in (*self._by_fd, *self._probers, self._wake):
+        for fd in (*self._by_fd, *self._probers, *self._replies, self._wake):
             poll.register(fd, select.POLLIN)
         while not self._stopping.is_set():
             for fd, _mask in poll.poll(0 if self._inbox.waits() else self._patience()):
@@ -110,6 +118,8 @@ class DhcpServer:
                     self._inbox.drain(*self._by_fd[fd])
                 elif fd in self._probers:
                     self._hear(self._probers[fd])
+                elif fd in self._replies:
+                    self._overhear(self._replies[fd])
             for group in _one_per_client(self._decoded(self._inbox.take())):
                 self._answer(group)
             self._due()
@@ -170,6 +180,12 @@ class DhcpServer:
         for event in found:
             self._emit(event)
 
+    def _overhear(self, sock: socket.socket) -> None:
+        """Take in what another server answers."""
+        for packet, via in read_replies(sock):
+            if self._shadow is not None:
+                self._shadow.theirs(packet, via)
+
     def _decoded(self, batch: Iterable[Datagram[_Link]]) -> Iterator[_Arrival]:
         for came in batch:
             try:
@@ -207,12 +223,27 @@ class DhcpServer:
     def _decision(self, arrival: _Arrival) -> Decision:
         packet, scope, directory = arrival.packet, arrival.came.link.scope, self._directory
         settings, now = scope.settings, self._now()
+        if settings.mode is DhcpMode.SHADOW and not self._is_taken(packet.mac):
+            return self._shadowed(arrival, now)
         if arrival.came.sock is arrival.came.link.sockets.binl:
             sender = (IPv4Address(arrival.came.sender[0]), arrival.came.sender[1])
             return answer_binl(packet, sender, settings=settings, directory=directory, now=now)
-        if settings.mode is DhcpMode.PROXY:
+        if settings.mode is not DhcpMode.SERVER:  # of a shadow's, a machine that was taken over
             return answer_proxy(packet, settings=settings, directory=directory, now=now)
         return answer(packet, scope=scope, directory=directory, now=now)
+
+    def _is_taken(self, mac: str) -> bool:
+        return self._shadow is not None and self._shadow.is_taken(mac)
+
+    def _shadowed(self, arrival: _Arrival, now: float) -> Decision:
+        """No answer leaves; what it would have been is noted."""
+        packet, scope = arrival.packet, arrival.came.link.scope
+        if arrival.came.sock is arrival.came.link.sockets.binl:
+            return replace(silence(packet, classify(packet), "shadow: not taken over"), elsewhere=True)
+        decision = answer_shadow(packet, scope=scope, directory=self._directory, now=now)
+        if self._shadow is not None:
+            self._shadow.ours(packet, decision, arrival.came.t_ns)
+        return decision
 
     def _commit(self, decisions: list[Decision]) -> bool:
         """Bring the leases to disk, then into the table; say loudly where the disk takes none."""

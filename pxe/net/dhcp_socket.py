@@ -13,8 +13,9 @@ from typing import Final
 
 from pxe.boot.reply import BROADCAST, Destination
 from pxe.errors import ServiceError
+from pxe.net.replies import listen_for_replies
 from pxe.net.udp import IP_PKTINFO, PKTINFO, enlarge
-from pxe.settings import DhcpSettings
+from pxe.settings import DhcpMode, DhcpSettings
 from pxe.wire.dhcp4 import ETHERNET
 from pxe.wire.frame import ETHERTYPE_ARP, udp_frame
 
@@ -30,17 +31,18 @@ class DhcpSockets:
 
     `server` is bound to port 67, `binl` to 4011. `frames` sends whole frames and hears ARP; None where the
     kernel gives us no packet socket (no CAP_NET_RAW, no Ethernet): replies are broadcast then, and nothing
-    is probed. `mac` is the interface's.
+    is probed. `mac` is the interface's. `replies` hears what other servers send, in shadow mode alone.
     """
 
     server: socket.socket
     binl: socket.socket | None = None
     frames: socket.socket | None = None
     mac: bytes = b""
+    replies: socket.socket | None = None
 
     def close(self) -> None:
         """Close them."""
-        for sock in (self.server, self.binl, self.frames):
+        for sock in (self.server, self.binl, self.frames, self.replies):
             if sock is not None:
                 sock.close()
 
@@ -56,8 +58,9 @@ def bind_dhcp(settings: DhcpSettings) -> DhcpSockets:
         server = undo.enter_context(_bind(settings, settings.port))
         binl = undo.enter_context(_bind(settings, settings.proxy_port))
         frames, mac = _packet_socket(settings.interface)
+        replies = listen_for_replies(settings.interface) if settings.mode is DhcpMode.SHADOW else None
         undo.pop_all()
-    return DhcpSockets(server, binl, frames, mac)
+    return DhcpSockets(server, binl, frames, mac, replies)
 
 
 def _bind(settings: DhcpSettings, port: int) -> socket.socket:

@@ -32,6 +32,43 @@ class Arp:
     ip: IPv4Address
 
 
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """A UDP datagram as it went by on the wire; `mac` is the frame's sender."""
+
+    mac: str
+    source: tuple[IPv4Address, int]
+    to: tuple[IPv4Address, int]
+    data: bytes
+
+
+def decode_udp(frame: bytes) -> Datagram:
+    """Return the datagram in an Ethernet frame. Raises WireError, and nothing else, for all that is none:
+    another protocol, a fragment, a frame that was cut. Checksums are not looked at: a card that computes them
+    leaves them wrong in what its own host sends."""
+    if len(frame) < _ETHERNET.size + _IPV4.size or frame[12:14] != b"\x08\x00":
+        raise WireError(f"{len(frame)} bytes that are no IPv4 frame")
+    version, _tos, total, _id, fragment, _ttl, protocol, _sum, source, to = _IPV4.unpack_from(
+        frame, _ETHERNET.size
+    )
+    header = 4 * (version & 0xF)
+    start = _ETHERNET.size + header
+    packet_end = _ETHERNET.size + total
+    if version >> 4 != 4 or header < _IPV4.size or protocol != _UDP_PROTOCOL or fragment & 0x3FFF:
+        raise WireError("an IPv4 packet that is no whole UDP datagram")
+    if packet_end > len(frame) or start + _UDP.size > packet_end:
+        raise WireError("a UDP datagram that is cut")
+    from_port, to_port, size, _sum = _UDP.unpack_from(frame, start)
+    if size < _UDP.size or start + size > packet_end:
+        raise WireError("a UDP datagram with a wrong length")
+    return Datagram(
+        frame[6:12].hex(":"),
+        (IPv4Address(source), from_port),
+        (IPv4Address(to), to_port),
+        bytes(frame[start + _UDP.size : start + size]),
+    )
+
+
 def udp_frame(
     data: bytes, *, source: tuple[bytes, IPv4Address, int], to: tuple[bytes, IPv4Address, int]
 ) -> bytes:
