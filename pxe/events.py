@@ -267,6 +267,11 @@ _KINDS: dict[str, type[Event]] = {
 }
 
 
+def kinds() -> dict[str, type[Event]]:
+    """All classes of events, by their `kind`."""
+    return dict(_KINDS)
+
+
 def to_json(event: Event) -> dict[str, Any]:
     """Return the event as a JSON-ready object: its fields plus `kind`."""
     return {"kind": event.kind, **dataclasses.asdict(event)}

@@ -4,6 +4,33 @@ No user is known here, so it is bound to a Unix socket (guarded by its permissio
 browser on the same host must not become the attacker's hand: bodies are taken as application/json only (other
 origins cannot send that unasked), and over TCP the Host must be an address or localhost (DNS rebinding).
 Every error is `{"error": sentence}`.
+
+To add a noun `things`: a module of that name here, listed in _NOUNS, with
+
+    blueprint = Blueprint("things", __name__)
+
+    class Things(TypedDict):              # of typing_extensions; the docstring is the model's description
+        "All things."
+        things: list[Thing]               # dataclasses and TypedDicts; /openapi.json is made of them
+
+    class ThingsQuery(TypedDict, total=False):
+        "The arguments of the query; others are refused."
+        limit: Annotated[int, Field(ge=1, le=1000)]
+
+    @blueprint.get("/things")
+    @operation(reply=Things, query=ThingsQuery)     # GET: role viewer
+    def list_things() -> dict[str, Any]:            # the function's name is the operationId
+        "The first line is the summary, the rest the description."
+        return {"things": find(g.query.get("limit", 100))}      # flask.g
+
+    @blueprint.put("/things/<name>")
+    @operation(body=ThingBody, reply=Thing, role=Role.OPERATOR, errors=(409,))
+
+What changes something has role operator; tokens and the service itself: admin. 400, 401, 403, 404 (where the
+path has arguments) and of a body 413, 415, 503 are documented by themselves; `errors` names others, `also`
+maps a status to its own model. A page or a style sheet is `@operation(hidden=True)`, with `role=None` where
+it shows nothing of the lab. What has no declaration at all is refused when the app is made. Every reply in
+the unit tests is held against /openapi.json (tests/unit/pxe/web/conftest.py).
 """
 
 import contextlib
@@ -24,12 +51,14 @@ from pxe.web.operator import (
     health,
     leases,
     machines,
+    openapi,
     page,
     plans,
     rules,
     transfers,
     unknown,
 )
+from pxe.web.operator.operation import declared_of
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +74,10 @@ def create_app(context: WebContext) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
     for noun in _NOUNS:
         app.register_blueprint(noun.blueprint, url_prefix=PREFIX)
+    app.register_blueprint(openapi.blueprint)
     app.register_blueprint(page.blueprint)
+    for endpoint, view in app.view_functions.items():
+        assert declared_of(view) is not None, f"{endpoint}: decorate it with @operation(...)"
     app.before_request(_check_host)
     for kind in (*_STATUS, HTTPException, Exception):
         app.register_error_handler(kind, _error)

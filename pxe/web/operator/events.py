@@ -1,10 +1,15 @@
 """GET /events?since=N&wait=S: what happened on the wire, as a long poll."""
 
-from flask import Blueprint, Response, jsonify
+from typing import Annotated, Any
+
+from flask import Blueprint, g
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from pxe.events import to_json
 from pxe.web.context import context
-from pxe.web.operator.reading import number_argument, only_arguments
+from pxe.web.operator.event_models import NumberedEvent
+from pxe.web.operator.operation import operation
 
 blueprint = Blueprint("events", __name__)
 
@@ -12,17 +17,30 @@ LONGEST_WAIT = 30.0  # seconds; each waiting client holds a thread
 PAGE = 2000
 
 
-@blueprint.get("/events")
-def list_events() -> Response:
-    """Events numbered above `since`, oldest first, at most PAGE; waits up to `wait` seconds for the first.
+class EventsQuery(TypedDict, total=False):
+    """`since`: the number of the last event that is known already; `wait`: seconds."""
 
-    `next` is the `since` of the next call. An event of kind `events-lost` stands for what is gone.
+    since: Annotated[int, Field(ge=0, le=2**53)]
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)]
+
+
+class EventPage(TypedDict):
+    """`next` is the `since` of the next call."""
+
+    events: list[NumberedEvent]
+    next: int
+
+
+@blueprint.get("/events")
+@operation(query=EventsQuery, reply=EventPage)
+def list_events() -> dict[str, Any]:
+    """Events numbered above `since`, oldest first, at most 2000; waits up to `wait` seconds for the first.
+
+    An event of kind `events-lost` stands for what is gone.
     """
-    only_arguments("since", "wait")
-    since = int(number_argument("since", 0, 2**53))
-    wait = number_argument("wait", 0.0, LONGEST_WAIT)
-    page = context().events.since(since, wait)[:PAGE]
-    return jsonify(
-        events=[{"seq": seq, **to_json(event)} for seq, event in page],
-        next=page[-1][0] if page else since,
-    )
+    since = g.query.get("since", 0)
+    page = context().events.since(since, g.query.get("wait", 0.0))[:PAGE]
+    return {
+        "events": [{"seq": seq, **to_json(event)} for seq, event in page],
+        "next": page[-1][0] if page else since,
+    }

@@ -1,34 +1,70 @@
 """/machines: which machines there are, and what each boots."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint
+from typing_extensions import TypedDict
 
+from pxe.access import Role
 from pxe.errors import PlanError
 from pxe.plan import Machine, normalise_mac
 from pxe.plan_json import machine_from_json, to_json
 from pxe.plan_store import Unknown
 from pxe.web.context import context
-from pxe.web.operator.reading import json_body, only_arguments, with_key
+from pxe.web.operator.operation import operation
+from pxe.web.operator.reading import Layer, json_body, with_key
 
 blueprint = Blueprint("machines", __name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineBody(Machine):
+    """A machine as it is set: its `mac` is the URL's."""
+
+    mac: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineReply(Machine):
+    """A machine and where it comes from."""
+
+    source: Layer
+
+
+class Machines(TypedDict):
+    """All machines."""
+
+    machines: list[MachineReply]
+
+
+class NoFields(TypedDict):
+    """{}"""
+
+
+class NextBody(TypedDict):
+    """The plan to boot once; null: none."""
+
+    plan: str | None
+
+
 @blueprint.get("/machines")
-def list_machines() -> Response:
+@operation(reply=Machines)
+def list_machines() -> dict[str, Any]:
     """All machines, sorted by MAC."""
-    only_arguments()
-    return jsonify(machines=[_shown(m) for _, m in sorted(context().catalogue.snapshot.machines.items())])
+    return {"machines": [_shown(m) for _, m in sorted(context().catalogue.snapshot.machines.items())]}
 
 
 @blueprint.get("/machines/<mac>")
-def get_machine(mac: str) -> Response:
+@operation(reply=MachineReply)
+def get_machine(mac: str) -> dict[str, Any]:
     """One machine, by its MAC in any usual way of writing."""
-    return jsonify(_shown(_known(mac)))
+    return _shown(_known(mac))
 
 
 @blueprint.put("/machines/<mac>")
-def put_machine(mac: str) -> Response:
+@operation(body=MachineBody, reply=MachineReply, role=Role.OPERATOR)
+def put_machine(mac: str) -> dict[str, Any]:
     """Add or replace a machine: `name`, `ip` (DHCP reservation), `plan`, `uuid`, `serial`, `tags`,
     `next_plan`, `hold`."""
     address = normalise_mac(mac)
@@ -37,34 +73,38 @@ def put_machine(mac: str) -> Response:
         body["mac"] = normalise_mac(body["mac"])
     machine = machine_from_json(with_key(body, "mac", address))
     context().store.put_machine(machine)
-    return jsonify(_shown(machine))
+    return _shown(machine)
 
 
 @blueprint.post("/machines/<mac>/hold")
-def hold(mac: str) -> Response:
+@operation(body=NoFields, reply=MachineReply, role=Role.OPERATOR)
+def hold(mac: str) -> dict[str, Any]:
     """Keep a machine from booting anything until it is released. The body is {}."""
     _fields(json_body())
-    return jsonify(_shown(context().store.hold(_known(mac).mac)))
+    return _shown(context().store.hold(_known(mac).mac))
 
 
 @blueprint.post("/machines/<mac>/release")
-def release(mac: str) -> Response:
+@operation(body=NoFields, reply=MachineReply, role=Role.OPERATOR)
+def release(mac: str) -> dict[str, Any]:
     """Let a held machine boot again; its firmware asks by itself, or after a power cycle. The body is {}."""
     _fields(json_body())
-    return jsonify(_shown(context().store.hold(_known(mac).mac, hold=False)))
+    return _shown(context().store.hold(_known(mac).mac, hold=False))
 
 
 @blueprint.post("/machines/<mac>/next")
-def boot_next(mac: str) -> Response:
+@operation(body=NextBody, reply=MachineReply, role=Role.OPERATOR)
+def boot_next(mac: str) -> dict[str, Any]:
     """Boot `plan` once, at the next start; null: as always."""
     body = json_body()
     plan = _fields(body, "plan").get("plan")
     if "plan" not in body or not isinstance(plan, str | None):
         raise PlanError("plan: name the plan to boot once, or null for none")
-    return jsonify(_shown(context().store.boot_next(_known(mac).mac, plan)))
+    return _shown(context().store.boot_next(_known(mac).mac, plan))
 
 
 @blueprint.delete("/machines/<mac>")
+@operation(role=Role.OPERATOR, errors=(409, 503))
 def delete_machine(mac: str) -> tuple[str, int]:
     """Forget a machine that was set through the API."""
     context().store.delete_machine(_known(mac).mac)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, render_template
 
 from pxe.web.context import context
 from pxe.web.operator.choices import addresses
-from pxe.web.operator.reading import only_arguments
+from pxe.web.operator.operation import operation
 
 blueprint = Blueprint("page", __name__)
 
@@ -16,9 +16,9 @@ _REFRESH_SECONDS = 5
 
 
 @blueprint.get("/")
+@operation(hidden=True)
 def get_page() -> Response:
     """Machines with their plans, rules, and the machines that nobody told us of."""
-    only_arguments()
     catalogue, leased = context().catalogue, addresses()
     snapshot = catalogue.snapshot
     strangers = [s for s in reversed(catalogue.strangers.all()) if s.client.mac not in snapshot.machines]

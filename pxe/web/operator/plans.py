@@ -1,43 +1,71 @@
 """/plans: what can be booted."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint
+from typing_extensions import TypedDict
 
+from pxe.access import Role
 from pxe.plan import BootPlan
 from pxe.plan_json import plan_from_json, to_json
 from pxe.plan_store import Unknown
 from pxe.web.context import context
-from pxe.web.operator.reading import json_body, only_arguments, with_key
+from pxe.web.operator.operation import operation
+from pxe.web.operator.reading import Layer, json_body, with_key
 
 blueprint = Blueprint("plans", __name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanBody(BootPlan):
+    """A plan as it is set: its `name` is the URL's."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReply(BootPlan):
+    """A plan and where it comes from. `warnings`, once it is set: what may not boot everywhere."""
+
+    source: Layer
+    warnings: tuple[str, ...] = ()
+
+
+class Plans(TypedDict):
+    """All plans."""
+
+    plans: list[PlanReply]
+
+
 @blueprint.get("/plans")
-def list_plans() -> Response:
+@operation(reply=Plans)
+def list_plans() -> dict[str, Any]:
     """All plans, sorted by name."""
-    only_arguments()
-    return jsonify(plans=[_shown(p) for _, p in sorted(context().catalogue.snapshot.plans.items())])
+    return {"plans": [_shown(p) for _, p in sorted(context().catalogue.snapshot.plans.items())]}
 
 
 @blueprint.get("/plans/<name>")
-def get_plan(name: str) -> Response:
+@operation(reply=PlanReply)
+def get_plan(name: str) -> dict[str, Any]:
     """One plan."""
-    return jsonify(_shown(known_plan(name)))
+    return _shown(known_plan(name))
 
 
 @blueprint.put("/plans/<name>")
-def put_plan(name: str) -> Response:
+@operation(body=PlanBody, reply=PlanReply, role=Role.OPERATOR)
+def put_plan(name: str) -> dict[str, Any]:
     """Add or replace a plan. Its files must exist on this host; 400 names the field that does not.
 
     `warnings` are sentences about what may not boot everywhere: an EFI zboot kernel, an odd initrd.
     """
     plan = plan_from_json(with_key(json_body(), "name", name))
     warnings = context().store.put_plan(plan)
-    return jsonify({**_shown(plan), "warnings": warnings})
+    return {**_shown(plan), "warnings": warnings}
 
 
 @blueprint.delete("/plans/<name>")
+@operation(role=Role.OPERATOR, errors=(409, 503))
 def delete_plan(name: str) -> tuple[str, int]:
     """Forget a plan that was set through the API and that no machine boots."""
     context().store.delete_plan(name)

@@ -1,10 +1,11 @@
 """What a request says, taken apart without trust."""
 
 import json
-import math
-from typing import Any
+from typing import Any, Literal
 
 from flask import abort, request
+
+Layer = Literal["api", "config"]  # where a plan, machine or rule that counts comes from
 
 
 def json_body() -> dict[str, Any]:
@@ -27,27 +28,6 @@ def with_key(body: dict[str, Any], key: str, value: str) -> dict[str, Any]:
     if body.get(key, value) != value:
         abort(400, f"{key}: the body says {body[key]!r}, the URL {value!r}")
     return {**body, key: value}
-
-
-def number_argument(name: str, default: float, highest: float) -> float:
-    """Return the query's number `name`, between 0 and `highest`; 400 otherwise."""
-    text = request.args.get(name)
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= highest:
-        abort(400, f"{name}: must be a number from 0 to {highest:.0f}")
-    return value
-
-
-def only_arguments(*known: str) -> None:
-    """400 for an argument in the query that nobody reads: most likely a typing error."""
-    unknown = sorted(set(request.args) - set(known))
-    if unknown:
-        abort(400, f"unknown argument {unknown[0]!r}; there are: {', '.join(known) or 'none'}")
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,30 +1,48 @@
 """GET /unknown: machines that asked DHCP and that nobody told us of."""
 
-from typing import Any
-
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint
+from typing_extensions import TypedDict
 
 from pxe.boot.sightings import Sighting
+from pxe.plan import UnknownMachines
 from pxe.web.context import context
-from pxe.web.operator.reading import only_arguments
+from pxe.web.operator.operation import operation
 
 blueprint = Blueprint("unknown", __name__)
 
 
-@blueprint.get("/unknown")
-def list_unknown() -> Response:
-    """What was seen of each, the one heard of last first; none where unknown machines are ignored.
+class Stranger(TypedDict):
+    """What a machine said of itself. `first` and `last` in seconds since 1970; `count` counts messages."""
 
-    `first` and `last` in seconds since 1970; `count` counts DHCP messages.
-    """
-    only_arguments()
+    mac: str
+    arch: str
+    firmware: str
+    vendor_class: str
+    uuid: str
+    serial: str
+    first: float
+    last: float
+    count: int
+
+
+class Strangers(TypedDict):
+    """Those heard of, and what becomes of them."""
+
+    unknown: list[Stranger]
+    policy: UnknownMachines
+
+
+@blueprint.get("/unknown")
+@operation(reply=Strangers)
+def list_unknown() -> Strangers:
+    """What was seen of each, the one heard of last first; none where unknown machines are ignored."""
     catalogue = context().catalogue
     known = catalogue.snapshot.machines
     strangers = [s for s in reversed(catalogue.strangers.all()) if s.client.mac not in known]
-    return jsonify(unknown=[_shown(s) for s in strangers], policy=catalogue.snapshot.unknown)
+    return {"unknown": [_shown(s) for s in strangers], "policy": catalogue.snapshot.unknown}
 
 
-def _shown(sighting: Sighting) -> dict[str, Any]:
+def _shown(sighting: Sighting) -> Stranger:
     client = sighting.client
     return {
         "mac": client.mac,

@@ -21,8 +21,8 @@ API = "/api/v1"
 
 
 @pytest.fixture
-def client(service):
-    return create_app(service).test_client(use_cookies=False)
+def client(service, api):
+    return api(service)
 
 
 def refused(response, status, *words):
@@ -186,7 +186,7 @@ def test_bad_event_queries(client, query):
 
 
 def test_leases_and_transfers(client, service):
-    assert client.get(f"{API}/leases").json == {"leases": [{"ip": "10.99.0.7", "mac": MAC}]}
+    assert client.get(f"{API}/leases").json == {"leases": service.leases()}
     assert client.get(f"{API}/transfers").json == {"transfers": []}
     started = TransferStarted(t_ns=1, transfer="t", protocol="tftp", peer="a:1", name="n", size=5)
     service.events.append(started)

@@ -1,0 +1,140 @@
+"""GET /openapi.json: the API described by what its routes declare. OpenAPI 3.1.
+
+pydantic turns the models (the service's own dataclasses, and TypedDicts of the replies) into JSON schemas;
+the rest of the document is what Flask knows of the routes. docs/adr/0010-openapi.md says why.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any, Literal
+
+from flask import Blueprint, Flask, Response, current_app, jsonify
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+from werkzeug.routing import Rule
+
+from pxe.web.operator.operation import Operation, declared_of, operation
+
+blueprint = Blueprint("openapi", __name__)
+
+_CACHE = "bootlab-openapi"
+_REFERENCE = "#/components/schemas/{model}"
+_MODES: tuple[Literal["validation", "serialization"], ...] = ("validation", "serialization")
+_NO_METHODS = {"HEAD", "OPTIONS"}
+_ABOUT = 'Machines, what they boot, and what happened. Errors are {"error": sentence}.'
+
+
+class Error(TypedDict):
+    """What went wrong, and how to mend it."""
+
+    error: str
+
+
+@blueprint.get("/openapi.json")
+@operation(hidden=True, role=None)
+def get_document() -> Response:
+    """This description."""
+    found = current_app.extensions.get(_CACHE)
+    if found is None:
+        found = current_app.extensions[_CACHE] = document(current_app)
+    return jsonify(found)
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """Return the OpenAPI document of the routes of `app`."""
+    routes = [(rule, method, app.view_functions[rule.endpoint], op) for rule, method, op in operations(app)]
+    wanted: dict[int, Any] = {}
+    for _, _, _, op in routes:
+        wanted |= {id(model): model for model in (op.body, op.reply, *op.also.values()) if model is not None}
+    wanted[id(Error)] = Error
+    inputs = [(key, mode, TypeAdapter(model)) for key, model in wanted.items() for mode in _MODES]
+    schemas, definitions = TypeAdapter.json_schemas(inputs, ref_template=_REFERENCE)
+    paths: dict[str, Any] = {}
+    for rule, method, view, op in routes:
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        paths.setdefault(path, {})[method.lower()] = _operation(rule, view, op, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "bootlab", "version": version("bootlab"), "description": _ABOUT},
+        "paths": paths,
+        "components": {
+            "schemas": definitions.get("$defs", {}),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def operations(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
+    """The declared routes of `app` that are part of the API, each with its method."""
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        op = declared_of(app.view_functions[rule.endpoint])
+        if op is None or op.hidden:
+            continue
+        for method in sorted((rule.methods or set()) - _NO_METHODS):
+            yield rule, method, op
+
+
+def _operation(rule: Rule, view: Any, op: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+    summary, _, text = (inspect.getdoc(view) or "").partition("\n")
+    role = op.role.value if op.role is not None else "anybody"
+    found: dict[str, Any] = {
+        "operationId": rule.endpoint.rpartition(".")[2],
+        "tags": [rule.endpoint.partition(".")[0]],
+        "summary": summary,
+        "description": f"{text.strip()}\n\nRole: {role}.".strip(),
+        "x-role": role,
+        "security": [{"token": []}] if op.role is not None else [],
+        "parameters": [*_path_parameters(rule), *_query_parameters(op, schemas)],
+        "responses": _responses(rule, op, schemas),
+    }
+    if op.body is not None:
+        schema = schemas[id(op.body), "validation"]
+        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return found
+
+
+def _path_parameters(rule: Rule) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in sorted(rule.arguments)
+    ]
+
+
+def _query_parameters(op: Operation, schemas: dict[Any, Any]) -> list[dict[str, Any]]:
+    if op.query is None:
+        return []
+    described = TypeAdapter(op.query).json_schema(ref_template=_REFERENCE)
+    required = described.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in described["properties"].items()
+    ]
+
+
+def _responses(rule: Rule, op: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"204": {"description": "Done."}}
+    if op.reply is not None:
+        content = {op.media: {"schema": schemas[id(op.reply), "serialization"]}}
+        found = {"200": {"description": "The answer.", "content": content}}
+    for status, model in op.also.items():
+        content = {op.media: {"schema": schemas[id(model), "serialization"]}}
+        found[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    for status in sorted(_errors(rule, op) - op.also.keys()):
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+        found[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    return found
+
+
+def _errors(rule: Rule, op: Operation) -> set[int]:
+    """The statuses that follow from what an operation takes, and those that it names itself."""
+    found = {400, *op.errors}
+    if op.role is not None:
+        found |= {401, 403}
+    if rule.arguments:
+        found.add(404)
+    if op.body is not None:
+        found |= {413, 415, 503}
+    return found
