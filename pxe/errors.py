@@ -7,6 +7,7 @@ PxeError
 ├── PlanError        a plan, machine or asset that cannot work (the operator's fault)
 ├── AssetError       an image that cannot be fetched or stored (a server, the network, a full disk)
 │   └── ChecksumError  its bytes are not those that were promised, or nobody trusted signed them
+├── CaptureError     a file that is no capture of packets, or none that we can read
 └── ServiceError     a port in use, a missing interface, a full disk (the lab's equipment)
 """
 
@@ -48,6 +49,10 @@ class PlanError(PxeError):
 
 class ServiceError(PxeError):
     """The host cannot give what the service needs. The message says what to do."""
+
+
+class CaptureError(PxeError):
+    """A file that is no capture of packets, or holds none that we can read. The message says what to do."""
 
 
 class AssetError(PxeError):

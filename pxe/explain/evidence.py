@@ -130,7 +130,8 @@ class Transfer:
 
 @dataclass(slots=True, kw_only=True)
 class HttpExchange:
-    """One HTTP request and the head of its answer; header names are lower-case. `status` 0: no answer."""
+    """One HTTP request and the head of its answer; header names are lower-case. `status` 0: no answer.
+    `head_whole`: all header lines of the answer were recorded."""
 
     t_ns: int
     client: str
@@ -147,6 +148,7 @@ class HttpExchange:
     answer_frame: int = 0
     answer_ns: int = 0
     head: bytes = b""  # what the body begins with
+    head_whole: bool = False
     received: int = 0  # bytes of the answer, head included, that were seen
     closed: bool = False  # the server closed the connection after it
 
