@@ -5,14 +5,23 @@ Options are sent whether the client asked for them in option 55 or not: several 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from pxe.boot.classify import Client
 from pxe.boot.policy import STANDARD, Terms
 from pxe.plan import Firmware
 from pxe.settings import DhcpSettings, Subnet
-from pxe.wire.dhcp4 import BROADCAST_FLAG, FILE_SIZE, DhcpPacket, MessageType, Op, Option, encoded_size
+from pxe.wire.dhcp4 import (
+    BROADCAST_FLAG,
+    FILE_SIZE,
+    DhcpPacket,
+    EncodedOptions,
+    MessageType,
+    Op,
+    Option,
+    encoded_size,
+)
 
 BROADCAST = IPv4Address("255.255.255.255")
 _NOWHERE = IPv4Address(0)
@@ -20,6 +29,7 @@ _NOWHERE = IPv4Address(0)
 # Option 57 counts IP and UDP headers too. EDK2 sends 65280 in its REQUEST (255 with the bytes swapped), so
 # what the client says is clamped: RFC 2131's minimum to what fits an Ethernet frame.
 _MAX_SIZE = (576, 1472)
+_KEPT = 1024  # sets of options: one for each kind of client and boot file
 _MAX_MESSAGE_SIZE = int(Option.MAX_MESSAGE_SIZE)
 _IP_AND_UDP_HEADERS = 28
 
@@ -76,32 +86,72 @@ def grant(
     terms: Terms = STANDARD,
 ) -> DhcpPacket:
     """Return the OFFER or ACK; `ip` is None for the ACK of an INFORM, which gives no address and no lease."""
-    options: dict[int, bytes] = {Option.MESSAGE_TYPE: bytes((kind,)), Option.SERVER_ID: ours.packed}
-    if ip is not None:
-        options |= _lease_times(terms.lease_seconds or subnet.lease_seconds)
-    options[Option.SUBNET_MASK] = subnet.network.netmask.packed
-    if subnet.router is not None:
-        options[Option.ROUTER] = subnet.router.packed
-    if subnet.dns:
-        options[Option.DNS_SERVER] = b"".join(server.packed for server in subnet.dns)
-    if kind is MessageType.ACK and request.message_type is MessageType.DISCOVER:
-        options[Option.RAPID_COMMIT] = b""  # RFC 4039: the client must see that this is no stray ACK
-    name = bootfile.encode()
-    if name:
-        options[Option.BOOTFILE_NAME] = name
-        options[Option.TFTP_SERVER_NAME] = str(ours).encode()
-    if name or client.firmware is Firmware.IPXE:
-        options.update(_FIRMWARE_OPTIONS.get(client.firmware, {}))
-    options.update(subnet.options)
-    options.update(terms.options)
+    # RFC 4039: the client must see that this is no stray ACK
+    rapid = kind is MessageType.ACK and request.message_type is MessageType.DISCOVER
+    seconds = None if ip is None else terms.lease_seconds or subnet.lease_seconds
+    given = _Given(kind, rapid, client.firmware, bootfile, seconds, tuple(terms.options.items()), id(subnet))
+    common, name = _common(given, ours, subnet)
     return _reply(
         request,
-        options,
+        common,
         ciaddr=request.ciaddr if kind is MessageType.ACK else _NOWHERE,
         yiaddr=ip or _NOWHERE,
         siaddr=ours,  # U-Boot loads from here and ignores option 66
         file=name if len(name) < FILE_SIZE else b"",  # option 67 has room for longer names
     )
+
+
+class _Given(NamedTuple):
+    """What the options of a grant follow from, but for those that the client itself sent. `subnet` is the
+    identity of one: its fields would take long to compare."""
+
+    kind: MessageType
+    rapid: bool
+    firmware: Firmware
+    bootfile: str
+    lease_seconds: int | None
+    more: tuple[tuple[int, bytes], ...]
+    subnet: int
+
+
+_made: dict[_Given, tuple[EncodedOptions, bytes, Subnet, IPv4Address]] = {}
+
+
+def _common(given: _Given, ours: IPv4Address, subnet: Subnet) -> tuple[EncodedOptions, bytes]:
+    """The options, and the name of the file; kept, because a rack's machines mostly get the same."""
+    found = _made.get(given)
+    if found is not None and found[2] is subnet and found[3] == ours:
+        return found[0], found[1]
+    made = EncodedOptions(common_options(given, ours, subnet))
+    if len(_made) >= _KEPT:
+        _made.clear()
+    name = given.bootfile.encode()
+    _made[given] = made, name, subnet, ours  # with the subnet, so that no other can get its identity
+    return made, name
+
+
+def common_options(given: _Given, ours: IPv4Address, subnet: Subnet) -> dict[int, bytes]:
+    """The options of an OFFER or ACK in the order in which they are sent, without those that come back."""
+    kind, firmware = given.kind, given.firmware
+    options: dict[int, bytes] = {Option.MESSAGE_TYPE: bytes((kind,)), Option.SERVER_ID: ours.packed}
+    if given.lease_seconds is not None:
+        options |= _lease_times(given.lease_seconds)
+    options[Option.SUBNET_MASK] = subnet.network.netmask.packed
+    if subnet.router is not None:
+        options[Option.ROUTER] = subnet.router.packed
+    if subnet.dns:
+        options[Option.DNS_SERVER] = b"".join(server.packed for server in subnet.dns)
+    if given.rapid:
+        options[Option.RAPID_COMMIT] = b""
+    name = given.bootfile.encode()
+    if name:
+        options[Option.BOOTFILE_NAME] = name
+        options[Option.TFTP_SERVER_NAME] = str(ours).encode()
+    if name or firmware is Firmware.IPXE:
+        options.update(_FIRMWARE_OPTIONS.get(firmware, {}))
+    options.update(subnet.options)
+    options.update(given.more)
+    return options
 
 
 def proxy_reply(
@@ -140,7 +190,6 @@ def refusal(request: DhcpPacket, settings: DhcpSettings, why: str) -> DhcpPacket
     return _reply(request, options, flags=flags)
 
 
-@lru_cache(maxsize=64)
 def _lease_times(seconds: int) -> Mapping[int, bytes]:
     """Lease, T1 and T2 with the defaults of RFC 2131 section 4.4.5."""
     return {
@@ -152,7 +201,7 @@ def _lease_times(seconds: int) -> Mapping[int, bytes]:
 
 def _reply(
     request: DhcpPacket,
-    options: dict[int, bytes],
+    options: Mapping[int, bytes],
     *,
     flags: int | None = None,
     ciaddr: IPv4Address = _NOWHERE,
@@ -161,9 +210,11 @@ def _reply(
     file: bytes = b"",
 ) -> DhcpPacket:
     """Header fields of RFC 2131 table 3, and the request's own options that must come back to it."""
-    for code in _ECHOED:
-        if code in request.options:
-            options[code] = request.options[code]
+    asked = request.options
+    echoed = {code: asked[code] for code in _ECHOED if code in asked}
+    if echoed:
+        apart = type(options) is EncodedOptions and options.keys().isdisjoint(_ECHOED)
+        options = options.followed_by(echoed) if apart else {**options, **echoed}
     return _fit(
         DhcpPacket(
             op=Op.REPLY,
@@ -185,9 +236,10 @@ def _reply(
 
 def _size_limit(request: DhcpPacket) -> int:
     """Longest UDP payload that the client takes."""
-    asked = int.from_bytes(request.options.get(_MAX_MESSAGE_SIZE, b""))
     low, high = _MAX_SIZE
-    return min(max(asked, low), high) - _IP_AND_UDP_HEADERS
+    told = request.options.get(_MAX_MESSAGE_SIZE)
+    asked = low if told is None else min(max(int.from_bytes(told), low), high)
+    return asked - _IP_AND_UDP_HEADERS
 
 
 def _fit(reply: DhcpPacket, limit: int) -> DhcpPacket:

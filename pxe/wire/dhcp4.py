@@ -95,6 +95,27 @@ _NEVER_SENT = {Option.PAD, Option.END, Option.OVERLOAD}
 _PAD, _END, _OVERLOAD = int(Option.PAD), int(Option.END), int(Option.OVERLOAD)  # compared for every byte
 
 
+class EncodedOptions(dict[int, bytes]):
+    """Options that know their bytes in a message, which `encode` then need not make: most replies of a rack
+    differ in the header alone. To be left as they were made.
+    """
+
+    __slots__ = ("encoded",)
+
+    def __init__(self, options: Mapping[int, bytes]) -> None:
+        """Raises ValueError for options that cannot be sent."""
+        super().__init__(options)
+        self.encoded = _encode_options(options)
+
+    def followed_by(self, more: Mapping[int, bytes]) -> "EncodedOptions":
+        """These and `more` after them. None may be in both, and RELAY_AGENT not in these: it comes last."""
+        made = EncodedOptions.__new__(EncodedOptions)
+        made.update(self)
+        made.update(more)
+        made.encoded = self.encoded + _encode_options(more)
+        return made
+
+
 @dataclass(slots=True, kw_only=True)
 class DhcpPacket:
     """One DHCP message; field names as in RFC 2131 section 2. To be left as it was made: it is not frozen
@@ -129,7 +150,7 @@ class DhcpPacket:
     @property
     def message_type(self) -> MessageType | None:
         """Option 53; None where it is absent (a BOOTP client) or unknown."""
-        value = self.options.get(Option.MESSAGE_TYPE)
+        value = self.options.get(_TYPE)
         return _TYPES.get(value) if value is not None else None
 
     def address(self, code: Option) -> IPv4Address | None:
@@ -251,17 +272,24 @@ def encode(packet: DhcpPacket) -> bytes:
     except struct.error as exc:
         raise ValueError(f"a field of {packet!r} is out of range: {exc}") from exc
     options = packet.options
-    parts = [header, MAGIC_COOKIE, *[_encode_option(code, options[code]) for code in _sending_order(options)]]
-    return (b"".join(parts) + _END_OPTION).ljust(MIN_SIZE, b"\0")
+    encoded = options.encoded if type(options) is EncodedOptions else _encode_options(options)
+    return (header + MAGIC_COOKIE + encoded + _END_OPTION).ljust(MIN_SIZE, b"\0")
 
 
 def encoded_size(packet: DhcpPacket) -> int:
     """Length of `encode(packet)`, without making it."""
-    values = packet.options.values()
+    options = packet.options
+    if type(options) is EncodedOptions:
+        return max(_FIXED_SIZE + len(options.encoded) + 1, MIN_SIZE)
+    values = options.values()
     size = _FIXED_SIZE + 1 + 2 * len(values) + sum(map(len, values))
     if size > _FIXED_SIZE + _CHUNK:  # one of them may be so long that it goes in pieces
         size += sum(2 * ((len(value) - 1) // _CHUNK) for value in values if value)
     return max(size, MIN_SIZE)
+
+
+def _encode_options(options: Mapping[int, bytes]) -> bytes:
+    return b"".join([_encode_option(code, options[code]) for code in _sending_order(options)])
 
 
 def _sending_order(options: Mapping[int, bytes]) -> list[int]:
