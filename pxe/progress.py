@@ -19,6 +19,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, Text
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.classify import Client
 from pxe.boot.names import normalise, script_kind, split_view
+from pxe.boot.role import needed_names
 from pxe.boot.sightings import CAPACITY
 from pxe.errors import PlanError, ServiceError
 from pxe.events import DhcpReceived, DhcpSent, Event, TransferEnded, TransferStarted
@@ -105,7 +106,7 @@ class Progress:
             if script_kind(name, mac=mac, address=None, uuid="") is not None:
                 self._finish(mac, plan)
             return
-        needed = _needed(plan)
+        needed = needed_names(plan)
         known, names = self._had.get(mac, ("", set()))
         if name not in needed or (known == plan.name and name in names):
             return
@@ -201,13 +202,6 @@ def _owner(event: TransferEnded) -> tuple[str | None, str]:
     where another server gives the addresses, and only the name tells us the machine)."""
     view, name = split_view(normalise(event.name))
     return event.mac or (view.mac if view is not None and view.mac else None), name
-
-
-def _needed(plan: BootPlan) -> set[str]:
-    """The names of what a machine must have fetched to be running the plan."""
-    if plan.kernel is None:
-        return {plan.loader.name} if plan.loader is not None else set()
-    return {asset.name for asset in (plan.kernel, plan.initrd, plan.dtb) if asset is not None}
 
 
 def _body(client: Client) -> str:
