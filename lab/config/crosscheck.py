@@ -11,6 +11,7 @@ from lab.config import read
 from lab.config.boards import board_type_files
 from lab.config.dhcp import check_dhcp
 from lab.config.images import check_assets
+from lab.config.logs import check_logs
 from lab.config.plans import check_plan_names
 from lab.config.schema import PLACE_NAME
 from lab.config.tftp import check_tftp
@@ -30,6 +31,7 @@ def crosscheck(document: Document) -> None:
     check_assets(document)
     _check_folder(document, ("service", "tftp", "root"))
     check_tftp(document)
+    check_logs(document)
 
 
 def _check_places(document: Document, places: dict[str, Any]) -> None:

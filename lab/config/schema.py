@@ -73,6 +73,16 @@ class HttpFile(_Part):
     port: Port = Field(default=80, description="TCP port")
 
 
+class LogsFile(_Part):
+    """The receiver of machines' own log lines, kept with each machine."""
+
+    syslog: Port | None = Field(default=514, description="UDP port of syslog; null: not received")
+    netconsole: Port | None = Field(default=6666, description="UDP port of netconsole; null: not received")
+    offer: bool = Field(
+        default=False, description="whether DHCP tells machines to log to us (option 7, log-servers)"
+    )
+
+
 class ApiFile(_Part):
     """The HTTP API for people and programs: a Unix socket, or a loopback address."""
 
@@ -99,6 +109,9 @@ class ServiceFile(_Part):
     tftp: TftpFile | None = Field(default=None, description="the TFTP server; {} for all defaults")
     http: HttpFile | None = Field(
         default=None, description="the HTTP server for machines; {} for all defaults"
+    )
+    logs: LogsFile | None = Field(
+        default=None, description="receives what machines log: syslog and netconsole; {} for all defaults"
     )
     api: ApiFile = Field(default=ApiFile(), description="the API for people and programs")
     loaders: dict[LoaderKind, str] = Field(

@@ -9,6 +9,7 @@ from lab.config import schema
 from lab.config.crosscheck import crosscheck
 from lab.config.dhcp import dhcp_settings, listen_address
 from lab.config.images import store_of
+from lab.config.logs import log_settings
 from lab.config.plans import check_words, machine_of, plan_of, rule_of
 from lab.config.tftp import tftp_settings
 from lab.config.validate import validate
@@ -71,6 +72,7 @@ def _service(file: schema.ServiceFile, base: Path) -> ServiceSettings:
         dhcp=dhcp_settings(file),
         tftp=tftp,
         http=http,
+        logs=log_settings(file),
         api=api,
         loaders=loaders,
         unknown=UnknownMachines(file.unknown),

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lab.errors import ConsoleError
+from pxe.trouble import RULES, AlarmRule, Judge
+
+__all__ = ["RULES", "Alarm", "AlarmRaised", "AlarmRule", "AlarmScanner"]
 
 RESET = "reset"
 MAX_LINE = 1024  # bytes; longer lines are judged in pieces that overlap
@@ -37,31 +40,6 @@ class AlarmRaised(ConsoleError):
         super().__init__(f"console {console}: {alarm.name}: {alarm.line.strip()}")
         self.alarm = alarm
 
-
-@dataclass(frozen=True, slots=True)
-class AlarmRule:
-    """A regular expression over one clean line."""
-
-    name: str
-    expression: bytes
-    fatal: bool = True
-
-
-# In order: the first that matches a line names it.
-RULES: tuple[AlarmRule, ...] = (
-    AlarmRule("kernel-panic", rb"Kernel panic - not syncing"),
-    AlarmRule("kasan", rb"BUG: K[A-Z]{1,3}SAN:|BUG: KFENCE:"),
-    AlarmRule("watchdog", rb"watchdog: BUG: (?:soft|hard) lockup|Watchdog detected hard LOCKUP"),
-    AlarmRule("kernel-oops", rb"Internal error: |(?:^|\] ?)Oops\b|Unable to handle kernel "),
-    AlarmRule("kernel-bug", rb"kernel BUG at |(?:^|\] ?)BUG: "),
-    # An emulated board on a busy host stalls and goes on: noted, not fatal.
-    AlarmRule("rcu-stall", rb"rcu: INFO: \w{1,20} (?:self-)?detected (?:expedited )?stalls?", fatal=False),
-    AlarmRule("uboot-crash", rb'"(?:Synchronous|Error)" ?Abort" handler|^(?:data|prefetch) abort'),
-    AlarmRule("uboot-crash", rb'^"Synchronous Abort" handler|### ERROR ### Please RESET'),
-    # `run` and `printenv` of an undefined variable print it, too: the U-Boot shell announces it, for its
-    # commands have a status.
-    AlarmRule("uboot-error", rb"^## Error"),
-)
 
 # What a boot prints, in the order in which it comes.
 _STAGES: tuple[tuple[int, re.Pattern[bytes]], ...] = (
@@ -91,8 +69,7 @@ class AlarmScanner:
         self._banner: Alarm | None = None
 
     def _compile(self) -> None:
-        self._any = re.compile(b"|".join(b"(?:%b)" % r.expression for r in self.rules) or rb"(?!)")
-        self._each = [(r, re.compile(r.expression)) for r in self.rules]
+        self._judged = Judge(self.rules)
 
     def add(self, rule: AlarmRule) -> None:
         """One more rule, from the next line on."""
@@ -128,8 +105,7 @@ class AlarmScanner:
 
     def _judge(self, line: bytes) -> list[Alarm]:
         alarms = self._judge_banner(line)
-        if self._any.search(line):
-            rule = next(rule for rule, regex in self._each if regex.search(line))
+        if (rule := self._judged.rule_of(line)) is not None:
             alarms.append(self._alarm(rule.name, line, rule.fatal))
         return alarms
 

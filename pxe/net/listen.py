@@ -14,7 +14,8 @@ from pxe.errors import ServiceError
 from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp
 from pxe.net.journal import Journal
 from pxe.net.tftp import bind_tftp
-from pxe.settings import ApiSettings, ServiceSettings
+from pxe.net.udp import bind_udp
+from pxe.settings import ApiSettings, LogSettings, ServiceSettings
 
 BACKLOG = 1024
 SEND_PATIENCE = 120  # seconds a client may leave data unacknowledged, or its window shut (slow flash)
@@ -33,6 +34,7 @@ class Sockets:
     api: socket.socket
     api_address: tuple[str, int] | str  # str: the path of a Unix socket
     names: dict[str, str]
+    logs: dict[str, socket.socket] = field(default_factory=dict)  # syslog, netconsole: those that are on
     journal: Journal = field(default_factory=Journal)  # of TFTP; outlives a worker as the sockets do
 
     def listeners(self) -> list[socket.socket]:
@@ -41,7 +43,7 @@ class Sockets:
 
     def close(self) -> None:
         """Close all, and remove the API's socket file."""
-        for sock in (*self.dhcp, self.tftp, self.http, self.api):
+        for sock in (*self.dhcp, self.tftp, self.http, self.api, *self.logs.values()):
             if sock is not None:
                 sock.close()
         if isinstance(self.api_address, str):
@@ -68,11 +70,23 @@ def bind_all(settings: ServiceSettings) -> Sockets:
         if settings.http is not None:
             http = undo.enter_context(bind_tcp(settings.http.listen, settings.http.port, "HTTP"))
             names["http"] = "http://{}:{}".format(*http.getsockname())
+        logs = bind_logs(settings.logs, undo) if settings.logs is not None else {}
+        names |= {source: "{}:{}".format(*sock.getsockname()) for source, sock in logs.items()}
         api = undo.enter_context(bind_api(settings.api))
         where = api.getsockname()
         names["api"] = f"unix:{where}" if isinstance(where, str) else "http://{}:{}".format(*where)
         undo.pop_all()
-    return Sockets(dhcp=tuple(dhcp), tftp=tftp, http=http, api=api, api_address=where, names=names)
+    return Sockets(dhcp=tuple(dhcp), tftp=tftp, http=http, api=api, api_address=where, names=names, logs=logs)
+
+
+def bind_logs(settings: LogSettings, undo: contextlib.ExitStack) -> dict[str, socket.socket]:
+    """Return the sockets of syslog and netconsole, those that are on. Raises ServiceError."""
+    ports = {"syslog": settings.syslog, "netconsole": settings.netconsole}
+    return {
+        source: undo.enter_context(bind_udp(settings.listen, port, source))
+        for source, port in ports.items()
+        if port is not None
+    }
 
 
 def bind_tcp(address: IPv4Address, port: int, what: str) -> socket.socket:

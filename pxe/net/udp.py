@@ -36,7 +36,12 @@ class Datagram:
 
 
 def bind_tftp(address: IPv4Address, port: int) -> socket.socket:
-    """Return the listener, bound and not blocking. Raises ServiceError that says what to do."""
+    """Return the listener of TFTP requests. Raises ServiceError that says what to do."""
+    return bind_udp(address, port, "TFTP")
+
+
+def bind_udp(address: IPv4Address, port: int, what: str) -> socket.socket:
+    """Return the listener, bound and not blocking. Raises ServiceError that says what to do, for `what`."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -45,20 +50,26 @@ def bind_tftp(address: IPv4Address, port: int) -> socket.socket:
         sock.bind((str(address), port))
     except OSError as exc:
         sock.close()
-        raise ServiceError(_bind_fault(address, port, exc)) from exc
+        raise ServiceError(_bind_fault(what, address, port, exc)) from exc
     except OverflowError as exc:
         sock.close()
         raise ServiceError(f"{port} is not a UDP port: take one from 0 to 65535") from exc
     return sock
 
 
-def _bind_fault(address: IPv4Address, port: int, exc: OSError) -> str:
-    where = f"cannot listen for TFTP on {address}:{port}"
+_OFTEN: Final = {
+    "TFTP": " (often dnsmasq, tftpd-hpa, atftpd or inetd)",
+    "syslog": " (often rsyslog or syslog-ng)",
+}
+
+
+def _bind_fault(what: str, address: IPv4Address, port: int, exc: OSError) -> str:
+    where = f"cannot listen for {what} on {address}:{port}"
     match exc.errno:
         case errno.EADDRINUSE:
             return (
                 f"{where}: another program has the port; `ss -lunp 'sport = :{port}'` names it"
-                " (often dnsmasq, tftpd-hpa, atftpd or inetd). Stop it or take another port."
+                f"{_OFTEN.get(what, '')}. Stop it or take another port."
             )
         case errno.EACCES | errno.EPERM:
             return (
@@ -80,7 +91,7 @@ def enlarge(sock: socket.socket, size: int) -> None:
 
 
 def receive(sock: socket.socket, size: int) -> Datagram | None:
-    """Return the next datagram at a listener of `bind_tftp`, None where there is none."""
+    """Return the next datagram at a listener of `bind_udp`, None where there is none."""
     while True:
         try:
             data, control, _, peer = sock.recvmsg(size, _CONTROL_SPACE)

@@ -12,8 +12,10 @@ from pxe.boot.catalogue import Catalogue
 from pxe.boot.requester import Requester
 from pxe.config_store import ConfigStore
 from pxe.eventlog import EventLog
+from pxe.machine_logs import MachineLogs
 from pxe.plan_store import PlanStore
 from pxe.web.refusals import Refusals
+from pxe.web.streams import Streams
 
 _KEY = "bootlab"
 
@@ -32,8 +34,10 @@ class WebContext:
     refusals: Refusals
     events: EventLog
     requester: Callable[[IPv4Address], Requester]
+    streams: Streams
     leases: Callable[[], list[dict[str, Any]]] = list
     health: Callable[[], dict[str, Any]] = dict
+    logs: MachineLogs | None = None  # None: not received
     checksums: ChecksumCache = field(default_factory=ChecksumCache)
 
 
