@@ -102,6 +102,9 @@ class LoopWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
 
     def finish_request(self, conn: Any, done: "Future[Any]") -> None:
         """The answer is sent: keep the connection, or close it without waiting for the other side."""
+        if self.wsgi.take(conn.sock):  # a stream of events: its thread looks after the connection
+            self.nr_conns -= 1
+            return
         if not done.cancelled() and done.exception() is None and not done.result():
             self._linger(conn.sock)
             return

@@ -46,6 +46,7 @@ from pxe.web.context import WebContext
 from pxe.web.dispatch import Dispatcher
 from pxe.web.machine.scripts import script
 from pxe.web.refusals import Refusals
+from pxe.web.streams import Streams
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Service:
             loaders=Loaders(settings.loaders),
             http=self._http_base,
         )
+        self.streams = Streams(self.events)
         self._engine = open_state(settings.state_dir)
         self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
         self.progress = Progress(self._engine, self.catalogue, self.store)
@@ -129,18 +131,21 @@ class Service:
             refusals=Refusals(self.events.append),
             events=self.events,
             requester=self.requester,
+            streams=self.streams,
             leases=self._leases,
             health=self._health,
             logs=self.logs,
         )
         machine_app = machine.create_app(context) if self._sockets.http is not None else None
         quick = partial(script, context)
-        return Dispatcher(machine_app, operator.create_app(context), self._sockets.api_address, quick)
+        api = operator.create_app(context)
+        return Dispatcher(machine_app, api, self._sockets.api_address, quick, self.streams)
 
     def start(self) -> None:
         """Start the loops, each in a thread; from then on `health` says ready."""
         for sink in self._sinks:
             self._followers.append(_thread("events", partial(follow, self.events, sink)))
+        self._followers.append(_thread("streams", self.streams.serve))
         self._followers.append(_thread("findings", Findings(self.events).follow))
         if self._dhcp is not None:
             self._loops["dhcp"] = _thread("dhcp", partial(self._guard, "dhcp", self._dhcp.serve))

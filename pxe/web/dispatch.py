@@ -10,10 +10,12 @@ from typing import Any
 from pxe.web.body import Body
 from pxe.web.machine.scripts import LARGEST
 from pxe.web.sending import Answer
+from pxe.web.streams import Streams, TakenOver
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Address = tuple[str, int] | str  # TCP address and port, or the path of a Unix socket
 
+STREAM = "bootlab.stream"  # set by the operator's app: this answer is a stream of events from there on
 _ANY = "0.0.0.0"
 _QUICK_NAMES = 1024
 _TOKENS = "/c/"  # each is asked for once
@@ -35,9 +37,10 @@ class Dispatcher:
         operator: Wsgi,
         api_address: Address,
         script: Callable[[dict[str, Any]], Answer | None] = _no_script,
+        streams: Streams | None = None,
     ) -> None:
         self._machine, self._operator, self._api = machine, operator, api_address
-        self._script = script
+        self._script, self._streams = script, streams
         self._quick: set[bytes] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -49,7 +52,7 @@ class Dispatcher:
             start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
             return ()
         if app is not self._machine:
-            return app(environ, start_response)
+            return self._operate(environ, start_response)
         target: str = environ.get("RAW_URI", "")
         known = self._script(environ) if self.is_quick(target.encode("latin-1", "replace")) else None
         if known is not None and known.body is not None:
@@ -58,6 +61,20 @@ class Dispatcher:
         answer = app(environ, start_response)
         self._note(target, answer)
         return answer
+
+    def take(self, connection: socket.socket) -> bool:
+        """Whether the answer on `connection` goes on without gunicorn, which then forgets the connection."""
+        return self._streams is not None and self._streams.take(connection)
+
+    def _operate(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answer = self._operator(environ, start_response)
+        if self._streams is None or STREAM not in environ:
+            return answer
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        self._streams.hold(environ["gunicorn.socket"], environ[STREAM])
+        raise TakenOver
 
     def is_quick(self, target: bytes) -> bool:
         """Whether the last answer to this request target was a few bytes made in memory, so that the next one

@@ -50,11 +50,13 @@ from pxe.web.operator import (
     events,
     health,
     leases,
+    logs,
     machines,
     openapi,
     page,
     plans,
     rules,
+    stream,
     transfers,
     unknown,
 )
@@ -64,7 +66,21 @@ _log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 BODY_BYTES = 1024 * 1024
-_NOUNS = (assets, choices, deliveries, events, health, leases, machines, plans, rules, transfers, unknown)
+_NOUNS = (
+    assets,
+    choices,
+    deliveries,
+    events,
+    health,
+    leases,
+    logs,
+    machines,
+    plans,
+    rules,
+    stream,
+    transfers,
+    unknown,
+)
 _STATUS: dict[type[Exception], int] = {PlanError: 400, Unknown: 404, InUse: 409, ServiceError: 503}
 
 

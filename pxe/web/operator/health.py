@@ -20,6 +20,7 @@ class Health(TypedDict):
     machines: int
     plans: int
     newest_event: int
+    event_readers: int
 
 
 @blueprint.get("/health")
@@ -33,5 +34,6 @@ def get_health() -> tuple[dict[str, Any], int]:
         "machines": len(snapshot.machines),
         "plans": len(snapshot.plans),
         "newest_event": service.events.newest(),
+        "event_readers": service.streams.count(),
     }
     return state, 200 if state.get("ready") else 503

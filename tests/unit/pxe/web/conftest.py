@@ -20,6 +20,7 @@ from pxe.web.context import WebContext
 from pxe.web.operator import create_app
 from pxe.web.operator.openapi import document
 from pxe.web.refusals import Refusals
+from pxe.web.streams import Streams
 
 MAC = "52:54:00:00:00:01"
 
@@ -50,6 +51,7 @@ def service(plan, tmp_path):
         events=events,
         configs=ConfigStore(engine),
         refusals=Refusals(events.append),
+        streams=Streams(events),
         requester=lambda at: Requester(mac=catalogue.reserved_for(at), server=IPv4Address("10.99.0.1")),
         leases=lambda: [{"ip": "10.99.0.7", "mac": MAC, "expires": 1.0, "state": "bound"}],
         health=lambda: {"ready": True, "listeners": {"api": "here"}, "worker_pid": 1},
