@@ -11,6 +11,7 @@ wall clock, but it starts again at the host's reboot, and then no lease could be
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -147,19 +148,33 @@ class LeaseStore:
         if not leases:
             return
         rows = [(str(lease.ip), lease.mac, lease.expires, lease.state.value) for lease in leases]
-        former = [(lease.mac, DECLINED) for lease in leases if lease.state is not LeaseState.DECLINED]
         with storage_errors(self._engine), self._engine.begin() as db:
-            # Straight to the driver: building statements cost three times what SQLite itself does.
+            # Straight to the driver: building statements costs three times what SQLite itself does.
             cursor = db.connection.cursor()
             try:
-                cursor.executemany(_DROP_FORMER, former)
-                cursor.executemany(_REPLACE, rows)
+                for at in range(0, len(rows), _AT_ONCE):
+                    part = rows[at : at + _AT_ONCE]
+                    former = [mac for _, mac, _, state in part if state != DECLINED]
+                    if former:
+                        cursor.execute(_drop_former(len(former)), former)
+                    cursor.execute(_replace(len(part)), [value for row in part for value in row])
             except sqlite3.Error as exc:
-                raise DBAPIError.instance(_REPLACE, None, exc, sqlite3.Error) from exc
+                raise DBAPIError.instance("leases", None, exc, sqlite3.Error) from exc
             finally:
                 cursor.close()
 
 
 DECLINED = LeaseState.DECLINED.value
-_DROP_FORMER = "DELETE FROM leases WHERE mac = ? AND state != ?"
-_REPLACE = "INSERT OR REPLACE INTO leases (ip, mac, expires, state) VALUES (?, ?, ?, ?)"
+# Many rows in one statement: between two statements the interpreter lock is taken, which the DHCP loop needs.
+_AT_ONCE = 64
+
+
+@lru_cache(maxsize=_AT_ONCE)
+def _drop_former(count: int) -> str:
+    return f"DELETE FROM leases WHERE state != '{DECLINED}' AND mac IN ({', '.join('?' * count)})"
+
+
+@lru_cache(maxsize=_AT_ONCE)
+def _replace(count: int) -> str:
+    rows = ", ".join(["(?, ?, ?, ?)"] * count)
+    return f"INSERT OR REPLACE INTO leases (ip, mac, expires, state) VALUES {rows}"

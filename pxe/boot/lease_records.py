@@ -53,6 +53,7 @@ class Records:
         self.by_mac: dict[str, Lease] = {}  # never a declined one: that is a record of the address alone
         self.holds: dict[str, Hold] = {}
         self.held: dict[int, str] = {}
+        self.storing: dict[int, Lease] = {}  # on their way to the disk
         self._conflicts: dict[int, tuple[str, float]] = {}
         self._listeners: list[Callable[[int], None]] = []
         for lease in leases:
@@ -95,6 +96,16 @@ class Records:
         if hold is not None:
             del self.held[hold.ip]
             self._tell(hold.ip)
+
+    def store(self, lease: Lease) -> None:
+        """Note that a lease is on its way to the disk: till it is there, nobody else gets its address."""
+        self.storing[int(lease.ip)] = lease
+
+    def stored(self, lease: Lease, *, ok: bool) -> None:
+        """Take over a lease that is on disk, or (not `ok`) forget one that the disk did not take."""
+        self.storing.pop(int(lease.ip), None)
+        if ok:
+            self.apply(lease)
 
     def apply(self, lease: Lease) -> None:
         """Take over a lease that is on disk."""
@@ -145,5 +156,7 @@ class Records:
         held = self.held.get(ip)
         if held is not None:
             until = max(until, self.holds[held].until)
+        if ip in self.storing:
+            until = max(until, now + HOLD_SECONDS)
         seen = self._conflicts.get(ip)
         return max(until, seen[1]) if seen is not None else until

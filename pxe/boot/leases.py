@@ -216,6 +216,9 @@ class LeaseTable:
                 return f"{ip} was declined by {lease.mac}: another host answers on it"
             if lease.mac != machine.mac:
                 return f"{ip} is leased to {lease.mac}"
+        storing = records.storing.get(number)
+        if storing is not None and storing.mac != machine.mac:
+            return f"{ip} is being given to {storing.mac}"
         held = records.held.get(number)
         if held is not None and held != machine.mac and now < records.holds[held].until:
             return f"{ip} is being offered to {held}"

@@ -213,8 +213,10 @@ def _reply(
     asked = request.options
     echoed = {code: asked[code] for code in _ECHOED if code in asked}
     if echoed:
-        apart = type(options) is EncodedOptions and options.keys().isdisjoint(_ECHOED)
-        options = options.followed_by(echoed) if apart else {**options, **echoed}
+        if isinstance(options, EncodedOptions) and options.keys().isdisjoint(_ECHOED):
+            options = options.followed_by(echoed)
+        else:
+            options = {**options, **echoed}
     return _fit(
         DhcpPacket(
             op=Op.REPLY,

@@ -2,7 +2,8 @@
 
 Group commit: what waits in the sockets is decided together, all new leases go to disk in one transaction, and
 only then do their ACKs leave. So a lease that a client knows of survives a power cut of the server, at the
-price of one fsync for up to BATCH clients. A disk that takes no leases costs the ACKs, not the server.
+price of one fsync for many clients. Meanwhile others are answered, and what the same client sends waits. A
+disk that takes no leases costs the ACKs, not the server.
 """
 
 import logging
@@ -12,7 +13,8 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
@@ -22,11 +24,12 @@ from pxe.boot.offer import Decision, MachineDirectory, answer, silence
 from pxe.boot.proxy import answer_binl, answer_proxy
 from pxe.boot.scope import Scope
 from pxe.boot.shadow import answer_shadow
-from pxe.errors import ServiceError, WireError
+from pxe.errors import WireError
 from pxe.events import Event
 from pxe.net.dhcp_probe import Prober
 from pxe.net.dhcp_report import Reporter
 from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, send
+from pxe.net.group_commit import GroupCommit
 from pxe.net.inbox import Datagram, Inbox
 from pxe.net.later import Later
 from pxe.net.learned import Learned
@@ -40,6 +43,8 @@ __all__ = ["DhcpServer", "bind_dhcp"]
 
 _log = logging.getLogger(__name__)
 
+_PER_CLIENT = 16  # messages of one client that wait for its lease to be stored; the oldest makes room
+
 
 @dataclass(frozen=True, slots=True)
 class _Link:
@@ -50,7 +55,7 @@ class _Link:
     prober: Prober | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see DhcpPacket
 class _Arrival:
     packet: DhcpPacket
     came: Datagram[_Link]
@@ -74,7 +79,6 @@ class DhcpServer:
     ) -> None:
         self._directory = directory
         self._shadow = shadow
-        self._store = store
         self._report = Reporter(emit)
         self._inbox: Inbox[_Link] = Inbox(self._is_known, time.monotonic_ns)
         self._lock = threading.Lock()  # guards records and tables, never held over disk or network
@@ -93,7 +97,9 @@ class DhcpServer:
         self._probers = {link.prober.fileno(): link.prober for link in self._links if link.prober}
         self._emit = emit
         self._stopping = threading.Event()
-        self._wake = os.eventfd(0)
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK)
+        self._commit: GroupCommit[tuple[Decision, _Arrival]] = GroupCommit(store.save, self._rouse)
+        self._behind: dict[bytes, deque[_Arrival]] = {}  # of clients whose lease is on its way to the disk
         weakref.finalize(self, os.close, self._wake)
 
     def _link(self, settings: DhcpSettings, sockets: DhcpSockets) -> _Link:
@@ -113,21 +119,38 @@ class DhcpServer:
         for fd in (*self._by_fd, *self._probers, *self._replies, self._wake):
             poll.register(fd, select.POLLIN)
         while not self._stopping.is_set():
-            for fd, _mask in poll.poll(0 if self._inbox.waits() else self._patience()):
-                if fd in self._by_fd:
-                    self._inbox.drain(*self._by_fd[fd])
-                elif fd in self._probers:
-                    self._hear(self._probers[fd])
-                elif fd in self._replies:
-                    self._overhear(self._replies[fd])
-            for group in _one_per_client(self._decoded(self._inbox.take())):
-                self._answer(group)
+            busy = self._inbox.waits() and not self._commit.full
+            for fd, _mask in poll.poll(0 if busy else self._patience()):
+                self._ready(fd)
+            self._stored()
+            if not self._commit.full:
+                for came in self._inbox.take():
+                    self._take(came)
+            self._commit.begin()
             self._due()
+        while self._commit.outstanding:
+            self._commit.begin()
+            self._stored(wait=True)
+        self._commit.close()
 
     def stop(self) -> None:
         """Make `serve` return after the batch it is at; from any thread, any number of times."""
         self._stopping.set()
+        self._rouse()
+
+    def _rouse(self) -> None:
         os.eventfd_write(self._wake, 1)
+
+    def _ready(self, fd: int) -> None:
+        """Take what waits at one of our file descriptors."""
+        if fd in self._by_fd:
+            self._inbox.drain(*self._by_fd[fd])
+        elif fd in self._probers:
+            self._hear(self._probers[fd])
+        elif fd in self._replies:
+            self._overhear(self._replies[fd])
+        else:
+            os.eventfd_read(self._wake)
 
     def mac_of(self, ip: IPv4Address) -> str | None:
         """The MAC of the machine that has (or was offered, or had last) the address; from any thread."""
@@ -186,27 +209,48 @@ class DhcpServer:
             if self._shadow is not None:
                 self._shadow.theirs(packet, via)
 
-    def _decoded(self, batch: Iterable[Datagram[_Link]]) -> Iterator[_Arrival]:
-        for came in batch:
-            try:
-                yield _Arrival(decode(came.data), came)
-            except WireError as exc:
-                host, port = came.sender
-                self._report.malformed(f"{host}:{port}", str(exc), came.t_ns)
+    def _take(self, came: Datagram[_Link]) -> None:
+        try:
+            arrival = _Arrival(decode(came.data), came)
+        except WireError as exc:
+            host, port = came.sender
+            self._report.malformed(f"{host}:{port}", str(exc), came.t_ns)
+            return
+        self._answer(arrival)
 
-    def _answer(self, group: Iterable[_Arrival]) -> None:
-        """Decide about messages of different clients; store the new leases; send."""
-        waiting: list[tuple[Decision, _Arrival]] = []
-        for arrival in group:
-            decision = self._decide(arrival)
-            self._report.received(decision, arrival.came.t_ns)
-            if decision.lease is not None:
-                waiting.append((decision, arrival))
+    def _answer(self, arrival: _Arrival) -> None:
+        """Decide about a message, and send what it leads to or have its lease stored first."""
+        behind = self._behind.get(arrival.packet.chaddr)
+        if behind is not None:
+            behind.append(arrival)
+            return
+        decision = self._decide(arrival)
+        self._report.received(decision, arrival.came.t_ns)
+        if decision.lease is None:
+            self._conclude(decision, arrival)
+            return
+        self._behind[arrival.packet.chaddr] = deque(maxlen=_PER_CLIENT)
+        with self._lock:
+            self._records.store(decision.lease)
+        self._commit.add(decision.lease, (decision, arrival))
+
+    def _stored(self, *, wait: bool = False) -> None:
+        """Go on with what waited for leases that are on disk now; say loudly where the disk took none."""
+        batch, fault = self._commit.outcome(wait=wait)
+        with self._lock:
+            for lease, _ in batch:
+                self._records.stored(lease, ok=fault is None)
+        if fault is not None:
+            _log.error("%d DHCP leases not stored, so not granted: %s", len(batch), fault)
+        for _, (decision, arrival) in batch:
+            if fault is None:
+                self._conclude(decision, arrival)
             else:
-                self._conclude(decision, arrival)
-        if waiting and self._commit([decision for decision, _ in waiting]):
-            for decision, arrival in waiting:
-                self._conclude(decision, arrival)
+                reason = f"the lease could not be stored: {fault}"
+                self._report.ignored(decision, time.monotonic_ns(), reason, logging.ERROR)
+        for _, (_, arrival) in batch:
+            for later in self._behind.pop(arrival.packet.chaddr):
+                self._answer(later)
 
     def _decide(self, arrival: _Arrival) -> Decision:
         packet = arrival.packet
@@ -245,23 +289,6 @@ class DhcpServer:
             self._shadow.ours(packet, decision, arrival.came.t_ns)
         return decision
 
-    def _commit(self, decisions: list[Decision]) -> bool:
-        """Bring the leases to disk, then into the table; say loudly where the disk takes none."""
-        leases = [decision.lease for decision in decisions if decision.lease is not None]
-        try:
-            self._store.save(leases)
-        except ServiceError as exc:
-            _log.error("%d DHCP leases not stored, so not granted: %s", len(leases), exc)
-            for decision in decisions:
-                self._report.ignored(
-                    decision, time.monotonic_ns(), f"the lease could not be stored: {exc}", logging.ERROR
-                )
-            return False
-        with self._lock:
-            for lease in leases:
-                self._records.apply(lease)
-        return True
-
     def _conclude(self, decision: Decision, arrival: _Arrival) -> None:
         """Send the reply, now or later, or say why there is none."""
         if decision.reply is None:
@@ -290,15 +317,3 @@ class DhcpServer:
             self._report.ignored(decision, t_ns, reason, logging.WARNING)
             return
         self._report.sent(decision, t_ns)
-
-
-def _one_per_client(arrivals: Iterable[_Arrival]) -> Iterator[list[_Arrival]]:
-    """Cut the batch where a client comes a second time: its first message must be on disk by then."""
-    group: dict[bytes, _Arrival] = {}
-    for arrival in arrivals:
-        if arrival.packet.chaddr in group:
-            yield list(group.values())
-            group = {}
-        group[arrival.packet.chaddr] = arrival
-    if group:
-        yield list(group.values())

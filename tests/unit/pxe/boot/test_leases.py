@@ -322,3 +322,20 @@ def test_our_own_the_routers_and_the_broadcast_address_are_never_given():
     )
     with pytest.raises(NoAddress):
         LeaseTable(pool, NOBODY.get).offer(A, None, 0)
+
+
+def test_an_address_on_its_way_to_the_disk_is_nobody_elses_however_long_the_disk_takes():
+    leases = table()
+    ip = leases.offer(A, None, 0)
+    new = leases.bind(A, ip, 0)
+    leases.records.store(new)
+    later = 100 * HOLD_SECONDS  # the hold has lapsed long ago
+    with pytest.raises(NoAddress, match=f"is being given to {A.mac}"):
+        leases.bind(B, ip, later)
+    others = {leases.offer(machine, ip, later) for machine in (B, C, D)}
+    assert others == set(POOL_ADDRESSES) - {ip}
+    leases.records.stored(new, ok=False)  # the disk is full
+    assert leases.bind(B, ip, later + 2 * HOLD_SECONDS).mac == B.mac
+    leases.records.store(new)
+    leases.records.stored(new, ok=True)
+    assert leases.lease_of(A.mac) == new

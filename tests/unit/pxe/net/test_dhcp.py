@@ -79,6 +79,8 @@ class Disk(LeaseStore):
     full = False
 
     def save(self, leases: list[Lease]) -> None:
+        self.asked.set()
+        assert self.gate.wait(SECONDS)
         if self.full and leases:
             raise ServiceError("state.sqlite: the disk is full; free some space on it")
         super().save(leases)
@@ -86,6 +88,8 @@ class Disk(LeaseStore):
             self.batches.append(len(leases))
 
     batches: list[int]
+    asked: threading.Event
+    gate: threading.Event  # closed: the disk is at it
 
 
 class Service:
@@ -108,7 +112,8 @@ class Service:
         )
         self.engine = open_state(state)
         self.disk = Disk(self.engine)
-        self.disk.batches = []
+        self.disk.batches, self.disk.asked, self.disk.gate = [], threading.Event(), threading.Event()
+        self.disk.gate.set()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.directory = Directory()
         self.sockets = bind_dhcp(self.settings)
@@ -133,6 +138,7 @@ class Service:
                 return event
 
     def close(self) -> None:
+        self.disk.gate.set()
         self.server.stop()
         if self.thread.ident is not None:
             self.thread.join(SECONDS)
@@ -219,6 +225,71 @@ def test_messages_of_one_client_in_a_batch_are_handled_one_after_the_other(servi
     assert [service.receive().message_type for _ in range(2)] == [MessageType.ACK, MessageType.OFFER]
     assert [known.state for known in service.disk.load()] == [LeaseState.RELEASED]
     assert service.disk.batches == [1, 1]
+
+
+OTHER = "52:54:00:aa:00:02"
+
+
+def test_no_ack_leaves_before_its_lease_is_on_disk_and_nobody_else_waits(running):
+    running.disk.gate.clear()
+    running.send(request(POOL.first))
+    assert running.disk.asked.wait(SECONDS)
+    for xid in range(100, 120):  # an ACK that was on its way would come before these
+        running.send(encode(replace(message(MessageType.DISCOVER, OTHER), xid=xid)))
+        offer = running.receive()
+        assert (offer.message_type, offer.xid, offer.mac) == (MessageType.OFFER, xid, OTHER)
+    assert running.disk.load() == running.server.leases() == []
+    running.send(request(POOL.first + 1, OTHER))  # gathers meanwhile, and is not stored with the first
+    running.disk.gate.set()
+    granted = [running.receive() for _ in range(2)]
+    assert [(ack.message_type, ack.mac) for ack in granted] == [
+        (MessageType.ACK, BOARD),
+        (MessageType.ACK, OTHER),
+    ]
+    assert running.disk.batches == [1, 1]
+    assert {known.mac: known.ip for known in running.disk.load()} == {a.mac: a.yiaddr for a in granted}
+
+
+def test_what_a_client_sends_while_its_lease_is_stored_waits_its_turn(running):
+    running.disk.gate.clear()
+    running.send(request(POOL.first))
+    assert running.disk.asked.wait(SECONDS)
+    running.send(encode(replace(message(MessageType.RELEASE), ciaddr=POOL.first)))
+    running.send(DISCOVER)
+    for xid in range(200, 240):  # more than anybody sends in earnest: the oldest are forgotten
+        running.send(encode(replace(message(MessageType.DISCOVER), xid=xid)))
+    running.send(encode(message(MessageType.DISCOVER, OTHER)))
+    assert running.receive().mac == OTHER
+    running.disk.gate.set()
+    assert running.receive().message_type is MessageType.ACK
+    late = [running.receive() for _ in range(16)]
+    assert [(offer.message_type, offer.xid) for offer in late] == [
+        (MessageType.OFFER, xid) for xid in range(224, 240)
+    ]
+
+
+def test_a_stop_waits_for_the_disk_and_sends_the_ack(running):
+    running.disk.gate.clear()
+    running.send(request(POOL.first))
+    assert running.disk.asked.wait(SECONDS)
+    running.server.stop()
+    running.disk.gate.set()
+    assert running.receive().message_type is MessageType.ACK
+    running.thread.join(SECONDS)
+    assert [known.mac for known in running.disk.load()] == [BOARD]
+
+
+def test_a_store_that_breaks_ends_the_loop_for_the_master_to_start_another(service):
+    def broken(_leases: object) -> None:
+        raise ZeroDivisionError("a bug in the store")
+
+    service.disk.save = broken
+    service.server = DhcpServer(
+        (service.settings,), (service.sockets,), Directory(), service.disk, service.events.put
+    )
+    service.send(request(POOL.first))
+    with pytest.raises(ZeroDivisionError):
+        service.server.serve()
 
 
 def test_a_full_disk_costs_the_ack_and_nothing_else(running, caplog):
