@@ -172,6 +172,15 @@ class BootService:
         page = self._object("/events", query, timeout=_TIMEOUT + wait)
         return list(_parsed(page["events"]))
 
+    def machine_log(self, mac: str, since: int = 0, limit: int = 200, wait: float = 0.0) -> dict[str, Any]:
+        """Return what the API tells of a machine's log lines: `lines`, oldest first, `next` and `received`.
+
+        Waits up to `wait` seconds for a line numbered above `since`; 0: the newest lines.
+        """
+        wait = min(wait, _LONGEST_WAIT)
+        query = {"since": str(since), "limit": str(limit), "wait": f"{wait:g}"}
+        return self._object(f"/machines/{_quoted(mac)}/log", query, timeout=_TIMEOUT + wait)
+
     def asset_checksums(self, plan: str) -> dict[str, AssetChecksum]:
         """Return size and checksums of a plan's files as the server has them now, by asset name.
 

@@ -1,0 +1,65 @@
+"""`bootlab log MAC`: what a machine said over syslog and netconsole."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lab.config import load_site
+from lab.errors import UsageError
+from lab.netboot import BootService
+from pxe.plan import normalise_mac
+
+_SEVERITIES = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug")
+_WAIT_SECONDS = 25.0
+
+
+@click.command()
+@click.argument("mac")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("lab.yaml"),
+    show_default=True,
+    help="The site file, which says where the boot service's API is.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option(
+    "-n", "--lines", default=200, show_default=True, type=click.IntRange(1, 2000), help="How many at most."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines with all that is known of each.")
+def log(mac: str, config: Path, lines: int, *, follow: bool, as_json: bool) -> None:
+    """Print the newest log lines of the machine MAC, the oldest first.
+
+    The service receives them where the site file has `logs`: docs/console-logs.md.
+    """
+    address = normalise_mac(mac)
+    api = load_site(config).service.api
+    with BootService(api.socket or f"http://{api.listen}:{api.port}") as service:
+        page = service.machine_log(address, limit=lines)
+        if not page["received"]:
+            raise UsageError(
+                f"the boot service receives no log lines: add `logs: {{}}` to service in {config}"
+            )
+        show(page["lines"], as_json=as_json)
+        while follow:
+            page = service.machine_log(address, since=page["next"], limit=2000, wait=_WAIT_SECONDS)
+            show(page["lines"], as_json=as_json)
+
+
+def show(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
+    """Print lines; the time is this host's."""
+    for line in lines:
+        click.echo(json.dumps(line) if as_json else _text(line))
+
+
+def _text(line: dict[str, Any]) -> str:
+    at = datetime.fromtimestamp(line["at"]).astimezone()
+    severity = line["severity"]
+    level = _SEVERITIES[severity] if isinstance(severity, int) and 0 <= severity < len(_SEVERITIES) else "-"
+    app = f"{line['app']}: " if line["app"] else ""
+    return f"{at:%H:%M:%S}.{at.microsecond // 1000:03d} {line['source']:10} {level:6} {app}{line['text']}"
