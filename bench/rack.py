@@ -11,7 +11,6 @@ machines are in network namespaces of their own, one pair of veth for each serve
 
 import argparse
 import json
-import os
 import random
 import shutil
 import statistics
@@ -30,12 +29,12 @@ import psutil
 
 from bench.http import process
 from bench.namespace import enter_namespace
-from lab.netboot import BootService
+from lab.testing.firmware.kinds import seats
+from lab.testing.firmware.service import RACK_INTERFACE, Net, inside, own_network, serve, site
 
 MIB = 1 << 20
 LOADER = 600 * 1024
 SCRIPT = "boot.ipxe"
-SERVER_MAC = "02:00:00:00:00:01"
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,8 @@ class Server:
     """A server, the network `net` of bench.rack, and what gives its resident bytes."""
 
     name: str
-    net: "Net"
+    net: Net
     memory: Callable[[], int]
-
-
-@dataclass(frozen=True)
-class Net:
-    """The server's address, and its namespace and that of its machines, each by a process in it."""
-
-    address: str
-    server: int
-    rack: int
 
 
 def main() -> None:
@@ -110,67 +100,18 @@ def make_files(folder: Path, options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def own_network(net: int) -> Iterator[Net]:
-    """Two namespaces with a cable: `server` (10.NET.0.1/16) in one, `rack` in the other. dnsmasq takes port
-    67 of a whole namespace, so each server has its own."""
-    here = os.stat("/proc/self/ns/net").st_ino
-    holders = [subprocess.Popen(["unshare", "-n", "sleep", "infinity"]) for _ in range(2)]
-    try:
-        for holder in holders:
-            while os.stat(f"/proc/{holder.pid}/ns/net").st_ino == here:
-                time.sleep(0.01)
-        server, rack = (holder.pid for holder in holders)
-        for command in (
-            f"link add server address {SERVER_MAC} type veth peer name rack netns {rack}",
-            f"address add 10.{net}.0.1/16 dev server",
-            "link set server up",
-            "link set lo up",
-        ):
-            subprocess.run([*inside(server), "ip", *command.split()], check=True)
-        subprocess.run([*inside(rack), "ip", "link", "set", "rack", "up"], check=True)
-        yield Net(f"10.{net}.0.1", server, rack)
-    finally:
-        for holder in holders:
-            holder.kill()
-            holder.wait()
-
-
-def inside(pid: int) -> list[str]:
-    return ["nsenter", "-t", str(pid), "-n", "--"]
-
-
-@contextmanager
 def our_server(
     folder: Path, net: int, options: argparse.Namespace
 ) -> Iterator[tuple[Net, Callable[[], int]]]:
-    with own_network(net) as network:
-        api, root = folder / "api.sock", folder / "root"
-        site = {
-            "service": {
-                **{"interface": "server", "address": f"10.{net}.0.1/16", "tftp": {}, "http": {}},
-                **{"api": {"socket": str(api)}, "state": str(folder / "state")},
-                "dhcp": {"pool": {"start": f"10.{net}.1.0", "end": f"10.{net}.9.255"}},
-            },
-            "plans": {"p": {"kernel": {"path": f"{root}/kernel"}, "loader": {"path": f"{root}/loader.efi"}}},
-            "machines": [
-                {"mac": ":".join(f"5254{n:08x}"[i : i + 2] for i in range(0, 12, 2)), "plan": "p"}
-                for n in range(1, options.machines + 1)
-            ],
-        }
-        (folder / "lab.yaml").write_text(json.dumps(site))
-        argv = [*inside(network.server), sys.executable, "-m", "lab", "serve", "-c", str(folder / "lab.yaml")]
-        running = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"))
-        try:
-            with BootService(api) as service:
-                service.wait_ready(30)
-            main_process = psutil.Process(running.pid)
-            yield network, lambda: resident([main_process, *main_process.children(recursive=True)])
-        except Exception:
-            print((folder / "log").read_text()[-2000:], file=sys.stderr)
-            raise
-        finally:
-            running.terminate()
-            running.wait(30)
+    root = folder / "root"
+    plan = {"kernel": {"path": f"{root}/kernel"}, "loader": {"path": f"{root}/loader.efi"}}
+    rack = seats(options.machines, ["edk2"])
+    with (
+        own_network(net) as network,
+        serve(network, site(rack, plan, network.address, folder), folder) as run,
+    ):
+        main_process = psutil.Process(run.pid)
+        yield network, lambda: resident([main_process, *main_process.children(recursive=True)])
 
 
 @contextmanager
@@ -224,9 +165,7 @@ def measure(servers: list[Server], options: argparse.Namespace) -> dict[str, lis
 
 def once(server: Server, options: argparse.Namespace, number: int) -> dict[str, Any]:
     settings = {
-        "interface": "rack",
-        "server": server.net.address,
-        "server_mac": SERVER_MAC,
+        "interface": RACK_INTERFACE,
         "machines": options.machines,
         "seed": number,
         "deadline": 180,

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from lab.testing.raspberry_pi.configtxt import ConfigTxt, parse
 from lab.testing.raspberry_pi.dhcp import BootFailed
 from lab.testing.raspberry_pi.models import Model
-from lab.testing.raspberry_pi.tftp import Missing, TftpClient
+from lab.testing.raspberry_pi.tftp import Missing
 
 
 @dataclass
@@ -22,10 +23,20 @@ class Loaded:
     prefix: str = ""
 
 
+class Files(Protocol):
+    """Where the files come from; both raise Missing where there is none, and BootFailed."""
+
+    def size(self, name: str) -> int:
+        """The size alone."""
+
+    def fetch(self, name: str) -> bytes:
+        """The bytes."""
+
+
 class NetworkBoot:
     """One boot of one board from one server."""
 
-    def __init__(self, model: Model, serial: int, tftp: TftpClient) -> None:
+    def __init__(self, model: Model, serial: int, tftp: Files) -> None:
         self._model, self._serial, self._tftp = model, serial, tftp
         self.loaded = Loaded(prefix=f"{serial:08x}/")
 

@@ -78,13 +78,13 @@ class DhcpClient:
         """Return address and server. Raises BootFailed where no usable answer comes in time."""
         with self._sock:
             offers = self._discover()
-            lease, boot = _pick(offers, self._model)
+            lease, boot = pick(offers, self._model)
             assert lease is not None
             assert boot is not None
             if self._model.requests:
                 lease = self._request(lease)
             mask = int.from_bytes(lease.options.get(1, b"\xff\xff\xff\0"))
-            return Bound(lease.address, mask.bit_count(), _server(boot, self._model), tuple(offers))
+            return Bound(lease.address, mask.bit_count(), server_of(boot, self._model), tuple(offers))
 
     def _discover(self) -> list[Reply]:
         deadline = self._start + self._model.discover_timeout * self._scale
@@ -95,7 +95,7 @@ class DhcpClient:
             for reply in self._replies(until):
                 if reply.kind == _OFFER:
                     offers.append(reply)
-                    if None not in _pick(offers, self._model):
+                    if None not in pick(offers, self._model):
                         return offers
         raise BootFailed(f"DHCP: of {len(offers)} offers none is for a Raspberry Pi")
 
@@ -111,12 +111,7 @@ class DhcpClient:
         raise BootFailed("DHCP: no ACK")
 
     def _send(self, kind: int, extra: dict[int, bytes]) -> None:
-        model = self._model
-        options = {53: bytes((kind,)), 55: _WANTED, 93: b"\0\0", 94: b"\x01\x02\x01"}
-        options[97] = model.client_uuid(self._mac, self._serial)
-        if kind == _DISCOVER or model.request_has_vendor_class:
-            options[60] = VENDOR_CLASS
-        options.update(extra)
+        options = {53: bytes((kind,)), **said(self._model, self._mac, self._serial, kind), **extra}
         body = b"".join(bytes((code, len(value))) + value for code, value in options.items())
         head = struct.pack("!BBBBIHH16x16s192x", 1, 1, 6, 0, self._xid, 0, 0, self._mac)
         self._sock.send(_frame(self._mac, (head + _COOKIE + body + b"\xff").ljust(300, b"\0")))
@@ -129,7 +124,15 @@ class DhcpClient:
                     yield reply
 
 
-def _pick(offers: list[Reply], model: Model) -> tuple[Reply | None, Reply | None]:
+def said(model: Model, mac: bytes, serial: int, kind: int) -> dict[int, bytes]:
+    """What a Pi says of itself in a message of that kind, in its order."""
+    options = {55: _WANTED, 93: b"\0\0", 94: b"\x01\x02\x01", 97: model.client_uuid(mac, serial)}
+    if kind == _DISCOVER or model.request_has_vendor_class:
+        options[60] = VENDOR_CLASS
+    return options
+
+
+def pick(offers: list[Reply], model: Model) -> tuple[Reply | None, Reply | None]:
     """The offer that gives the address and the one that says where to boot from, None for what is missing."""
     lease = next((o for o in offers if int(o.address)), None)
     boot = next((o for o in offers if o.is_for_a_pi), None)
@@ -138,7 +141,8 @@ def _pick(offers: list[Reply], model: Model) -> tuple[Reply | None, Reply | None
     return lease, boot
 
 
-def _server(boot: Reply, model: Model) -> IPv4Address:
+def server_of(boot: Reply, model: Model) -> IPv4Address:
+    """The TFTP server that an offer stands for."""
     if not model.requests:
         return boot.sender  # the Pi 3 ignores siaddr and option 66
     if not int(boot.address):
