@@ -15,7 +15,7 @@ from importlib.metadata import version
 import click
 
 from lab.errors import LabError
-from pxe.errors import ChecksumError, PlanError, PxeError
+from pxe.errors import CaptureError, ChecksumError, PlanError, PxeError
 
 # name -> "module:command". A literal dictionary: grep finds every command.
 COMMANDS = {
@@ -23,8 +23,12 @@ COMMANDS = {
     "serve": "lab.cli.serve:serve",
     "tftp": "lab.cli.tftp:tftp",
     "boot": "lab.cli.boot:boot",
+    "doctor": "lab.cli.doctor:doctor",
     "report": "lab.cli.report:report",
+    "explain": "lab.cli.explain:explain",
+    "timeline": "lab.cli.timeline:timeline",
     "image": "lab.cli.image:image",
+    "log": "lab.cli.log:log",
 }
 
 
@@ -56,7 +60,7 @@ def exit_code(error: BaseException) -> int:
     """The exit code that tells scripts who must act."""
     if isinstance(error, LabError):
         return error.exit_code
-    if isinstance(error, PlanError):
+    if isinstance(error, PlanError | CaptureError):
         return 2
     if isinstance(error, ChecksumError):
         return 1
