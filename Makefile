@@ -27,15 +27,19 @@ format:  ## rewrite the sources the way `check` wants them
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-fuzz:  ## a million mutated datagrams against DHCP and TFTP, guided by coverage (about 5 minutes)
+fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guided by coverage (some 5 minutes)
 	@tools/setup test
 	$(PY) tests/fuzz/seeds.py
-	$(PY) tests/fuzz/run.py dhcp -runs=80000 -verbosity=0
-	$(PY) tests/fuzz/run.py tftp -runs=150000 -verbosity=0
+	$(PY) tests/fuzz/run.py dhcp -runs=70000 -verbosity=0
+	$(PY) tests/fuzz/run.py proxy -runs=40000 -verbosity=0
+	$(PY) tests/fuzz/run.py tftp -runs=130000 -verbosity=0
+	$(PY) tests/fuzz/run.py uploads -runs=30000 -verbosity=0
+	$(PY) tests/fuzz/run.py names -runs=10000 -verbosity=0
 
-lossy:  ## every firmware of the matrix where one packet in five is lost each way (an hour and more)
+lossy:  ## every client of the firmware matrix where one packet in five is lost each way (an hour and more)
 	@tools/setup test
-	$(PY) -m pytest tests/hil -k netboot --timeout 3600 --lab-impair loss=0.2,duplicate=0.05,reorder=0.05
+	$(PY) -m pytest tests/hil/lossy_table.py -v -o log_cli=true --log-cli-level=INFO \
+		--lab-impair loss=0.2,duplicate=0.05,reorder=0.05
 
 bench:  ## measure against the peers, side by side (about 20 minutes)
 	@tools/setup bench

@@ -1,7 +1,8 @@
 """The shim of a bad cable: like shim.py, but what it carries goes through an Impairment first.
 
 Started as a script by the sandbox's init: `lossy.py PACKET_FD UNIX_FD QEMU_PATH loss=0.2 ...`. One process
-each way, as in shim.py: where the board's queue is full, the frames from it must still be taken.
+each way, as in shim.py: where the board's queue is full, the frames from it must still be taken. As a module
+it gives `carry` to clients that have a network interface and no QEMU.
 """
 
 import os
@@ -11,15 +12,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-sys.path.insert(0, str(Path(__file__).parent))  # started with -I: nothing else is on the path
+if TYPE_CHECKING or __package__:
+    from lab.sandbox.impairment import Impairment, Wire
+    from lab.sandbox.shim import FRAME, NOBODY, PACKET_OUTGOING, UNSENDABLE
+else:
+    sys.path.insert(0, str(Path(__file__).parent))  # started with -I: nothing else is on the path
+    from impairment import Impairment, Wire
+    from shim import FRAME, NOBODY, PACKET_OUTGOING, UNSENDABLE
 
-from impairment import Impairment, Wire  # type: ignore[import-not-found]
-from shim import FRAME, NOBODY, PACKET_OUTGOING, UNSENDABLE  # type: ignore[import-not-found]
 
-
-def carry(source: socket.socket, send: Callable[[bytes], object], wire: "Wire") -> NoReturn:
+def carry(source: socket.socket, send: Callable[[bytes], object], wire: Wire) -> NoReturn:
     """Carry frames one way for ever."""
     poller = select.poll()
     poller.register(source, select.POLLIN)

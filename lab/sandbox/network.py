@@ -98,7 +98,7 @@ class Network:
             self.cables = Cables()
         peer = {"ifname": far, "net_ns_fd": self.cables.namespace}
         self.ip.link("add", ifname=interface, kind="veth", peer=peer)
-        _switch_offloads_off(interface)
+        switch_offloads_off(interface)
         self._attach(interface, name)
         packet = self.cables.open(far)
         remote = self.runtime_dir / f"link{number}.shim"
@@ -115,7 +115,8 @@ class Network:
         return socket.if_nametoindex(interface)
 
 
-def _switch_offloads_off(interface: str) -> None:
+def switch_offloads_off(interface: str) -> None:
+    """Have the kernel finish each frame before a raw socket behind `interface` (a veth) sees it."""
     ethtool = IoctlEthtool(interface)
     try:
         features = ethtool.get_features()

@@ -15,6 +15,7 @@ from pxe.boot.offer import MachineDirectory, ignored_by, not_for_us, silence, un
 from pxe.boot.policy import STANDARD, terms
 from pxe.boot.reply import BROADCAST, Destination, proxy_reply
 from pxe.boot.select import facts_of
+from pxe.errors import PlanError
 from pxe.plan import Firmware
 from pxe.settings import DhcpSettings
 from pxe.wire.dhcp4 import DhcpPacket, MessageType, Op, Option
@@ -98,7 +99,10 @@ def _answer(
         if agreed.ignored_by:
             return silence(packet, client, ignored_by(agreed), known=known)
     ours = settings.ip
-    bootfile = directory.bootfile(client.mac, client, learned, ours)
+    try:
+        bootfile = directory.bootfile(client.mac, client, learned, ours)
+    except PlanError as exc:  # an offer without a file would only make the firmware wait for nothing
+        return silence(packet, client, str(exc), known=known)
     choice = directory.choice(client.mac, learned)
     if not bootfile:
         return silence(packet, client, f"nothing to boot from us: {choice.why}", known=known)

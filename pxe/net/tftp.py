@@ -35,6 +35,10 @@ logger = logging.getLogger(__name__)
 
 MAX_TRANSFERS: Final = 4096
 TICK: Final = 0.025  # seconds between looks at the retransmission timers
+QUICK_TICK: Final = (
+    0.005  # the same while transfers are few: on a bad cable a client waits for it at each block
+)
+FEW: Final = 32
 EVENTS_A_ROUND: Final = 256
 REQUESTS_A_ROUND: Final = 32  # then running transfers get their turn
 SHARED_A_ROUND: Final = 256  # datagrams, where all transfers share the listener's port
@@ -90,6 +94,10 @@ class TftpServer:
         host, port = self._listener.getsockname()
         return host, port
 
+    def sent(self) -> dict[str, int]:
+        """Bytes acknowledged of each transfer under way; from any thread."""
+        return {session.ident: session.transfer.acknowledged for session in self._sessions}
+
     def stop(self) -> None:
         """Make `serve` return; from any thread or signal handler, any number of times."""
         self._stopping = True
@@ -115,7 +123,8 @@ class TftpServer:
         poll = self._epoll.poll
         next_tick = 0.0
         while not self._stopping:
-            ready = poll(TICK if len(self._sessions) else -1, EVENTS_A_ROUND)
+            tick = QUICK_TICK if len(self._sessions) <= FEW else TICK
+            ready = poll(tick if len(self._sessions) else -1, EVENTS_A_ROUND)
             now = monotonic()
             for fd, _ in ready:
                 session = by_fd.get(fd)
@@ -129,7 +138,7 @@ class TftpServer:
                 if session.transfer.outcome is not None:
                     self._finish(session, now)
             if now >= next_tick:
-                next_tick = now + TICK
+                next_tick = now + tick
                 self._handle_timers(now)
 
     def _resume(self, now: float) -> None:

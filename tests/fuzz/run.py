@@ -1,4 +1,6 @@
-"""Coverage-guided fuzzing by atheris.   usage: tests/fuzz/run.py dhcp|tftp [-runs=N] [libFuzzer's options]
+"""Coverage-guided fuzzing by atheris.
+
+usage: tests/fuzz/run.py dhcp|proxy|tftp|uploads|names [-runs=N] [libFuzzer's options]
 
 The corpus below tests/fuzz/corpus grows: inputs that reach something new are kept there. Prints how many
 inputs and datagrams there were, and how much memory they left behind.
@@ -15,7 +17,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parents[1]))
 with atheris.instrument_imports(include=["pxe"]):
-    from targets import FORGET, TARGETS, datagrams
+    from fuzz_all import TARGETS
+    from fuzz_targets import FORGET, datagrams
 
 WARM = 20_000  # inputs after which memory is expected to stay as it is
 MARGIN_KIB = 64 << 10

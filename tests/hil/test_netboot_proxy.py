@@ -1,32 +1,8 @@
 """The same firmware where dnsmasq gives the addresses, and our service is its proxy."""
 
-import shutil
-import sys
-
 import pytest
 
 pytestmark = [pytest.mark.hil, pytest.mark.interop]
-
-DNSMASQ = "52:54:00:aa:02:02,10.99.0.2/24"
-
-
-@pytest.fixture
-def beside(request, proxied):
-    """The matrix with dnsmasq as its DHCP server; options of its own are the parameter."""
-    program = shutil.which("dnsmasq") or pytest.skip("dnsmasq is not here: apt-get install dnsmasq-base")
-    if not proxied.board("bios").emulated:
-        pytest.skip("dnsmasq serves the network of emulated places")
-    sandbox = proxied.session().sandbox
-    argv = [sys.executable, "-m", "lab.testing.plugged", f"{sandbox.bridge},{DNSMASQ}", program]
-    argv += ["--no-daemon", "--port=0", "--conf-file=/dev/null", "--user=root", "--no-ping", "--leasefile-ro"]
-    argv += ["--interface=eth0", "--bind-interfaces", "--dhcp-range=10.99.0.200,10.99.0.220,1h"]
-    log = sandbox.runtime_dir / "dnsmasq.log"
-    with log.open("wb") as file:
-        process = sandbox.spawn([*argv, *getattr(request, "param", ())], stdout=file, stderr=file)
-    yield proxied
-    assert process.poll() is None, log.read_text(errors="replace")
-    process.terminate()
-    process.wait(10)
 
 
 # GRUB and U-Boot ask the server that the one ACK names. docs/dhcp.md has these lines, too.

@@ -3,63 +3,29 @@
 Where QEMU has the board (raspi3b), the very bytes that were fetched are booted. See boards/raspberrypi.
 """
 
-import hashlib
-import json
-import os
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab.config import load_site
 from lab.errors import InfrastructureError, LabError
 from lab.images import small_linux
-from lab.model import DriverConfig, Place
 from lab.session import LabSession
 from lab.smalllinux import UP
 from lab.testing.debian import PI_3_DEVICE_TREE, foreign_file_of
 from pxe.events import DhcpReceived, DhcpSent, TransferEnded, TransferRefused
-from pxe.plan import Asset, BootPlan, Machine
+from pxe.plan import Asset
+
+sys.path.insert(0, str(Path(__file__).parent))
+from raspberrypi import CMDLINE, PI3, PI4, PI5, PIS, SITE, Lab, Pi, sha256
 
 pytestmark = pytest.mark.hil
-
-ROOT = Path(__file__).parents[2]
-SCALE = 0.2  # of all the Pi's times: it waits for missing answers only
-SITE = """\
-service:
-  interface: br0
-  address: 10.99.0.1/24
-  dhcp:
-    pool: {start: 10.99.0.100, end: 10.99.0.199}
-  tftp: {}
-"""
-# What QEMU's raspi3b has: a UART at this address, and memory enough.
-CMDLINE = "earlycon=pl011,mmio32,0x3f201000 console=tty1 console=ttyAMA0,115200 panic=5"
-
-
-@dataclass
-class Pi:
-    """One of the three."""
-
-    model: str
-    mac: str
-    serial: str
-    folder: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.folder = f"{self.serial}/"
-
-
-PI3 = Pi("pi3", "b8:27:eb:01:02:03", "9a8b7c6d")
-PI4 = Pi("pi4", "dc:a6:32:01:02:04", "1a2b3c4d")
-PI5 = Pi("pi5", "2c:cf:67:01:02:05", "0badcafe")
-PIS = [PI3, PI4, PI5]
 
 
 @pytest.fixture(scope="module")
@@ -73,49 +39,9 @@ def session(tmp_path_factory):
         pytest.skip(str(exc))
 
 
-class Lab:
-    """The boot service in its sandbox, and Pis that are switched on in it."""
-
-    def __init__(self, session: LabSession, tree: Path, out: Path) -> None:
-        self.session, self.tree, self.out = session, tree, out
-        place = Place(
-            name="pi",
-            board_type="raspberrypi-pi3",
-            mac=PI3.mac,
-            power=DriverConfig(kind="qemu"),  # in the sandbox, that is
-            console=DriverConfig(kind="qemu"),
-        )
-        self.service = session.service(place)
-        self.events: list[Any] = []
-
-    def assign(self, pi: Pi, plan: BootPlan, **machine: Any) -> None:
-        self.service.put_plan(plan)
-        self.service.put_machine(Machine(mac=pi.mac, name=pi.model, plan=plan.name, **machine))
-
-    def switch_on(self, pi: Pi, *options: str, code: int = 0) -> dict[str, Any]:
-        """Let it boot to the end of its firmware; return its report. `events`: the service's, meanwhile."""
-        since = self.service.newest_event()
-        argv = [sys.executable, "-m", "lab.testing.raspberry_pi", "--model", pi.model, "--mac", pi.mac]
-        argv += ["--serial", pi.serial, "--bridge", self.session.sandbox.bridge, "--out", str(self.out)]
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        env = {**os.environ, "PYTHONPATH": path}
-        done = self.session.sandbox.run([*argv, "--scale", str(SCALE), *options], timeout=120, env=env)
-        self.events = [event for _, event in self.service.events(since)]
-        assert done.returncode == code, f"{done.stdout}\n{done.stderr}\n{self.session.service_log[-3000:]}"
-        return json.loads(done.stdout)
-
-    def seen(self, kind: type) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-
 @pytest.fixture
 def lab(session, tmp_path):
-    tree = tmp_path / "tree"
-    (tree / "overlays").mkdir(parents=True)
-    for name in ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat"):
-        (tree / name).write_bytes(name.encode() * 3000)  # the service does not look inside
-    (tree / "overlays" / "disable-bt.dtbo").write_bytes(b"overlay")
-    return Lab(session, tree, tmp_path / "fetched")
+    return Lab(session, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +53,6 @@ def linux():
     except InfrastructureError as exc:
         pytest.skip(str(exc))
     return replace(image.plan, dtb=dtb, cmdline=CMDLINE)
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("reserved", [False, True], ids=["pool", "reservation"])

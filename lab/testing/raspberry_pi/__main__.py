@@ -1,7 +1,7 @@
 """Boots a simulated Raspberry Pi over the network; prints one JSON object and leaves the files in a folder.
 
     python -m lab.testing.raspberry_pi --model pi4 --mac dc:a6:32:01:02:03 --serial 9a8b7c6d --out DIR \\
-        (--bridge br0 | --interface eth0)
+        (--bridge br0 [--impair loss=0.2,reorder=0.05] | --interface eth0)
 
 With --bridge it makes a network namespace of its own whose eth0 is plugged into that bridge (needs root in
 the network namespace, as inside a sandbox). Exit code 1 where the Pi would not boot: `failed` says why.
@@ -12,11 +12,13 @@ import hashlib
 import json
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute
 
+from lab.sandbox.impairment import Impairment
 from lab.testing.raspberry_pi.boot import Loaded, NetworkBoot
 from lab.testing.raspberry_pi.dhcp import BootFailed, Bound, DhcpClient
 from lab.testing.raspberry_pi.models import MODELS
@@ -27,8 +29,11 @@ from lab.testing.raspberry_pi.tftp import TftpClient
 def main() -> int:
     """Run one boot."""
     options = _parse()
-    interface = options.interface or plug_into(options.bridge, options.mac)
+    bad = Impairment.of_words(options.impair.split(",")) if options.impair else None
+    interface = options.interface or plug_into(options.bridge, options.mac, impairment=bad)
     model, serial = MODELS[options.model], int(options.serial, 16)
+    if options.file_timeout:
+        model = replace(model, file_timeout=options.file_timeout)
     report: dict[str, Any] = {"model": model.name}
     tftp: TftpClient | None = None
     try:
@@ -55,6 +60,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for the files that it fetched")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies its waits")
     parser.add_argument("--no-rollover", action="store_true", help="an EEPROM from before 2025-09-23")
+    parser.add_argument("--file-timeout", type=float, help="TFTP_FILE_TIMEOUT of its EEPROM, in seconds")
+    parser.add_argument(
+        "--impair", default="", help="what its cable does, as lab.sandbox.Impairment's fields"
+    )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--bridge", help="plug a namespace of its own into this bridge")
     where.add_argument("--interface", help="use this interface of the present namespace")

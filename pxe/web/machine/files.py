@@ -2,6 +2,7 @@
 
 import time
 from ipaddress import IPv4Address
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
@@ -25,7 +26,7 @@ def get_file(name: str) -> Response:
         name = _as_claimed(name)
     try:
         resource = service.catalogue.resolve(name, requester)
-        return send_resource(request, resource, service.events.append)
+        return send_resource(request, resource, service.events.append, service.flows)
     except RequestRefused as exc:
         peer = f"{client}:{request.environ.get('REMOTE_PORT', '')}"
         service.events.append(
@@ -45,7 +46,9 @@ def _as_claimed(name: str) -> str:
     """A stranger's `grub.cfg?mac=MAC`, as Flatcar's GRUB asks, as the name in the view of that MAC."""
     if not name.endswith("grub.cfg"):
         return name
+    # Not by Flask's own parser, which fails for bytes that are no UTF-8
+    given = dict(parse_qsl(request.query_string.decode("ascii", "replace")))
     try:
-        return view_folder(normalise_mac(request.args.get("mac", ""))) + name
+        return view_folder(normalise_mac(given.get("mac", ""))) + name
     except PlanError:
         return name

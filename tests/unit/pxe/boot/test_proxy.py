@@ -10,6 +10,7 @@ from pxe.boot.classify import Client
 from pxe.boot.proxy import answer_binl, answer_proxy
 from pxe.boot.reply import BROADCAST, Destination
 from pxe.boot.select import Choice
+from pxe.errors import PlanError
 from pxe.plan import BootPlan, Firmware, Machine, Selector
 from pxe.settings import DhcpMode, DhcpPolicy, DhcpSettings
 from pxe.wire.dhcp4 import DhcpPacket, MessageType, Option, decode, encode
@@ -131,6 +132,16 @@ def test_others_are_left_to_the_dhcp_server_and_the_reason_is_said(packet, why):
 
 def test_a_machine_with_nothing_to_boot_is_left_to_the_dhcp_server():
     assert ask(EDK2, Directory("")).reason == "nothing to boot from us: its plan"
+
+
+def test_where_the_loader_is_missing_nothing_is_offered_and_the_reason_is_said():
+    class Bare(Directory):
+        def bootfile(self, *_args) -> str:
+            raise PlanError("UEFI HTTP boot: HTTP is off here")
+
+    assert (ask(EDK2_HTTP, Bare()).reply, ask(EDK2_HTTP, Bare()).reason) == (
+        None, "UEFI HTTP boot: HTTP is off here"
+    )  # fmt: skip
 
 
 def test_a_policy_holds_for_the_proxy_too():

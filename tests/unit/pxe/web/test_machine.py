@@ -136,6 +136,13 @@ def test_no_header_makes_a_stranger_somebody(client, header):
         )
 
 
+def test_a_query_that_is_no_text_is_no_fault_of_ours(client):
+    got = client.get("/grub.cfg", query_string=b"mac=\xff\xfe".decode("latin-1"), environ_overrides=STRANGER)
+    assert got.status_code == 404
+    environ = {**STRANGER, "QUERY_STRING": b"mac=\xff\xfe".decode("latin-1")}
+    assert client.get("/grub.cfg", environ_overrides=environ).status_code == 404
+
+
 def test_the_folder_for_everybody(client):
     got = client.get("/all.txt", environ_overrides=STRANGER)
     assert (got.status_code, got.data) == (200, b"for everybody")

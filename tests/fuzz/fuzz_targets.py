@@ -9,10 +9,10 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 from pxe.boot.catalogue import Catalogue
+from pxe.boot.decision import Decision
 from pxe.boot.files import FileRoot
 from pxe.boot.lease_records import Records
 from pxe.boot.offer import answer
-from pxe.boot.proxy import answer_proxy
 from pxe.boot.scope import Scope
 from pxe.errors import WireError
 from pxe.net.packets import PacketCache
@@ -44,14 +44,34 @@ def as_input(*parts: bytes) -> bytes:
     return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
 
 
-def _catalogue(folder: Path) -> Catalogue:
+def catalogue(folder: Path) -> Catalogue:
+    """One machine, one plan, and a folder for everybody."""
     for name, size in (("linux", 5000), ("initrd.gz", 512), ("empty", 0)):
         (folder / name).write_bytes(bytes(range(256)) * (size // 256) + bytes(size % 256))
     (folder / "out").symlink_to("/etc/passwd")
     (folder / "dtb").mkdir(exist_ok=True)
     plan = BootPlan(name="p", kernel=Asset("linux", folder / "linux"), cmdline="console=ttyAMA0 mac={mac}")
     machine = Machine(mac=BOARD, ip=IPv4Address("10.99.0.50"), plan="p")
-    return Catalogue(configured([machine], [plan]), FileRoot(folder))
+    return Catalogue(configured([machine], [plan]), FileRoot(folder), http=lambda server: f"http://{server}")
+
+
+def check_relayed(packet: dhcp4.DhcpPacket, decision: Decision, settings: DhcpSettings) -> None:
+    """An answer by way of a relay goes to that relay, and brings it its option 82 back (RFC 3046)."""
+    reply, to = decision.reply, decision.destination
+    assert reply is not None
+    assert to is not None
+    if int(packet.giaddr):
+        assert (to.ip, to.port) == (packet.giaddr, settings.port), f"to {to}, not to the relay"
+    agent = reply.options.get(Option.RELAY_AGENT)
+    assert agent in (None, packet.options.get(Option.RELAY_AGENT)), "not its own"
+
+
+def check_size(packet: dhcp4.DhcpPacket, wire: bytes) -> None:
+    """No answer is longer than its client takes; option 82 is gone by then, a relay has taken it out."""
+    agent = packet.options.get(Option.RELAY_AGENT)
+    extra = 2 + len(agent) if agent is not None else 0
+    limit = int.from_bytes(packet.options.get(Option.MAX_MESSAGE_SIZE, b""), "big")
+    assert len(wire) - extra <= max(limit - 28, 548), "longer than the client takes"
 
 
 class Dhcp:
@@ -65,11 +85,15 @@ class Dhcp:
                 network=IPv4Network("10.99.0.0/24"),
                 ranges=(AddressRange(first=IPv4Address("10.99.0.100"), last=IPv4Address("10.99.0.120")),),
             ),
+            Subnet(  # behind a relay
+                network=IPv4Network("10.98.0.0/24"),
+                ranges=(AddressRange(first=IPv4Address("10.98.0.100"), last=IPv4Address("10.98.0.120")),),
+            ),
         ),
     )
 
     def __init__(self, folder: Path) -> None:
-        self.catalogue = _catalogue(folder)
+        self.catalogue = catalogue(folder)
         self.forget()
 
     def forget(self) -> None:
@@ -88,7 +112,6 @@ class Dhcp:
             self._decide(packet)
 
     def _decide(self, packet: dhcp4.DhcpPacket) -> None:
-        answer_proxy(packet, settings=self.settings, directory=self.catalogue, now=self.now)
         decision = answer(packet, scope=self.scope, directory=self.catalogue, now=self.now)
         if decision.lease is not None:
             self.records.apply(decision.lease)
@@ -108,13 +131,13 @@ class Dhcp:
         assert reply.message_type in (MessageType.OFFER, MessageType.ACK, MessageType.NAK)
         assert to.ip != self.settings.address.ip, "would answer itself"
         assert to.port in (67, 68)
-        limit = int.from_bytes(packet.options.get(Option.MAX_MESSAGE_SIZE, b""), "big")
-        assert len(wire) <= max(limit - 28, 548), "longer than the client takes"
+        check_size(packet, wire)
         if reply.message_type is not MessageType.NAK and int(reply.yiaddr):
             assert reply.yiaddr in (IPv4Address("10.99.0.50"), *self._pool()), reply.yiaddr
+        check_relayed(packet, decision, self.settings)
 
     def _pool(self) -> list[IPv4Address]:
-        return [IPv4Address("10.99.0.100") + i for i in range(21)]
+        return [first + i for first in map(IPv4Address, ("10.99.0.100", "10.98.0.100")) for i in range(21)]
 
 
 class Port:
@@ -149,7 +172,7 @@ class Tftp:
         root = folder / "root"
         root.mkdir(exist_ok=True)
         (folder / "secret").write_text("not for you")
-        self._catalogue, self._folder = _catalogue(root), folder
+        self._catalogue, self._folder = catalogue(root), folder
         self.forget()
 
     def forget(self) -> None:
@@ -221,6 +244,3 @@ class Tftp:
     def _round_trip(self, message: tftp.Message) -> None:
         if not isinstance(message, tftp.ReadRequest | tftp.WriteRequest):
             assert tftp.decode(tftp.encode(message)) == message
-
-
-TARGETS = {"dhcp": Dhcp, "tftp": Tftp}

@@ -1,0 +1,8 @@
+"""Every target by its name, which is that of its corpus, too."""
+
+from fuzz_names import Names
+from fuzz_proxy import Proxy
+from fuzz_targets import Dhcp, Tftp
+from fuzz_uploads import Uploads
+
+TARGETS = {"dhcp": Dhcp, "proxy": Proxy, "tftp": Tftp, "uploads": Uploads, "names": Names}
