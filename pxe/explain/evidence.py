@@ -147,6 +147,7 @@ class HttpExchange:
     answer: Mapping[str, str] = field(default_factory=dict)
     answer_frame: int = 0
     answer_ns: int = 0
+    last_ns: int = 0  # when its last byte came
     head: bytes = b""  # what the body begins with
     head_whole: bool = False
     received: int = 0  # bytes of the answer, head included, that were seen

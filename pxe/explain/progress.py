@@ -16,7 +16,7 @@ def fetched(evidence: Evidence) -> Iterator[tuple[int, str]]:
             yield transfer.last_ns, transfer.name
     for exchange in evidence.http:
         if exchange.status in _OK and exchange.method == "GET":
-            yield exchange.t_ns, exchange.target
+            yield max(exchange.t_ns, exchange.last_ns), exchange.target
 
 
 def asked_for_files(evidence: Evidence) -> Iterator[int]:

@@ -59,7 +59,7 @@ class Rule:
             finding = Finding(
                 rule=self.name,
                 mac=evidence.mac,
-                sentence=self.sentence.format_map(it.values),
+                sentence=_begun(self.sentence.format_map(it.values)),
                 cure=self.cure.format_map(it.values),
                 severity=self.severity,
                 t_ns=it.t_ns,
@@ -67,6 +67,11 @@ class Rule:
             )
             found[finding.sentence] = finding
         return list(found.values())
+
+
+def _begun(sentence: str) -> str:
+    """A sentence may begin with `the PXE ROM`; file names at its beginning stay as they are."""
+    return f"T{sentence[1:]}" if sentence.startswith("the ") else sentence
 
 
 RULES: dict[str, Rule] = {}

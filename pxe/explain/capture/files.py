@@ -1,8 +1,8 @@
 """The packets of a pcap or pcapng file, as they lie there: no library, for a capture of 100 MB has a million.
 
 pcap: draft-ietf-opsawg-pcap (both byte orders, microseconds and nanoseconds). pcapng:
-draft-ietf-opsawg-pcapng (sections, interfaces, enhanced, simple and the old packet blocks). A file that ends in
-the middle of a packet is read up to there; one that makes no sense in the middle, too: `Faults` says so.
+draft-ietf-opsawg-pcapng (sections, interfaces, enhanced, simple and the old packet blocks). A file that ends
+in the middle of a packet is read up to there; one that makes no sense in the middle, too: `Faults` says so.
 """
 
 import mmap

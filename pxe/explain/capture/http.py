@@ -119,6 +119,7 @@ class HttpTracker:
             if not payload.startswith(b"HTTP/"):
                 return
             conn.began, exchange.answer_frame, exchange.answer_ns = sequence, frame, t_ns
+        exchange.last_ns = t_ns
         exchange.received = max(exchange.received, ((sequence - conn.began) & 0xFFFFFFFF) + length)
         if conn.told is None:
             return

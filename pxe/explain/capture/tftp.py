@@ -56,7 +56,8 @@ class TftpTracker:
         asked = {option.lower(): value for option, value in message.options}
         transfer = Transfer(
             t_ns=t_ns, frame=frame, client=address(key[:4]), client_port=int.from_bytes(key[4:]),
-            server=server, name=name, upload=isinstance(message, WriteRequest), asked=asked, last_ns=t_ns, last_frame=frame,
+            server=server, name=name, upload=isinstance(message, WriteRequest), asked=asked,
+            last_ns=t_ns, last_frame=frame,
         )  # fmt: skip
         self.flows[key] = _Flow(transfer, mac=mac)
 

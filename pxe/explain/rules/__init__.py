@@ -3,7 +3,18 @@ that triggers it and one that must not in tests/unit/pxe/explain, and a row in d
 
 import importlib
 
-_MODULES = ("silence",)
+_MODULES = (
+    "silence",
+    "policy",
+    "offers",
+    "leases",
+    "proxy",
+    "tftp",
+    "http",
+    "loader",
+    "raspberry_pi",
+    "console",
+)
 
 
 def load() -> None:

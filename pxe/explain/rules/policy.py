@@ -1,0 +1,90 @@
+"""Our own service left the machine without an answer, and its event says why."""
+
+from collections.abc import Iterator
+
+from pxe.explain.evidence import Evidence, Ignored
+from pxe.explain.rule import Hit, Stage, hit, rule
+from pxe.explain.text import shown
+
+_UNKNOWN, _POOL, _POLICY, _SUBNET = "no machine ", "of the pool", "the policy ", "is in no subnet of ours"
+
+
+def _ignored(e: Evidence, sign: str) -> Iterator[Ignored]:
+    return (it for it in e.ignored if not it.elsewhere and sign in it.reason)
+
+
+def _line(it: Ignored) -> str:
+    return f"event: {it.message} ignored: {shown(it.reason)}"
+
+
+@rule(
+    "unknown-machine",
+    Stage.DHCP,
+    seen="our service ignored a message because nobody told it of the machine",
+    sentence="{mac} is not among the machines that the boot service knows, so it got no answer.",
+    cure="Add it to `machines` in the site file (or PUT /api/v1/machines/{mac}), or set `unknown_machines: "
+    "boot`.",
+    basis="docs/boot-service.md",
+)
+def unknown_machine(e: Evidence) -> Iterator[Hit]:
+    """Its MAC is in no list."""
+    for it in _ignored(e, _UNKNOWN):
+        yield hit(it.t_ns, _line(it), mac=e.mac)
+
+
+@rule(
+    "pool-empty",
+    Stage.DHCP,
+    seen="our service had no address left",
+    sentence="No address is left for {mac}: {reason}.",
+    cure="Enlarge the pool, shorten the lease time, or give the machine a reservation outside of it.",
+    basis="RFC 2131 section 4.3.1",
+)
+def pool_empty(e: Evidence) -> Iterator[Hit]:
+    """All addresses are in use."""
+    for it in _ignored(e, _POOL):
+        yield hit(it.t_ns, _line(it), mac=e.mac, reason=shown(it.reason.partition(":")[0]))
+
+
+@rule(
+    "policy-ignores",
+    Stage.DHCP,
+    seen="a DHCP policy of our service says to ignore the machine",
+    sentence="{mac} got no answer because {reason}.",
+    cure="Change the policy's `when` so that it does not hold for this machine, or its `ignore`.",
+    basis="docs/dhcp.md",
+)
+def policy_ignores(e: Evidence) -> Iterator[Hit]:
+    """Somebody wanted it so."""
+    for it in _ignored(e, _POLICY):
+        yield hit(it.t_ns, _line(it), mac=e.mac, reason=shown(it.reason))
+
+
+@rule(
+    "relay-not-ours",
+    Stage.DHCP,
+    seen="our service ignored a relayed message: the relay's network is in no subnet of ours",
+    sentence="{mac} asks from a network that the boot service has no subnet for: {reason}.",
+    cure="Add the relay's network to `subnets` of `service.dhcp`.",
+    basis="RFC 2131 section 4.3.1; docs/dhcp.md",
+)
+def relay_not_ours(e: Evidence) -> Iterator[Hit]:
+    """The relay's address chooses the subnet."""
+    for it in _ignored(e, _SUBNET):
+        yield hit(it.t_ns, _line(it), mac=e.mac, reason=shown(it.reason.partition(":")[0]))
+
+
+@rule(
+    "ignored",
+    Stage.DHCP,
+    seen="our service ignored a message for another reason",
+    sentence="The boot service heard the {message} of {mac} and left it without an answer: {reason}",
+    cure="Do what the reason says; `bootlab serve` logs it with each message.",
+    basis="docs/boot-service.md",
+)
+def ignored(e: Evidence) -> Iterator[Hit]:
+    """All other reasons, as the service words them."""
+    named = (_UNKNOWN, _POOL, _POLICY, _SUBNET)
+    for it in _ignored(e, ""):
+        if not any(sign in it.reason for sign in named):
+            yield hit(it.t_ns, _line(it), mac=e.mac, message=it.message, reason=shown(it.reason))
