@@ -22,17 +22,19 @@ from pxe.boot.classify import classify
 from pxe.boot.lease_records import Lease, Records
 from pxe.boot.offer import Decision, MachineDirectory, answer, silence
 from pxe.boot.proxy import answer_binl, answer_proxy
+from pxe.boot.reply import BROADCAST
 from pxe.boot.scope import Scope
 from pxe.boot.shadow import answer_shadow
 from pxe.errors import WireError
 from pxe.events import Event
 from pxe.net.dhcp_probe import Prober
 from pxe.net.dhcp_report import Reporter
-from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, send
+from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, send_frame
 from pxe.net.group_commit import GroupCommit
 from pxe.net.inbox import Datagram, Inbox
 from pxe.net.later import Later
 from pxe.net.learned import Learned
+from pxe.net.outbox import Outbox
 from pxe.net.replies import read_replies
 from pxe.settings import DhcpMode, DhcpSettings
 from pxe.shadow import Shadow
@@ -99,6 +101,7 @@ class DhcpServer:
         self._stopping = threading.Event()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         self._commit: GroupCommit[tuple[Decision, _Arrival]] = GroupCommit(store.save, self._rouse)
+        self._outbox: Outbox[tuple[Decision, int]] = Outbox(self._left)
         self._behind: dict[bytes, deque[_Arrival]] = {}  # of clients whose lease is on its way to the disk
         weakref.finalize(self, os.close, self._wake)
 
@@ -128,9 +131,11 @@ class DhcpServer:
                     self._take(came)
             self._commit.begin()
             self._due()
+            self._outbox.flush()
         while self._commit.outstanding:
             self._commit.begin()
             self._stored(wait=True)
+        self._outbox.flush()
         self._commit.close()
 
     def stop(self) -> None:
@@ -308,12 +313,22 @@ class DhcpServer:
         reply, to = decision.reply, decision.destination
         assert reply is not None
         assert to is not None
+        came, data = arrival.came, encode(reply)
         t_ns = time.monotonic_ns()  # before the packet is out: the client's next one must come later
-        source = arrival.came.link.scope.settings.ip
-        try:
-            send(arrival.came.link.sockets, arrival.came.sock, encode(reply), to, source)
-        except OSError as exc:
-            reason = f"the answer could not be sent to {to.ip}:{to.port}: {exc.strerror}"
-            self._report.ignored(decision, t_ns, reason, logging.WARNING)
+        source = came.link.scope.settings.ip
+        if to.mac and send_frame(came.link.sockets, came.sock, data, to, source):
+            self._report.sent(decision, t_ns)
             return
-        self._report.sent(decision, t_ns)
+        where = (BROADCAST if to.mac else to.ip, to.port)
+        self._outbox.put(came.sock, source, data, where, (decision, t_ns))
+
+    def _left(self, sent: tuple[Decision, int], fault: OSError | None) -> None:
+        """Tell that a reply left, or why it did not."""
+        decision, t_ns = sent
+        if fault is None:
+            self._report.sent(decision, t_ns)
+            return
+        to = decision.destination
+        assert to is not None
+        reason = f"the answer could not be sent to {to.ip}:{to.port}: {fault.strerror}"
+        self._report.ignored(decision, t_ns, reason, logging.WARNING)

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
-from pxe.boot.reply import BROADCAST, Destination
+from pxe.boot.reply import Destination
 from pxe.errors import ServiceError
 from pxe.net.replies import listen_for_replies
-from pxe.net.udp import IP_PKTINFO, PKTINFO, enlarge
+from pxe.net.udp import enlarge
 from pxe.settings import DhcpMode, DhcpSettings
 from pxe.wire.dhcp4 import ETHERNET
 from pxe.wire.frame import ETHERTYPE_ARP, udp_frame
 
 _RECEIVE_BUFFER: Final = 4 * 1024 * 1024  # a rack that is switched on at once asks in one burst
-MAX_DATAGRAM: Final = 65535
 _MAC_SIZE: Final = 6
 _log = logging.getLogger(__name__)
 
@@ -96,36 +95,21 @@ def _packet_socket(interface: str) -> tuple[socket.socket | None, bytes]:
     return sock, mac
 
 
-def receive(sock: socket.socket, buffer: memoryview) -> tuple[bytes, tuple[str, int]] | None:
-    """Return the next datagram and its sender; None where none waits. Raises OSError.
-
-    `buffer` of MAX_DATAGRAM bytes is the caller's: `recvfrom` would take and give back so many each time.
-    """
-    try:
-        size, sender = sock.recvfrom_into(buffer)
-    except BlockingIOError:
-        return None
-    return bytes(buffer[:size]), sender
-
-
-def send(
+def send_frame(
     sockets: DhcpSockets, sock: socket.socket, data: bytes, to: Destination, source: IPv4Address
-) -> None:
-    """Send `data` from our address `source` and the port of `sock`. Raises OSError."""
-    if to.mac:
-        if sockets.frames is not None and len(to.mac) == _MAC_SIZE:
-            port = sock.getsockname()[1]
-            frame = udp_frame(data, source=(sockets.mac, source, port), to=(to.mac, to.ip, to.port))
-            try:
-                sockets.frames.send(frame)
-                return
-            except OSError as exc:  # longer than the MTU, or the queue is full: the broadcast may still go
-                _log.debug("no frame to %s: %s", to.mac.hex(":"), exc)
-        to = Destination(BROADCAST, to.port)
-    info = PKTINFO.pack(0, source.packed, b"\0" * 4)
-    sock.sendmsg(
-        [data], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, (socket.inet_ntoa(to.ip.packed), to.port)
-    )
+) -> bool:
+    """Send `data` to the MAC of `to` alone, from our address `source` and the port of `sock`; return False
+    where it must be broadcast instead: no packet socket, or no room."""
+    if sockets.frames is None or len(to.mac) != _MAC_SIZE:
+        return False
+    port = sock.getsockname()[1]
+    frame = udp_frame(data, source=(sockets.mac, source, port), to=(to.mac, to.ip, to.port))
+    try:
+        sockets.frames.send(frame)
+    except OSError as exc:  # longer than the MTU, or the queue is full: the broadcast may still go
+        _log.debug("no frame to %s: %s", to.mac.hex(":"), exc)
+        return False
+    return True
 
 
 def _check_address(settings: DhcpSettings) -> None:

@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from pxe.net.dhcp_socket import MAX_DATAGRAM, receive
+from pxe.net.mmsg import AT_ONCE, Receiver
 
 DRAIN: Final = 8192  # datagrams taken from one socket at a time: more than its buffer holds
 _URGENT_AT_ONCE: Final = 256  # many, to share a commit; but what comes meanwhile must fit the socket's buffer
-_AT_ONCE: Final = 256  # DISCOVERs of strangers beside them
+_OTHERS_AT_ONCE: Final = 256  # DISCOVERs of strangers beside them
 _URGENT: Final = 8192  # messages that wait, at most; the oldest makes room
 _WAITING: Final = 2048
 _TOO_OLD_NS: Final = 700_000_000  # iPXE, the least patient, asks again after a second
@@ -25,6 +25,7 @@ _DISCOVER: Final = b"\x35\x01\x01"  # option 53, which everybody sends first
 _CHADDR: Final = slice(28, 34)
 
 _Link = TypeVar("_Link")
+Receive = Callable[[socket.socket], list[tuple[bytes, tuple[str, int]]]]
 
 
 class Datagram(NamedTuple, Generic[_Link]):
@@ -38,27 +39,32 @@ class Datagram(NamedTuple, Generic[_Link]):
 
 
 class Inbox(Generic[_Link]):
-    """`is_known` (MAC -> bool) says whose DISCOVER is as urgent as a REQUEST; `clock` is in nanoseconds."""
+    """`is_known` (MAC -> bool) says whose DISCOVER is as urgent as a REQUEST; `clock` is in nanoseconds;
+    `receive` as in `pxe.net.mmsg.Receiver`.
+    """
 
-    def __init__(self, is_known: Callable[[str], bool], clock: Callable[[], int]) -> None:
+    def __init__(
+        self, is_known: Callable[[str], bool], clock: Callable[[], int], receive: Receive | None = None
+    ) -> None:
         self._is_known, self._clock = is_known, clock
         self._urgent: deque[Datagram[_Link]] = deque()
         self._waiting: deque[Datagram[_Link]] = deque()
-        self._buffer = memoryview(bytearray(MAX_DATAGRAM))
+        self._receive = receive or Receiver().receive
         self.dropped = 0  # since the last `take_dropped`
 
     def drain(self, link: _Link, sock: socket.socket) -> None:
         """Take what waits in the socket. Raises OSError where it was closed."""
-        for _ in range(DRAIN):
-            datagram = receive(sock, self._buffer)
-            if datagram is None:
+        for _ in range(DRAIN // AT_ONCE):
+            datagrams = self._receive(sock)
+            now = self._clock()
+            for data, sender in datagrams:
+                came = Datagram(data, sender, now, link, sock)
+                if data[_MESSAGE_TYPE] != _DISCOVER or self._is_known(data[_CHADDR].hex(":")):
+                    self._put(self._urgent, came, _URGENT)
+                else:
+                    self._put(self._waiting, came, _WAITING)
+            if len(datagrams) < AT_ONCE:
                 return
-            data, sender = datagram
-            came = Datagram(data, sender, self._clock(), link, sock)
-            if data[_MESSAGE_TYPE] != _DISCOVER or self._is_known(data[_CHADDR].hex(":")):
-                self._put(self._urgent, came, _URGENT)
-            else:
-                self._put(self._waiting, came, _WAITING)
 
     def _put(self, queue: deque[Datagram[_Link]], came: Datagram[_Link], room: int) -> None:
         if len(queue) >= room:
@@ -71,7 +77,7 @@ class Inbox(Generic[_Link]):
         urgent, waiting = self._urgent, self._waiting
         batch = [urgent.popleft() for _ in range(min(_URGENT_AT_ONCE, len(urgent)))]
         oldest = self._clock() - _TOO_OLD_NS
-        for _ in range(min(_AT_ONCE, len(waiting))):
+        for _ in range(min(_OTHERS_AT_ONCE, len(waiting))):
             newest = waiting.pop()
             if newest.t_ns < oldest:  # and so are all that came before it
                 self.dropped += len(waiting) + 1

@@ -4,6 +4,7 @@ import pytest
 
 from pxe.net import inbox as module
 from pxe.net.inbox import Inbox
+from pxe.net.mmsg import AT_ONCE
 
 OURS, STRANGER = b"\x52\x54\x00\x00\x00\x01", b"\x02\x00\x00\x00\x00\x01"
 DISCOVER, REQUEST = 1, 3
@@ -15,12 +16,9 @@ class Socket:
     def __init__(self, *datagrams: bytes) -> None:
         self.datagrams = list(datagrams)
 
-    def recvfrom_into(self, buffer: memoryview) -> tuple[int, tuple[str, int]]:
-        if not self.datagrams:
-            raise BlockingIOError
-        data = self.datagrams.pop(0)
-        buffer[: len(data)] = data
-        return len(data), ("10.99.0.5", 68)
+    def receive(self) -> list[tuple[bytes, tuple[str, int]]]:
+        taken, self.datagrams = self.datagrams[:AT_ONCE], self.datagrams[AT_ONCE:]
+        return [(data, ("10.99.0.5", 68)) for data in taken]
 
 
 class Office:
@@ -28,7 +26,7 @@ class Office:
 
     def __init__(self) -> None:
         self.now = 0
-        self.inbox: Inbox[str] = Inbox(lambda mac: mac == OURS.hex(":"), lambda: self.now)
+        self.inbox: Inbox[str] = Inbox(lambda mac: mac == OURS.hex(":"), lambda: self.now, Socket.receive)
 
     def comes(self, *datagrams: bytes) -> None:
         self.inbox.drain("link", Socket(*datagrams))
