@@ -8,8 +8,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
@@ -79,12 +80,17 @@ class PlanStore:
     ) -> None:
         """Read what was set before, and show it. Raises ServiceError where the database cannot be used."""
         self._base, self._catalogue, self._emit = base, catalogue, emit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._tables = PlanTables(engine)
         self._upper = self._tables.load()
         for key in (*(self._upper.plans.keys() & base.plans), *(self._upper.machines.keys() & base.machines)):
             _log.info("%s: what was set through the API overrides the configuration", key)
         catalogue.replace(_merged(base, self._upper))
+
+    @property
+    def changing(self) -> AbstractContextManager[Any]:
+        """Held, nobody else changes anything: for who looks before they change."""
+        return self._lock
 
     def put_plan(self, plan: BootPlan) -> tuple[str, ...]:
         """Add or replace a plan; return warnings: what may not boot everywhere, or looks odd."""

@@ -15,11 +15,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from pxe.audit import Audit
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.files import FileRoot
 from pxe.boot.loaders import Loaders
 from pxe.boot.requester import Requester
 from pxe.boot.snapshot import Snapshot
+from pxe.boots import Boots
 from pxe.config_store import ConfigStore
 from pxe.errors import RefusalReason, RequestRefused, ServiceError
 from pxe.eventlog import EventLog, JsonlFile, Sink, follow
@@ -35,18 +37,21 @@ from pxe.net.ports import PortRange
 from pxe.net.syslog import LogReceiver
 from pxe.net.tftp import TftpServer
 from pxe.net.upload_folder import UploadFolder
-from pxe.plan import Firmware, Resource, UnknownMachines
+from pxe.plan import BootPlan, Firmware, Resource, UnknownMachines
 from pxe.plan_store import PlanStore
 from pxe.progress import Progress
 from pxe.settings import DhcpMode, ServiceSettings
 from pxe.shadow import Shadow
 from pxe.state import LeaseStore, open_state
+from pxe.token_store import TokenStore
 from pxe.web import machine, operator
 from pxe.web.context import WebContext
 from pxe.web.dispatch import Dispatcher
+from pxe.web.flows import Flows
 from pxe.web.machine.scripts import script
 from pxe.web.refusals import Refusals
-from pxe.web.streams import Streams
+from pxe.web.streams import Streams, encoded
+from pxe.web.watch import Watch
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +78,13 @@ class Service:
             loaders=Loaders(settings.loaders),
             http=self._http_base,
         )
-        self.streams = Streams(self.events)
+        self.streams = Streams(self.events, encoded)
+        self.flows = Flows()
+        self.boots = Boots(
+            self._plan_of, self._is_known, now_ns=time.monotonic_ns, start=time.monotonic_ns() // 1000
+        )
+        watch = Watch(self.boots, self.catalogue, self._bytes_sent, lambda: self.events.closed)
+        self.watch, self.watchers = watch, Streams(watch, watch.encode)
         self._engine = open_state(settings.state_dir)
         self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
         self.progress = Progress(self._engine, self.catalogue, self.store)
@@ -91,7 +102,7 @@ class Service:
             self._dhcp = DhcpServer(
                 settings.dhcp, sockets.dhcp, self.catalogue, leases, self._emit_dhcp, self.shadow
             )
-        self._sinks: list[Sink] = [log_sink, self.configs.sink, self.progress.follow]
+        self._sinks: list[Sink] = [log_sink, self.configs.sink, self.progress.follow, self.boots.follow]
         self._file = JsonlFile(events_file) if events_file is not None else None
         if self._file is not None:
             self._sinks.append(self._file.write)
@@ -132,6 +143,12 @@ class Service:
             events=self.events,
             requester=self.requester,
             streams=self.streams,
+            tokens=TokenStore(self._engine),
+            audit=Audit(self._engine),
+            shadow=self.shadow,
+            watch=self.watch,
+            watchers=self.watchers,
+            flows=self.flows,
             leases=self._leases,
             health=self._health,
             logs=self.logs,
@@ -139,13 +156,14 @@ class Service:
         machine_app = machine.create_app(context) if self._sockets.http is not None else None
         quick = partial(script, context)
         api = operator.create_app(context)
-        return Dispatcher(machine_app, api, self._sockets.api_address, quick, self.streams)
+        return Dispatcher(machine_app, api, self._sockets.api_address, quick, (self.streams, self.watchers))
 
     def start(self) -> None:
         """Start the loops, each in a thread; from then on `health` says ready."""
         for sink in self._sinks:
             self._followers.append(_thread("events", partial(follow, self.events, sink)))
         self._followers.append(_thread("streams", self.streams.serve))
+        self._followers.append(_thread("watchers", self.watchers.serve))
         self._followers.append(_thread("findings", Findings(self.events).follow))
         if self._dhcp is not None:
             self._loops["dhcp"] = _thread("dhcp", partial(self._guard, "dhcp", self._dhcp.serve))
@@ -199,6 +217,7 @@ class Service:
     def close(self) -> None:
         """Let go of what `__init__` opened."""
         self.events.close()
+        self.boots.close()
         if self.logs is not None:
             self.logs.close()
         for thread in self._followers:
@@ -285,6 +304,18 @@ class Service:
         if event.mac is None and isinstance(event, TransferRefused | PacketMalformed):
             event = replace(event, mac=self.mac_of(IPv4Address(event.peer.rpartition(":")[0])))
         self.events.append(event)
+
+    def _plan_of(self, mac: str, plan: str | None) -> BootPlan | None:
+        """The plan that DHCP named, or else what the machine would get now."""
+        known = self.catalogue.snapshot.plans.get(plan) if plan is not None else None
+        return known or self.catalogue.plan_of(mac)
+
+    def _is_known(self, mac: str) -> bool:
+        return mac in self.catalogue.snapshot.machines
+
+    def _bytes_sent(self) -> dict[str, int]:
+        tftp = self._tftp.sent() if self._tftp is not None else {}
+        return {**tftp, **self.flows.sent()}
 
     def _leases(self) -> list[dict[str, Any]]:
         found = self._dhcp.leases() if self._dhcp is not None else []

@@ -7,15 +7,21 @@ from typing import Any
 
 from flask import Flask, current_app
 
+from pxe.audit import Audit
 from pxe.boot.assets import ChecksumCache
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.requester import Requester
 from pxe.config_store import ConfigStore
 from pxe.eventlog import EventLog
+from pxe.events import Event
 from pxe.machine_logs import MachineLogs
 from pxe.plan_store import PlanStore
+from pxe.shadow import Shadow
+from pxe.token_store import TokenStore
+from pxe.web.flows import Flows
 from pxe.web.refusals import Refusals
 from pxe.web.streams import Streams
+from pxe.web.watch import Item, Watch
 
 _KEY = "bootlab"
 
@@ -34,10 +40,16 @@ class WebContext:
     refusals: Refusals
     events: EventLog
     requester: Callable[[IPv4Address], Requester]
-    streams: Streams
+    streams: Streams[Event]
+    watch: Watch
+    watchers: Streams[Item]
+    tokens: TokenStore
+    audit: Audit
     leases: Callable[[], list[dict[str, Any]]] = list
     health: Callable[[], dict[str, Any]] = dict
     logs: MachineLogs | None = None  # None: not received
+    shadow: Shadow | None = None
+    flows: Flows = field(default_factory=Flows)
     checksums: ChecksumCache = field(default_factory=ChecksumCache)
 
 

@@ -1,9 +1,8 @@
 """The operator-facing app: the JSON API under /api/v1, and a page for people at /.
 
-No user is known here, so it is bound to a Unix socket (guarded by its permissions) or to loopback only. A
-browser on the same host must not become the attacker's hand: bodies are taken as application/json only (other
-origins cannot send that unasked), and over TCP the Host must be an address or localhost (DNS rebinding).
-Every error is `{"error": sentence}`.
+Who may call it: `admission.py`. Bodies are taken as application/json only, which other origins cannot send
+unasked. Every error is `{"error": sentence}`; 401, 403 and 412 leave a line in the audit log, as every change
+does (`changing.py`).
 
 To add a noun `things`: a module of that name here, listed in _NOUNS, with
 
@@ -33,18 +32,19 @@ it shows nothing of the lab. What has no declaration at all is refused when the 
 the unit tests is held against /openapi.json (tests/unit/pxe/web/conftest.py).
 """
 
-import contextlib
 import logging
-from ipaddress import ip_address
 
-from flask import Flask, Response, abort, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from pxe.errors import PlanError, ServiceError
 from pxe.plan_store import InUse, Unknown
 from pxe.web.context import WebContext, bare_app
+from pxe.web.context import context as current
 from pxe.web.operator import (
     assets,
+    audit,
+    boots,
     choices,
     deliveries,
     events,
@@ -56,18 +56,28 @@ from pxe.web.operator import (
     page,
     plans,
     rules,
+    shadow,
     stream,
+    tokens,
     transfers,
     unknown,
 )
+from pxe.web.operator.admission import admit
+from pxe.web.operator.changing import action
 from pxe.web.operator.operation import declared_of
 
 _log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
+LOGIN_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 BODY_BYTES = 1024 * 1024
 _NOUNS = (
     assets,
+    audit,
+    boots,
     choices,
     deliveries,
     events,
@@ -77,10 +87,13 @@ _NOUNS = (
     machines,
     plans,
     rules,
+    shadow,
     stream,
+    tokens,
     transfers,
     unknown,
 )
+_ON_RECORD = (401, 403, 412)  # in the audit log
 _STATUS: dict[type[Exception], int] = {PlanError: 400, Unknown: 404, InUse: 409, ServiceError: 503}
 
 
@@ -94,29 +107,36 @@ def create_app(context: WebContext) -> Flask:
     app.register_blueprint(page.blueprint)
     for endpoint, view in app.view_functions.items():
         assert declared_of(view) is not None, f"{endpoint}: decorate it with @operation(...)"
-    app.before_request(_check_host)
+    app.before_request(admit)
     for kind in (*_STATUS, HTTPException, Exception):
         app.register_error_handler(kind, _error)
     return app
 
 
-def _check_host() -> None:
-    """DNS rebinding: a page's own host name that suddenly points at 127.0.0.1 is still in the Host header."""
-    if not request.environ.get("REMOTE_ADDR"):  # a Unix socket
-        return
-    host = request.host.rpartition(":")[0] if ":" in request.host else request.host
-    with contextlib.suppress(ValueError):
-        ip_address(host.strip("[]"))
-        return
-    if host != "localhost":
-        abort(403, "call the API by its address or as localhost")
-
-
 def _error(exc: Exception) -> tuple[Response, int]:
     if isinstance(exc, HTTPException):
-        return jsonify(error=exc.description or exc.name), exc.code or 500
+        status, sentence = exc.code or 500, exc.description or exc.name
+        if status in _ON_RECORD:
+            current().audit.refused(g.actor, action(), sentence)
+        if status == 401:
+            return _unknown_caller(sentence), 401
+        return jsonify(error=sentence), status
     for kind in type(exc).__mro__:
         if kind in _STATUS:
             return jsonify(error=str(exc)), _STATUS[kind]
     _log.exception("%s %s failed; this is a bug of bootlab", request.method, request.path, exc_info=exc)
     return jsonify(error="internal error; see the log of the boot service"), 500
+
+
+def _unknown_caller(sentence: str) -> Response:
+    """Ask for a token: a person by a page, a program by a sentence."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    declared = declared_of(view) if view is not None else None
+    if declared is not None and declared.hidden:
+        response = make_response(render_template("login.html"))
+        response.headers["Content-Security-Policy"] = LOGIN_POLICY
+    else:
+        response = jsonify(error=sentence)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers["Cache-Control"] = "no-store"
+    return response

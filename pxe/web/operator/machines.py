@@ -1,5 +1,6 @@
 """/machines: which machines there are, and what each boots."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,13 @@ class NextBody(TypedDict):
     plan: str | None
 
 
+def _current(mac: str) -> dict[str, Any] | None:
+    with contextlib.suppress(PlanError):
+        machine = context().catalogue.machine(normalise_mac(mac))
+        return _shown(machine) if machine is not None else None
+    return None
+
+
 @blueprint.get("/machines")
 @operation(reply=Machines)
 def list_machines() -> dict[str, Any]:
@@ -56,14 +64,14 @@ def list_machines() -> dict[str, Any]:
 
 
 @blueprint.get("/machines/<mac>")
-@operation(reply=MachineReply)
+@operation(reply=MachineReply, subject=_current)
 def get_machine(mac: str) -> dict[str, Any]:
     """One machine, by its MAC in any usual way of writing."""
     return _shown(_known(mac))
 
 
 @blueprint.put("/machines/<mac>")
-@operation(body=MachineBody, reply=MachineReply, role=Role.OPERATOR)
+@operation(body=MachineBody, reply=MachineReply, role=Role.OPERATOR, subject=_current)
 def put_machine(mac: str) -> dict[str, Any]:
     """Add or replace a machine: `name`, `ip` (DHCP reservation), `plan`, `uuid`, `serial`, `tags`,
     `next_plan`, `hold`."""
@@ -77,7 +85,7 @@ def put_machine(mac: str) -> dict[str, Any]:
 
 
 @blueprint.post("/machines/<mac>/hold")
-@operation(body=NoFields, reply=MachineReply, role=Role.OPERATOR)
+@operation(body=NoFields, reply=MachineReply, role=Role.OPERATOR, subject=_current)
 def hold(mac: str) -> dict[str, Any]:
     """Keep a machine from booting anything until it is released. The body is {}."""
     _fields(json_body())
@@ -85,7 +93,7 @@ def hold(mac: str) -> dict[str, Any]:
 
 
 @blueprint.post("/machines/<mac>/release")
-@operation(body=NoFields, reply=MachineReply, role=Role.OPERATOR)
+@operation(body=NoFields, reply=MachineReply, role=Role.OPERATOR, subject=_current)
 def release(mac: str) -> dict[str, Any]:
     """Let a held machine boot again; its firmware asks by itself, or after a power cycle. The body is {}."""
     _fields(json_body())
@@ -93,7 +101,7 @@ def release(mac: str) -> dict[str, Any]:
 
 
 @blueprint.post("/machines/<mac>/next")
-@operation(body=NextBody, reply=MachineReply, role=Role.OPERATOR)
+@operation(body=NextBody, reply=MachineReply, role=Role.OPERATOR, subject=_current)
 def boot_next(mac: str) -> dict[str, Any]:
     """Boot `plan` once, at the next start; null: as always."""
     body = json_body()
@@ -104,7 +112,7 @@ def boot_next(mac: str) -> dict[str, Any]:
 
 
 @blueprint.delete("/machines/<mac>")
-@operation(role=Role.OPERATOR, errors=(409, 503))
+@operation(role=Role.OPERATOR, errors=(409, 503), subject=_current)
 def delete_machine(mac: str) -> tuple[str, int]:
     """Forget a machine that was set through the API."""
     context().store.delete_machine(_known(mac).mac)

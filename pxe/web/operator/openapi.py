@@ -87,7 +87,7 @@ def _operation(rule: Rule, view: Any, op: Operation, schemas: dict[Any, Any]) ->
         "description": f"{text.strip()}\n\nRole: {role}.".strip(),
         "x-role": role,
         "security": [{"token": []}] if op.role is not None else [],
-        "parameters": [*_path_parameters(rule), *_query_parameters(op, schemas)],
+        "parameters": [*_path_parameters(rule), *_query_parameters(op, schemas), *_conditions(rule, op)],
         "responses": _responses(rule, op, schemas),
     }
     if op.body is not None:
@@ -114,6 +114,18 @@ def _query_parameters(op: Operation, schemas: dict[Any, Any]) -> list[dict[str, 
     ]
 
 
+def _conditions(rule: Rule, op: Operation) -> list[dict[str, Any]]:
+    if op.subject is None or "GET" in (rule.methods or ()):
+        return []
+    about = {"If-Match": "the ETag that was read: 412 where it is not the present one"}
+    if "PUT" in (rule.methods or ()):
+        about["If-None-Match"] = "*: 412 where there is one already"
+    return [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in about.items()
+    ]
+
+
 def _responses(rule: Rule, op: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"204": {"description": "Done."}}
     if op.reply is not None:
@@ -135,6 +147,8 @@ def _errors(rule: Rule, op: Operation) -> set[int]:
         found |= {401, 403}
     if rule.arguments:
         found.add(404)
+    if op.subject is not None and "GET" not in (rule.methods or ()):
+        found.add(412)
     if op.body is not None:
         found |= {413, 415, 503}
     return found

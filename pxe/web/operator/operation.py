@@ -13,6 +13,7 @@ from flask import abort, g, request
 from pydantic import TypeAdapter, ValidationError
 
 from pxe.access import Role
+from pxe.web.operator.changing import Subject, changed, shown
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _KEY = "_bootlab_operation"
@@ -24,7 +25,9 @@ class Operation:
 
     `reply` None is an empty answer (204); `media` is the reply's content type. `role` None: for anybody.
     `errors` are statuses beyond those that follow from the rest, `also` replies of another status. A hidden
-    operation is no part of the API: pages, style sheets.
+    operation is no part of the API: pages, style sheets. `subject` takes the arguments of the route and
+    returns the thing that it is about as JSON (None: there is none): its ETag and what the audit log says of
+    a change come from it. Every method but GET is put on record, unless `recorded` is False.
     """
 
     reply: Any = None
@@ -35,6 +38,8 @@ class Operation:
     also: Mapping[int, Any] = field(default_factory=dict)
     media: str = "application/json"
     hidden: bool = False
+    subject: Subject | None = None
+    recorded: bool = True
 
     @property
     def query_names(self) -> tuple[str, ...]:
@@ -50,6 +55,10 @@ def operation(**fields: Any) -> Callable[[_View], _View]:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             g.query = _read_query(declared)
+            if request.method not in ("GET", "HEAD") and declared.recorded:
+                return changed(declared.subject, view, kwargs)
+            if declared.subject is not None:
+                return shown(declared.subject, view, kwargs)
             return view(*args, **kwargs)
 
         setattr(checked, _KEY, declared)

@@ -38,6 +38,11 @@ class Plans(TypedDict):
     plans: list[PlanReply]
 
 
+def _current(name: str) -> dict[str, Any] | None:
+    plan = context().catalogue.snapshot.plans.get(name)
+    return _shown(plan) if plan is not None else None
+
+
 @blueprint.get("/plans")
 @operation(reply=Plans)
 def list_plans() -> dict[str, Any]:
@@ -46,14 +51,14 @@ def list_plans() -> dict[str, Any]:
 
 
 @blueprint.get("/plans/<name>")
-@operation(reply=PlanReply)
+@operation(reply=PlanReply, subject=_current)
 def get_plan(name: str) -> dict[str, Any]:
     """One plan."""
     return _shown(known_plan(name))
 
 
 @blueprint.put("/plans/<name>")
-@operation(body=PlanBody, reply=PlanReply, role=Role.OPERATOR)
+@operation(body=PlanBody, reply=PlanReply, role=Role.OPERATOR, subject=_current)
 def put_plan(name: str) -> dict[str, Any]:
     """Add or replace a plan. Its files must exist on this host; 400 names the field that does not.
 
@@ -65,7 +70,7 @@ def put_plan(name: str) -> dict[str, Any]:
 
 
 @blueprint.delete("/plans/<name>")
-@operation(role=Role.OPERATOR, errors=(409, 503))
+@operation(role=Role.OPERATOR, errors=(409, 503), subject=_current)
 def delete_plan(name: str) -> tuple[str, int]:
     """Forget a plan that was set through the API and that no machine boots."""
     context().store.delete_plan(name)

@@ -37,6 +37,13 @@ class Rules(TypedDict):
     rules: list[RuleReply]
 
 
+def _current(name: str) -> dict[str, Any] | None:
+    for rule in context().catalogue.snapshot.rules:
+        if rule.name == name:
+            return _shown(rule)
+    return None
+
+
 @blueprint.get("/rules")
 @operation(reply=Rules)
 def list_rules() -> dict[str, Any]:
@@ -45,17 +52,17 @@ def list_rules() -> dict[str, Any]:
 
 
 @blueprint.get("/rules/<name>")
-@operation(reply=RuleReply)
+@operation(reply=RuleReply, subject=_current)
 def get_rule(name: str) -> dict[str, Any]:
     """One rule."""
-    for rule in context().catalogue.snapshot.rules:
-        if rule.name == name:
-            return _shown(rule)
-    raise Unknown(f"rule {name} does not exist")
+    found = _current(name)
+    if found is None:
+        raise Unknown(f"rule {name} does not exist")
+    return found
 
 
 @blueprint.put("/rules/<name>")
-@operation(body=RuleBody, reply=RuleReply, role=Role.OPERATOR)
+@operation(body=RuleBody, reply=RuleReply, role=Role.OPERATOR, subject=_current)
 def put_rule(name: str) -> dict[str, Any]:
     """Add or replace a rule: `when` (mac, uuid, serial, arch, firmware, tags, network) and `plan`."""
     rule = rule_from_json(with_key(json_body(), "name", name))
@@ -64,7 +71,7 @@ def put_rule(name: str) -> dict[str, Any]:
 
 
 @blueprint.delete("/rules/<name>")
-@operation(role=Role.OPERATOR, errors=(409, 503))
+@operation(role=Role.OPERATOR, errors=(409, 503), subject=_current)
 def delete_rule(name: str) -> tuple[str, int]:
     """Forget a rule that was set through the API."""
     context().store.delete_rule(name)

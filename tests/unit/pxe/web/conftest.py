@@ -1,26 +1,31 @@
 import json
 import re
 from ipaddress import IPv4Address
+from time import monotonic_ns
 
 import jsonschema
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 
+from pxe.audit import Audit
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.files import FileRoot
 from pxe.boot.requester import Requester
 from pxe.boot.snapshot import Snapshot
+from pxe.boots import Boots
 from pxe.config_store import ConfigStore
 from pxe.eventlog import EventLog
 from pxe.plan import Asset, BootPlan, Machine
 from pxe.plan_store import PlanStore
 from pxe.state import open_state
+from pxe.token_store import TokenStore
 from pxe.web.context import WebContext
 from pxe.web.operator import create_app
 from pxe.web.operator.openapi import document
 from pxe.web.refusals import Refusals
-from pxe.web.streams import Streams
+from pxe.web.streams import Streams, encoded
+from pxe.web.watch import Watch
 
 MAC = "52:54:00:00:00:01"
 
@@ -44,6 +49,10 @@ def service(plan, tmp_path):
     machine = Machine(mac=MAC, name="rack1", ip=IPv4Address("127.0.0.1"), plan="p")
     base = Snapshot({MAC: machine}, {"p": plan})
     catalogue, events = Catalogue(base, FileRoot(tmp_path / "root")), EventLog()
+    boots = Boots(
+        lambda _, name: base.plans.get(name or "p"), base.machines.__contains__, now_ns=monotonic_ns
+    )
+    watch = Watch(boots, catalogue, dict)
     engine = open_state(tmp_path / "state")
     yield WebContext(
         catalogue=catalogue,
@@ -51,7 +60,11 @@ def service(plan, tmp_path):
         events=events,
         configs=ConfigStore(engine),
         refusals=Refusals(events.append),
-        streams=Streams(events),
+        tokens=TokenStore(engine),
+        audit=Audit(engine),
+        streams=Streams(events, encoded),
+        watch=watch,
+        watchers=Streams(watch, watch.encode),
         requester=lambda at: Requester(mac=catalogue.reserved_for(at), server=IPv4Address("10.99.0.1")),
         leases=lambda: [{"ip": "10.99.0.7", "mac": MAC, "expires": 1.0, "state": "bound"}],
         health=lambda: {"ready": True, "listeners": {"api": "here"}, "worker_pid": 1},
