@@ -181,6 +181,18 @@ class BootService:
         query = {"since": str(since), "limit": str(limit), "wait": f"{wait:g}"}
         return self._object(f"/machines/{_quoted(mac)}/log", query, timeout=_TIMEOUT + wait)
 
+    def shadow(self) -> dict[str, Any]:
+        """Return what GET /shadow tells: `interfaces` in shadow mode, `notes`, `machines` with both sides'
+        answers. Raises InfrastructureError."""
+        return self._object("/shadow")
+
+    def shadow_take(self, mac: str, *, take: bool = True) -> tuple[str, ...]:
+        """Take a machine over from the other DHCP server, or release it; return warnings. Raises
+        InfrastructureError where the service refuses it, with its reason."""
+        what = "take" if take else "release"
+        answer = self._call("POST", f"/shadow/{_quoted(mac)}/{what}", body={})
+        return tuple(str(warning) for warning in _parsed_object(answer, self.address).get("warnings", ()))
+
     def asset_checksums(self, plan: str) -> dict[str, AssetChecksum]:
         """Return size and checksums of a plan's files as the server has them now, by asset name.
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Column, Engine, Float, MetaData, String, Table, delete, insert, select
 
 from pxe.boot.decision import Decision
+from pxe.boot.shadow import Answer
 from pxe.boot.shadow_book import Exchange, ShadowBook, Theirs
 from pxe.errors import PlanError
 from pxe.events import Event, ShadowCompared, ShadowTaken
@@ -108,12 +109,6 @@ class Shadow:
             "machines": [self._machine(mac, by_mac[mac], names) for mac in sorted(by_mac)],
         }
 
-    def machine(self, mac: str, names: Mapping[str, str]) -> dict[str, Any]:
-        """One machine of `report`."""
-        with self._lock:
-            exchanges = [e for e in self._book.exchanges() if e.mac == mac]
-        return self._machine(mac, exchanges, names)
-
     def _machine(self, mac: str, exchanges: list[Exchange], names: Mapping[str, str]) -> dict[str, Any]:
         return {
             "mac": mac,
@@ -164,6 +159,11 @@ def _is_pxe(theirs: Theirs) -> bool:
     return theirs.answer.options.get(60, "").startswith("PXEClient")
 
 
+def _answer(answer: Answer) -> dict[str, Any]:
+    options = {str(code): value for code, value in answer.options.items()}
+    return {**asdict(answer), "options": options}
+
+
 def _exchange(exchange: Exchange) -> dict[str, Any]:
     return {
         "firmware": exchange.firmware,
@@ -171,12 +171,12 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
         "t_ns": exchange.t_ns,
         "verdict": exchange.verdict,
         "reason": exchange.reason,
-        "ours": asdict(exchange.ours) if exchange.ours is not None else None,
+        "ours": _answer(exchange.ours) if exchange.ours is not None else None,
         "theirs": [
             {
                 "seen": theirs.seen,
                 "via": theirs.via,
-                "answer": asdict(theirs.answer),
+                "answer": _answer(theirs.answer),
                 "differences": [asdict(d) for d in exchange.differences(theirs)],
             }
             for theirs in exchange.theirs

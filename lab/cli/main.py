@@ -24,6 +24,7 @@ COMMANDS = {
     "tftp": "lab.cli.tftp:tftp",
     "boot": "lab.cli.boot:boot",
     "doctor": "lab.cli.doctor:doctor",
+    "shadow": "lab.cli.shadow:shadow",
     "report": "lab.cli.report:report",
     "explain": "lab.cli.explain:explain",
     "timeline": "lab.cli.timeline:timeline",
