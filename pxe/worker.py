@@ -117,6 +117,7 @@ class Service:
         self._stopping = threading.Event()
         self._stop_lock = threading.Lock()
         self._ready = False
+        self.tokens = TokenStore(self._engine)
         self.wsgi = self._make_wsgi()
 
     def _make_tftp(self, sock: socket.socket) -> TftpServer:
@@ -143,7 +144,7 @@ class Service:
             events=self.events,
             requester=self.requester,
             streams=self.streams,
-            tokens=TokenStore(self._engine),
+            tokens=self.tokens,
             audit=Audit(self._engine),
             shadow=self.shadow,
             watch=self.watch,
@@ -156,7 +157,10 @@ class Service:
         machine_app = machine.create_app(context) if self._sockets.http is not None else None
         quick = partial(script, context)
         api = operator.create_app(context)
-        return Dispatcher(machine_app, api, self._sockets.api_address, quick, (self.streams, self.watchers))
+        tls = self._sockets.tls.context if self._sockets.tls is not None else None
+        return Dispatcher(
+            machine_app, api, self._sockets.api_address, quick, (self.streams, self.watchers), tls
+        )
 
     def start(self) -> None:
         """Start the loops, each in a thread; from then on `health` says ready."""
@@ -196,6 +200,10 @@ class Service:
             except OSError as exc:
                 _log.info("%s: iPXE will wait for an IPv6 router (%s)", link.interface, exc.strerror)
         return [_thread("no-router", loop.serve) for loop in self._no_router]
+
+    def has_tokens(self) -> bool:
+        """Whether anybody could call the API by a token now."""
+        return any(not token.expired(time.time()) for token in self.tokens.all())
 
     def stop(self) -> None:
         """Stop the loops, let waiting readers of events go, write the last events.

@@ -4,7 +4,8 @@ The kernel says which socket that was, so no header can lead a machine to the op
 """
 
 import socket
-from collections.abc import Callable, Iterable
+import ssl
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pxe.web.body import Body
@@ -15,7 +16,7 @@ from pxe.web.streams import Streams, TakenOver
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Address = tuple[str, int] | str  # TCP address and port, or the path of a Unix socket
 
-STREAM = "bootlab.stream"  # set by the operator's app: this answer is a stream of events from there on
+STREAM = "bootlab.stream"  # set by the operator's app: this answer is a stream, of (Streams, since)
 _ANY = "0.0.0.0"
 _QUICK_NAMES = 1024
 _TOKENS = "/c/"  # each is asked for once
@@ -37,9 +38,11 @@ class Dispatcher:
         operator: Wsgi,
         api_address: Address,
         script: Callable[[dict[str, Any]], Answer | None] = _no_script,
-        streams: Streams | None = None,
+        streams: Sequence[Streams[Any]] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._machine, self._operator, self._api = machine, operator, api_address
+        self._tls = tls
         self._script, self._streams = script, streams
         self._quick: set[bytes] = set()
 
@@ -64,17 +67,26 @@ class Dispatcher:
 
     def take(self, connection: socket.socket) -> bool:
         """Whether the answer on `connection` goes on without gunicorn, which then forgets the connection."""
-        return self._streams is not None and self._streams.take(connection)
+        return any(streams.take(connection) for streams in self._streams)
 
     def _operate(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if isinstance(environ["gunicorn.socket"], ssl.SSLSocket):
+            environ["wsgi.url_scheme"] = "https"  # gunicorn knows one scheme for all its listeners
         answer = self._operator(environ, start_response)
-        if self._streams is None or STREAM not in environ:
+        if STREAM not in environ:
             return answer
         close = getattr(answer, "close", None)
         if close is not None:
             close()
-        self._streams.hold(environ["gunicorn.socket"], environ[STREAM])
+        streams, since = environ[STREAM]
+        streams.hold(environ["gunicorn.socket"], since)
         raise TakenOver
+
+    def tls_of(self, connection: socket.socket) -> ssl.SSLContext | None:
+        """What a new connection is to be wrapped in; None: nothing."""
+        if self._tls is None or connection.family == socket.AF_UNIX or not self._is_api(connection):
+            return None
+        return self._tls
 
     def is_quick(self, target: bytes) -> bool:
         """Whether the last answer to this request target was a few bytes made in memory, so that the next one

@@ -18,6 +18,7 @@ from pxe.events import Event, TransferEnded, TransferStarted
 from pxe.plan import Resource
 from pxe.web.body import Body, Memory, OpenFile
 from pxe.web.conditional import Part, choose_part
+from pxe.web.flows import Flows
 
 _TYPES = {".efi": "application/efi", ".iso": "application/vnd.efi-iso", ".img": "application/vnd.efi-img"}
 _numbers = itertools.count(1)
@@ -32,7 +33,9 @@ class Answer:
     body: Body | None = None
 
 
-def send_resource(request: Request, resource: Resource, emit: Callable[[Event], None]) -> Response:
+def send_resource(
+    request: Request, resource: Resource, emit: Callable[[Event], None], flows: Flows | None = None
+) -> Response:
     """Return the response to a GET or HEAD for `resource`: whole, a part, or none where conditions say so.
 
     Always with Content-Length: iPXE is far slower without. Raises RequestRefused where the file is gone.
@@ -50,7 +53,8 @@ def send_resource(request: Request, resource: Resource, emit: Callable[[Event], 
     finally:
         if file is not None:
             os.close(file)
-    body = Body(source, part.length, _announce(peer_of(request.environ), resource, part, size, emit))
+    flow = (flows or Flows(), request.environ.get("gunicorn.socket"))
+    body = Body(source, part.length, _announce(peer_of(request.environ), resource, part, size, emit, flow))
     # unwrapped, or gunicorn would not use sendfile
     return Response(body, status=part.status, headers=headers, direct_passthrough=True)
 
@@ -115,7 +119,12 @@ def _headers(resource: Resource, part: Part, size: int, etag: str, modified: int
 
 
 def _announce(
-    peer: str, resource: Resource, part: Part, size: int, emit: Callable[[Event], None]
+    peer: str,
+    resource: Resource,
+    part: Part,
+    size: int,
+    emit: Callable[[Event], None],
+    flow: tuple[Flows, object] | None = None,
 ) -> Callable[[int, str, str], None]:
     """Emit the transfer's start, and return what emits its end; `size` in both: what this response holds."""
     transfer = f"http-{os.getpid()}-{next(_numbers)}"
@@ -134,8 +143,13 @@ def _announce(
         )
     )
 
+    if flow is not None:
+        flow[0].begin(transfer, flow[1], part.length)
+
     def ended(sent: int, outcome: str, detail: str) -> None:
         now = time.monotonic_ns()
+        if flow is not None:
+            flow[0].end(transfer)
         emit(
             TransferEnded(
                 t_ns=now,

@@ -14,9 +14,9 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Generic, Protocol, TypeVar
 
-from pxe.eventlog import EventLog
 from pxe.events import Event, to_json
 
 _log = logging.getLogger(__name__)
@@ -34,6 +34,23 @@ HEAD = (
 )
 
 
+Item = TypeVar("Item")
+
+
+class Feed(Protocol[Item]):
+    """What is streamed: numbered items, such as pxe.eventlog.EventLog has them."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether there will be no more."""
+
+    def newest(self) -> int:
+        """The number of the last item."""
+
+    def since(self, seq: int) -> list[tuple[int, Item]]:
+        """Items numbered above `seq`, in order."""
+
+
 class TakenOver(StopIteration):
     """Raised to gunicorn instead of an answer: we send it ourselves. It ends its request without a word."""
 
@@ -47,11 +64,11 @@ class _Reader:
         self.spoke = time.monotonic()
 
 
-class Streams:
-    """Sends the events of `log` to all readers; `serve` runs in a thread of its own."""
+class Streams(Generic[Item]):
+    """Sends what `log` has, as `encode` puts it, to all readers; `serve` runs in a thread of its own."""
 
-    def __init__(self, log: EventLog) -> None:
-        self._eventlog = log
+    def __init__(self, log: Feed[Item], encode: Callable[[Iterable[tuple[int, Item]]], bytes]) -> None:
+        self._eventlog, self._encode = log, encode
         self._held: dict[socket.socket, int] = {}
         self._new: deque[_Reader] = deque()
         self._some = threading.Event()
@@ -103,7 +120,7 @@ class Streams:
         before = self._seq or self._eventlog.newest()
         page = self._eventlog.since(before)
         self._seq = page[-1][0] if page else before
-        fresh = memoryview(encoded(page))
+        fresh = memoryview(self._encode(page))
         now = time.monotonic()
         for reader in list(self._readers.values()):
             self._fill(reader, before, fresh, now)
@@ -130,7 +147,7 @@ class Streams:
         """The next events above `seq`, about CHUNK bytes of them, and the number of the last one."""
         found = bytearray()
         for number, event in self._eventlog.since(seq):
-            found += encoded([(number, event)])
+            found += self._encode([(number, event)])
             seq = number
             if len(found) >= CHUNK:
                 break

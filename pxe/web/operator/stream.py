@@ -33,5 +33,5 @@ def stream_events() -> Response:
         abort(503, "too many readers of events; close some")
     last = request.headers.get("Last-Event-ID", "")
     since = int(last) if last.isascii() and last.isdigit() and len(last) < 17 else g.query.get("since")
-    request.environ[STREAM] = context().events.newest() if since is None else since
+    request.environ[STREAM] = streams, context().events.newest() if since is None else since
     return Response(mimetype="text/event-stream")
