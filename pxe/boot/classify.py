@@ -14,7 +14,7 @@ hexadecimal later, and swaps x86 with x86_64.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from pxe.plan import Arch, Firmware
 from pxe.wire.dhcp4 import DhcpPacket, Option
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)  # not frozen: see DhcpPacket
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: see DhcpPacket
 class Client:
     """A DHCP client as its message shows it. `uuid` is None where absent or all zero (QEMU: no SMBIOS).
 
@@ -94,27 +94,29 @@ def classify(packet: DhcpPacket) -> Client:
     """Return who sent `packet`; total: what cannot be told is UNKNOWN."""
     options, mac = packet.options, packet.mac
     evidence = tuple([options.get(code) for code in _EVIDENCE])
-    return Client(mac=mac, **_told(evidence, mac.startswith(_RASPBERRY_PI_MACS)))
+    return Client(mac, *_told(evidence, mac.startswith(_RASPBERRY_PI_MACS)))
 
 
 @lru_cache(maxsize=4096)
-def _told(evidence: tuple[bytes | None, ...], pi_mac: bool) -> dict[str, Any]:
-    """What these options tell: the fields of a Client but for its MAC. Cached: a machine says the same of
-    itself in every message, and most machines of a rack what their neighbours say."""
+def _told(evidence: tuple[bytes | None, ...], pi_mac: bool) -> tuple[Any, ...]:
+    """What these options tell: the fields of a Client after its MAC, in order. Cached: a machine says the
+    same of itself in every message, and most machines of a rack what their neighbours say."""
     options = {code: value for code, value in zip(_EVIDENCE, evidence, strict=True) if value is not None}
     vendor_class = _text(options.get(Option.VENDOR_CLASS, b""))
     user_class = _user_class(options.get(Option.USER_CLASS, b""))
     arch, firmware = _kind(options, vendor_class, user_class, pi_mac)
-    return {
-        "arch": arch,
-        "firmware": firmware,
-        "uuid": _uuid(options.get(Option.CLIENT_UUID, b"")),
-        "vendor_class": vendor_class,
-        "user_class": user_class,
-        "serial": _raspberry_pi_serial(options.get(Option.CLIENT_UUID, b"")),
-        "ipxe_http": _IPXE_HTTP in _codes(options.get(Option.IPXE, b"")),
-        "sends_uuid": Option.CLIENT_UUID in options,
-    }
+    told = Client(
+        "",
+        arch=arch,
+        firmware=firmware,
+        uuid=_uuid(options.get(Option.CLIENT_UUID, b"")),
+        vendor_class=vendor_class,
+        user_class=user_class,
+        serial=_raspberry_pi_serial(options.get(Option.CLIENT_UUID, b"")),
+        ipxe_http=_IPXE_HTTP in _codes(options.get(Option.IPXE, b"")),
+        sends_uuid=Option.CLIENT_UUID in options,
+    )
+    return tuple(getattr(told, field.name) for field in fields(told))[1:]
 
 
 def _kind(

@@ -81,6 +81,11 @@ class Records:
 
     def hold(self, mac: str, ip: int, until: float) -> None:
         """Keep `ip` for the machine; what it held before, and who held this before, lets go."""
+        hold = self.holds.get(mac)
+        if hold is not None and hold.ip == ip:  # bound after it was offered
+            hold.until = until
+            self.holds[mac] = self.holds.pop(mac)
+            return
         self.drop_hold(mac)
         lapsed = self.held.get(ip)
         if lapsed is not None:

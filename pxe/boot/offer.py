@@ -24,6 +24,8 @@ from pxe.wire.dhcp4 import ETHERNET, DhcpPacket, MessageType, Op, Option
 __all__ = ["Decision", "MachineDirectory", "answer", "silence"]
 
 _NOWHERE = IPv4Address(0)
+# plain numbers, which are looked up faster
+_SERVER_ID, _REQUESTED_IP = int(Option.SERVER_ID), int(Option.REQUESTED_IP)
 
 
 class MachineDirectory(Protocol):
@@ -139,8 +141,8 @@ def not_for_us(packet: DhcpPacket, settings: DhcpSettings) -> str:
         return "a server's reply (op 2): is another DHCP server on this network?"
     if packet.htype != ETHERNET or len(packet.chaddr) != 6:
         return f"hardware type {packet.htype} with {len(packet.chaddr)} address bytes is not Ethernet"
-    chosen = packet.address(Option.SERVER_ID)
-    if chosen not in (None, settings.ip) and packet.message_type is not MessageType.REQUEST:
+    chosen = packet.address(_SERVER_ID)
+    if chosen is not None and chosen != settings.ip and packet.message_type is not MessageType.REQUEST:
         return f"meant for the DHCP server {chosen}, not for us ({settings.ip})"
     return ""
 
@@ -226,7 +228,7 @@ class _Exchange:
 def _discover(exchange: _Exchange) -> Decision:
     packet, leases = exchange.packet, exchange.leases
     try:
-        requested = packet.address(Option.REQUESTED_IP)
+        requested = packet.address(_REQUESTED_IP)
         ip = leases.offer(exchange.machine, requested, exchange.now, known=exchange.known)
     except NoAddress as exc:
         return exchange.ignore(str(exc))
@@ -238,9 +240,9 @@ def _discover(exchange: _Exchange) -> Decision:
 def _request(exchange: _Exchange) -> Decision:
     """Tell the client's state by which of 54, 50 and ciaddr it filled in (RFC 2131, table 4)."""
     packet, leases = exchange.packet, exchange.leases
-    server, requested = packet.address(Option.SERVER_ID), packet.address(Option.REQUESTED_IP)
+    server, requested = packet.address(_SERVER_ID), packet.address(_REQUESTED_IP)
     in_use = packet.ciaddr if packet.ciaddr != _NOWHERE else None
-    if server not in (None, exchange.settings.ip):
+    if server is not None and server != exchange.settings.ip:
         leases.drop_hold(exchange.machine.mac)
         return exchange.ignore(f"chose the offer of another DHCP server, {server}", other_server=server)
     if server is not None and (chosen := requested or in_use) is not None:  # SELECTING

@@ -246,6 +246,8 @@ def _size_limit(request: DhcpPacket) -> int:
 
 def _fit(reply: DhcpPacket, limit: int) -> DhcpPacket:
     """Leave out options until the reply fits: what a client sent is echoed, but cannot swell the answer."""
+    if encoded_size(reply) <= limit:
+        return reply
     spare = [Option.CLIENT_ID, Option.CLIENT_UUID, Option.TFTP_SERVER_NAME, Option.DNS_SERVER]
     while spare and encoded_size(reply) > limit:
         dropped = spare.pop(0)

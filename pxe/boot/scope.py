@@ -1,7 +1,6 @@
 """One interface as the decision sees it: its settings, and the lease table of each of its subnets."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 
 from pxe.boot.lease_records import Records
@@ -10,15 +9,21 @@ from pxe.settings import DhcpSettings, Subnet
 from pxe.wire.dhcp4 import DhcpPacket, Option
 
 _NOWHERE = IPv4Address(0)
+_RELAY_AGENT = int(Option.RELAY_AGENT)
 _LINK_SELECTION = 5  # sub-option of option 82, RFC 3527
 
 
-@dataclass(frozen=True, slots=True)
+Place = tuple[Subnet, LeaseTable]
+
+
 class Scope:
     """`tables` holds each subnet with its lease table."""
 
-    settings: DhcpSettings
-    tables: tuple[tuple[Subnet, LeaseTable], ...]
+    def __init__(self, settings: DhcpSettings, tables: Sequence[Place]) -> None:
+        self.settings, self.tables = settings, tuple(tables)
+        networks = ((place[0].network, place) for place in self.tables)
+        self._places = [(int(net.netmask), int(net.network_address), place) for net, place in networks]
+        self._own = self._around(int(settings.ip))
 
     @classmethod
     def of(
@@ -27,32 +32,29 @@ class Scope:
         """Make the tables of `settings`. Raises PlanError for a pool outside its network."""
         ours = settings.ip
         return cls(
-            settings,
-            tuple((s, LeaseTable(Pool.of(s, ours), reserved_for, records)) for s in settings.subnets),
+            settings, [(s, LeaseTable(Pool.of(s, ours), reserved_for, records)) for s in settings.subnets]
         )
 
-    def find(self, packet: DhcpPacket) -> tuple[Subnet, LeaseTable] | None:
+    def find(self, packet: DhcpPacket) -> Place | None:
         """The subnet that the client is in: as its relay says (by link selection, else by giaddr), else that
         of the address it renews (by unicast, past the relay), else the interface's own.
         """
-        place = link_selection(packet) or packet.giaddr
-        if place == _NOWHERE:
-            renewing = self._around(packet.ciaddr) if packet.ciaddr != _NOWHERE else None
-            return renewing or self._around(self.settings.ip)
-        return self._around(place)
+        relay = int(packet.giaddr)
+        if relay:
+            return self._around(int(link_selection(packet) or relay))
+        renewing = int(packet.ciaddr)
+        return (self._around(renewing) if renewing else None) or self._own
 
-    def _around(self, ip: IPv4Address) -> tuple[Subnet, LeaseTable] | None:
-        number = int(ip)
-        for subnet, table in self.tables:
-            network = subnet.network
-            if number & int(network.netmask) == int(network.network_address):
-                return subnet, table
+    def _around(self, ip: int) -> Place | None:
+        for mask, network, place in self._places:
+            if ip & mask == network:
+                return place
         return None
 
 
 def link_selection(packet: DhcpPacket) -> IPv4Address | None:
     """The subnet that a relay names in option 82, where it does and is one (giaddr is set)."""
-    area = packet.options.get(Option.RELAY_AGENT)
+    area = packet.options.get(_RELAY_AGENT)
     if area is None or packet.giaddr == _NOWHERE:
         return None
     at = 0

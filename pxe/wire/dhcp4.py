@@ -153,7 +153,7 @@ class DhcpPacket:
         value = self.options.get(_TYPE)
         return _TYPES.get(value) if value is not None else None
 
-    def address(self, code: Option) -> IPv4Address | None:
+    def address(self, code: int) -> IPv4Address | None:
         """The value of an option that holds one address, such as REQUESTED_IP; None where it is absent."""
         value = self.options.get(code)
         return ip_address(value) if value is not None and len(value) == 4 else None
