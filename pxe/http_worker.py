@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, with three changes to how connections are looked after:
+"""gunicorn's threaded worker, with four changes to how connections are looked after:
 
 - Boot scripts and the like, a few kilobytes made in memory, are answered by the loop itself. Handing such a
   request to a thread and its connection back costs more than the answer: two wake-ups each way, and the
@@ -6,15 +6,18 @@
 - A connection that has not said anything yet waits in the loop and costs no thread.
 - Closing never waits. gunicorn's own lingers up to two seconds for the client's FIN, in the loop: one client
   that does not close would hold up all others.
+- The operator's listener may speak TLS while the machines' does not.
 
 docs/adr/0007-scripts-in-the-loop.md has the figures.
 """
 
+import contextlib
 import errno
 import fcntl
 import re
 import selectors
 import socket
+import ssl
 import struct
 import termios
 import time
@@ -31,7 +34,37 @@ _GET = re.compile(rb"GET (/\S*) HTTP/1\.[01]\r\n")
 _SLOW = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect|upgrade)[ \t]*:", re.IGNORECASE)
 _ACCEPTS = 32  # connections taken at once before others have their turn
 _LINGER_SECONDS = 2.0
+_HANDSHAKE_SECONDS = 10.0
+_TLS_HANDSHAKE = b"\x16"  # RFC 8446 section 5.1: the first byte that a client of TLS sends
 _DRAIN = 65536
+
+
+class TlsConn(TConn):  # type: ignore[misc] # gunicorn has no types
+    """A connection of the one listener that speaks TLS; gunicorn's own settings are for all or none."""
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, tls: ssl.SSLContext) -> None:
+        super().__init__(cfg, sock, client, server)
+        self._tls = tls
+
+    def init(self) -> None:
+        """Shake hands, in a thread: a client may take its time. Raises StopIteration where it cannot."""
+        if not self.initialized:
+            self.sock.settimeout(_HANDSHAKE_SECONDS)
+            try:
+                if self.sock.recv(1, socket.MSG_PEEK) != _TLS_HANDSHAKE:
+                    _say_it_is_https(self.sock)
+                    raise StopIteration
+                self.sock = self._tls.wrap_socket(self.sock, server_side=True)
+            except OSError:
+                raise StopIteration from None
+        super().init()
+
+
+def _say_it_is_https(sock: socket.socket) -> None:
+    text = b'{"error": "this is https; write the URL so"}\n'
+    head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    with contextlib.suppress(OSError):
+        sock.sendall(head + b"Content-Length: %d\r\n\r\n" % len(text) + text)
 
 
 class LoopWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
@@ -54,7 +87,11 @@ class LoopWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
                     continue
                 raise
             self.nr_conns += 1
-            self._read(TConn(self.cfg, sock, address, listener.getsockname()))
+            tls = self.wsgi.tls_of(sock)
+            if tls is None:
+                self._read(TConn(self.cfg, sock, address, listener.getsockname()))
+            else:
+                self._read(TlsConn(self.cfg, sock, address, listener.getsockname(), tls))
 
     def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
         """A new connection has said something."""
@@ -69,6 +106,10 @@ class LoopWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         self._read(conn)
 
     def _read(self, conn: Any) -> None:
+        if isinstance(conn.sock, ssl.SSLSocket):  # one cannot look into it and leave it as it was
+            conn.data_ready = True
+            self.enqueue_req(conn)
+            return
         try:
             head = conn.sock.recv(_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pxe.boot.snapshot import Snapshot
+from pxe.errors import ServiceError
 from pxe.master import BootApplication, BootMaster
 from pxe.net.listen import Sockets, bind_all
 from pxe.plan import BootPlan, Machine, PlanRule
@@ -39,6 +40,9 @@ def run(
         _try_out(settings, base, sockets, events_file)
         for part, where in sockets.names.items():
             _log.info("bound: %s %s", part, where)
+        if sockets.tls is not None:
+            tls = sockets.tls
+            _log.info("the API's certificate: %s, until %s, SHA-256 %s", tls.cert, tls.until, tls.fingerprint)
         app = BootApplication(sockets, lambda: Service(settings, base, sockets, events_file))
         supervise(lambda: BootMaster(app).run(), lambda: _close_listeners(sockets))
     finally:
@@ -48,7 +52,16 @@ def run(
 
 def _try_out(settings: ServiceSettings, base: Snapshot, sockets: Sockets, events_file: Path | None) -> None:
     """Make a service and let it go, so that what it lacks is said here, once, and not by every worker."""
-    Service(settings, base, sockets, events_file).close()
+    service = Service(settings, base, sockets, events_file)
+    try:
+        if settings.api.on_tcp and not settings.api.listen.is_loopback and not service.has_tokens():
+            raise ServiceError(
+                f"the API on {settings.api.listen} can be reached from elsewhere, and there is no token yet: "
+                "`bootlab token add NAME --role admin` makes the first; until then let it listen on "
+                "127.0.0.1 or a Unix socket"
+            )
+    finally:
+        service.close()
 
 
 def _close_listeners(sockets: Sockets) -> None:

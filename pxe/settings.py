@@ -136,12 +136,31 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """Certificate (its chain after it) and key of the operator-facing listener, PEM files; None: our own."""
+
+    cert: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """The operator-facing listener: a Unix socket (guarded by its permissions) or a loopback address."""
+    """The operator-facing listener: a Unix socket (guarded by its permissions), an address, or both.
+
+    With a `socket`, the address is used only where `tcp` says so. Another address than loopback needs `tls`
+    and a token.
+    """
 
     socket: Path | None = None
     listen: IPv4Address = field(default=IPv4Address("127.0.0.1"))
     port: int = 8067
+    tcp: bool = False
+    tls: TlsSettings | None = None
+
+    @property
+    def on_tcp(self) -> bool:
+        """Whether it listens on the address."""
+        return self.tcp or self.socket is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from lab.config import read
+from lab.config.api import check_api
 from lab.config.boards import board_type_files
 from lab.config.dhcp import check_dhcp
 from lab.config.images import check_assets
@@ -31,6 +32,7 @@ def crosscheck(document: Document) -> None:
     check_assets(document)
     _check_folder(document, ("service", "tftp", "root"))
     check_tftp(document)
+    check_api(document)
     check_logs(document)
 
 

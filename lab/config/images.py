@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import schema
+from lab.config.api import LOOPBACK
 from lab.config.yamlfile import Document, KeyPath, read_yaml
 from pxe.assets import ImageName, Store
 from pxe.errors import AssetError, PlanError
@@ -55,7 +56,7 @@ def _api(data: Any, base: Path) -> str:
         api = schema.ApiFile.model_validate(data["service"].get("api", {}))
     except (ValueError, KeyError, TypeError, AttributeError):
         api = schema.ApiFile()
-    return str(base / api.socket) if api.socket is not None else f"http://{api.listen}:{api.port}"
+    return str(base / api.socket) if api.socket is not None else f"http://{api.listen or LOOPBACK}:{api.port}"
 
 
 def check_assets(document: Document) -> None:

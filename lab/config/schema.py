@@ -83,14 +83,28 @@ class LogsFile(_Part):
     )
 
 
-class ApiFile(_Part):
-    """The HTTP API for people and programs: a Unix socket, or a loopback address."""
+class TlsFile(_Part):
+    """The certificate of the API; without cert and key the service makes one for itself."""
 
-    socket: str | None = Field(
-        default=None, description="path of a Unix socket; used instead of listen and port"
+    cert: str | None = Field(
+        default=None, description="PEM file of the certificate, with its chain", examples=["api-cert.pem"]
     )
-    listen: Address = Field(default="127.0.0.1", description="address to listen on")
+    key: str | None = Field(default=None, description="PEM file of its key", examples=["api-key.pem"])
+
+
+class ApiFile(_Part):
+    """The HTTP API for people and programs: a Unix socket, an address, or both."""
+
+    socket: str | None = Field(default=None, description="path of a Unix socket", examples=["api.sock"])
+    listen: Address | None = Field(
+        default=None,
+        description="address to listen on; 127.0.0.1 where neither it nor a socket is given",
+        examples=["10.99.0.1"],
+    )
     port: Port = Field(default=8067, description="TCP port")
+    tls: TlsFile | None = Field(
+        default=None, description="HTTPS instead of HTTP; {} for a certificate that the service makes"
+    )
 
 
 class ServiceFile(_Part):

@@ -1,11 +1,11 @@
 """A lab as one frozen value, read from `lab.yaml`."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from lab.config import schema
+from lab.config.api import api_settings
 from lab.config.crosscheck import crosscheck
 from lab.config.dhcp import dhcp_settings, listen_address
 from lab.config.images import store_of
@@ -16,7 +16,7 @@ from lab.config.validate import validate
 from lab.config.yamlfile import KeyPath, read_yaml
 from lab.model import DriverConfig, Place
 from pxe.plan import BootPlan, Machine, PlanRule, UnknownMachines
-from pxe.settings import ApiSettings, HttpSettings, ServiceSettings
+from pxe.settings import HttpSettings, ServiceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +65,13 @@ def _service(file: schema.ServiceFile, base: Path) -> ServiceSettings:
     http = None
     if file.http is not None:
         http = HttpSettings(listen=listen_address(file), port=file.http.port)
-    socket = base / file.api.socket if file.api.socket is not None else None
-    api = ApiSettings(socket=socket, listen=IPv4Address(file.api.listen), port=file.api.port)
     loaders = {str(kind): (base / path).absolute() for kind, path in file.loaders.items()}
     return ServiceSettings(
         dhcp=dhcp_settings(file),
         tftp=tftp,
         http=http,
         logs=log_settings(file),
-        api=api,
+        api=api_settings(file.api, base),
         loaders=loaders,
         unknown=UnknownMachines(file.unknown),
         discovery=file.discovery,

@@ -14,6 +14,7 @@ from pxe.errors import ServiceError
 from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp
 from pxe.net.journal import Journal
 from pxe.net.tftp import bind_tftp
+from pxe.net.tls import Tls, open_tls
 from pxe.net.udp import bind_udp
 from pxe.settings import ApiSettings, LogSettings, ServiceSettings
 
@@ -21,6 +22,8 @@ BACKLOG = 1024
 SEND_PATIENCE = 120  # seconds a client may leave data unacknowledged, or its window shut (slow flash)
 RECEIVE_PATIENCE = 30  # seconds between two pieces of a request
 
+_ANY = IPv4Address("0.0.0.0")
+_UNIX = "unix:"  # begins the name of a Unix socket in Sockets.names
 _SOCKET_MODE = 0o177  # umask: the API's socket is for its owner only
 
 
@@ -33,22 +36,25 @@ class Sockets:
     http: socket.socket | None
     api: socket.socket
     api_address: tuple[str, int] | str  # str: the path of a Unix socket
+    local: socket.socket | None = None  # the API's Unix socket, where `api` is TCP
+    tls: Tls | None = None  # of `api`
     names: dict[str, str]
     logs: dict[str, socket.socket] = field(default_factory=dict)  # syslog, netconsole: those that are on
     journal: Journal = field(default_factory=Journal)  # of TFTP; outlives a worker as the sockets do
 
     def listeners(self) -> list[socket.socket]:
         """Those that gunicorn accepts connections on."""
-        return [self.api] if self.http is None else [self.http, self.api]
+        return [sock for sock in (self.http, self.api, self.local) if sock is not None]
 
     def close(self) -> None:
         """Close all, and remove the API's socket file."""
-        for sock in (*self.dhcp, self.tftp, self.http, self.api, *self.logs.values()):
+        for sock in (*self.dhcp, self.tftp, self.http, self.api, self.local, *self.logs.values()):
             if sock is not None:
                 sock.close()
-        if isinstance(self.api_address, str):
-            with contextlib.suppress(OSError):
-                os.unlink(self.api_address)
+        for where in self.names.values():
+            if where.startswith(_UNIX):
+                with contextlib.suppress(OSError):
+                    os.unlink(where.removeprefix(_UNIX))
 
 
 def bind_all(settings: ServiceSettings) -> Sockets:
@@ -72,11 +78,34 @@ def bind_all(settings: ServiceSettings) -> Sockets:
             names["http"] = "http://{}:{}".format(*http.getsockname())
         logs = bind_logs(settings.logs, undo) if settings.logs is not None else {}
         names |= {source: "{}:{}".format(*sock.getsockname()) for source, sock in logs.items()}
-        api = undo.enter_context(bind_api(settings.api))
+        tls = _open_tls(settings)
+        api, local = undo.enter_context(bind_api(settings.api)), None
+        if settings.api.on_tcp and settings.api.socket is not None:
+            local = undo.enter_context(_bind_unix(settings.api.socket))
+            names["api-socket"] = f"{_UNIX}{local.getsockname()}"
         where = api.getsockname()
-        names["api"] = f"unix:{where}" if isinstance(where, str) else "http://{}:{}".format(*where)
+        scheme = "http" if tls is None else "https"
+        names["api"] = f"{_UNIX}{where}" if isinstance(where, str) else "{}://{}:{}".format(scheme, *where)
         undo.pop_all()
-    return Sockets(dhcp=tuple(dhcp), tftp=tftp, http=http, api=api, api_address=where, names=names, logs=logs)
+    return Sockets(
+        dhcp=tuple(dhcp),
+        tftp=tftp,
+        http=http,
+        api=api,
+        api_address=where,
+        local=local,
+        tls=tls,
+        names=names,
+        logs=logs,
+    )
+
+
+def _open_tls(settings: ServiceSettings) -> Tls | None:
+    api = settings.api
+    if api.tls is None or not api.on_tcp:
+        return None
+    links = [link.address.ip for link in settings.dhcp]
+    return open_tls(api.tls, settings.state_dir, links if api.listen == _ANY else [api.listen])
 
 
 def bind_logs(settings: LogSettings, undo: contextlib.ExitStack) -> dict[str, socket.socket]:
@@ -129,14 +158,14 @@ def _fault(what: str, where: str, port: int, exc: OSError) -> str:
 def bind_api(settings: ApiSettings) -> socket.socket:
     """Return the listening socket of the API. Raises ServiceError.
 
-    Anybody who reaches it may change what boots: so a Unix socket for its owner, or loopback, and no other.
+    What can be reached from elsewhere carries tokens, and tokens must not go over the wire in the clear.
     """
-    if settings.socket is not None:
+    if settings.socket is not None and not settings.tcp:
         return _bind_unix(settings.socket)
-    if not settings.listen.is_loopback:
+    if not settings.listen.is_loopback and settings.tls is None:
         raise ServiceError(
-            f"the API has no passwords yet, so it cannot listen on {settings.listen}: give it a Unix socket, "
-            "or 127.0.0.1, and reach it from elsewhere by ssh"
+            f"the API on {settings.listen} can be reached from elsewhere, so it needs TLS: add "
+            "service.api.tls ({} makes a certificate), or let it listen on 127.0.0.1 or a Unix socket"
         )
     return bind_tcp(settings.listen, settings.port, "the API")
 

@@ -82,7 +82,7 @@ def test_an_address_that_is_not_ours():
 
 def test_the_api_stays_at_home():
     for address in ("0.0.0.0", "192.0.2.1"):
-        with pytest.raises(ServiceError, match="no passwords yet"):
+        with pytest.raises(ServiceError, match=r"needs TLS: add service\.api\.tls"):
             bind_api(ApiSettings(listen=IPv4Address(address)))
 
 
