@@ -15,7 +15,7 @@ def fetched(evidence: Evidence) -> Iterator[tuple[int, str]]:
         if transfer.done and not transfer.upload:
             yield transfer.last_ns, transfer.name
     for exchange in evidence.http:
-        if exchange.status in _OK and exchange.method == "GET":
+        if _arrived(exchange):
             yield max(exchange.t_ns, exchange.last_ns), exchange.target
 
 
@@ -51,8 +51,14 @@ def went_on(evidence: Evidence, stage: Stage, t_ns: int) -> bool:
 
 def bytes_fetched(evidence: Evidence) -> int:
     """Payload bytes of all that arrived."""
-    over_http = [_length(x) for x in evidence.http if x.status in _OK and x.method == "GET"]
+    over_http = [_length(x) for x in evidence.http if _arrived(x)]
     return sum(t.sent for t in evidence.transfers if t.done) + sum(over_http)
+
+
+def _arrived(exchange: HttpExchange) -> bool:
+    """Whether a file came, and was not cut off by the server."""
+    cut = exchange.closed and exchange.received < _length(exchange)
+    return exchange.status in _OK and exchange.method == "GET" and not cut
 
 
 def _length(exchange: HttpExchange) -> int:

@@ -176,7 +176,7 @@ def http_cut_short(e: Evidence) -> Iterator[Hit]:
         length = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
         if x.method == "GET" and x.status in (200, 206) and x.closed and x.received < length:
             values = {"server": x.server, "received": x.received, "length": length}
-            yield hit(x.t_ns, line(x), url=_url(x), **values)
+            yield hit(max(x.t_ns, x.last_ns), line(x), url=_url(x), **values)
 
 
 @rule(

@@ -10,6 +10,7 @@ from pxe.explain.rule import Hit, Stage, hit, rule
 from pxe.explain.rules.talk import (
     SECOND,
     after,
+    asker,
     gives_address,
     netboots,
     offers,
@@ -107,7 +108,7 @@ def request_unanswered(e: Evidence) -> Iterator[Hit]:
 )
 def nak_loop(e: Evidence) -> Iterator[Hit]:
     """One NAK is normal: a machine that remembers an address of another network."""
-    naks = replies(e, MessageType.NAK)
+    naks = [m for m in replies(e, MessageType.NAK) if not m.whole or _chose(e, m)]
     if len(naks) > 1:
         last = naks[-1]
         said = shown(last.packet.options.get(Option.MESSAGE, b"").decode("ascii", "backslashreplace"))
@@ -115,6 +116,12 @@ def nak_loop(e: Evidence) -> Iterator[Hit]:
         yield hit(
             last.t_ns, line(naks[0]), line(last), server=last.server, mac=e.mac, count=len(naks), why=why
         )
+
+
+def _chose(e: Evidence, nak: Dhcp) -> bool:
+    """Whether the machine had an offer, and was refused all the same."""
+    asked = asker(e, nak)
+    return asked is not None and Option.SERVER_ID in asked.packet.options
 
 
 @rule(
@@ -165,7 +172,9 @@ def address_declined(e: Evidence) -> Iterator[Hit]:
 )
 def address_conflict(e: Evidence) -> Iterator[Hit]:
     """Files for one machine go to the other."""
-    given = {str(m.packet.yiaddr): m for m in (*offers(e), *acks(e)) if gives_address(m)}
+    left = {m.packet.address(Option.REQUESTED_IP) for m in sent(e, MessageType.DECLINE)}
+    used = [m for m in (*offers(e), *acks(e)) if gives_address(m) and m.packet.yiaddr not in left]
+    given = {str(m.packet.yiaddr): m for m in used}
     for arp in e.arp:
         if arp.ip in given and arp.t_ns >= given[arp.ip].t_ns - 60 * SECOND:
             t_ns = max(arp.t_ns, given[arp.ip].t_ns)
