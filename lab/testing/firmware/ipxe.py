@@ -1,7 +1,7 @@
 """iPXE: the boot ROM of QEMU's cards, and the program that a plain PXE ROM or EDK2 was given.
 
-It repeats DISCOVER after 1, 2, 4 and 8 seconds, and waits for a proxyDHCP offer until two seconds have passed
-unless option 175.176 tells it not to. TFTP is in lock-step: it knows no windows.
+It repeats DISCOVER after 1, 2 and 4 seconds, and waits two seconds for a proxyDHCP offer unless option 175.176
+tells it not to. `secs` is no time: see `_secs`. TFTP is in lock-step: it knows no windows.
 """
 
 from typing import Final
@@ -12,14 +12,22 @@ from lab.testing.firmware.machine import BINL, BootFailed, Faults, HttpReply, Ht
 from lab.testing.firmware.message import ACK, DISCOVER, NAK, OFFER, REQUEST, Message, Options, items, packed
 from lab.testing.firmware.tftp import TftpHabits
 
-WAITS: Final = (1.0, 2.0, 4.0, 8.0, 10.0)
+WAITS: Final = (1.0, 2.0, 4.0, 8.0)
 PROXY_SECONDS: Final = 2.0
 NO_PXEDHCP: Final = 176
 HABITS: Final = TftpHabits(
     options=(("blksize", 1432), ("tsize", 0)), waits=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0)
 )
 WANTED: Final = bytes.fromhex("010306070c0f111a2b3c4243778081828384858687afcb")
-VERSION: Final = b"\xeb\x03\x01\x15\x01"
+# Option 175 of Debian's builds: the card, the version, and a code for each feature (0x13 HTTP, 0x24 EFI)
+ROM_FEATURES: Final = bytes.fromhex(
+    "b105011af41000 eb03010000 170101 220101 130101 110101 270101 190101 290101 100102 210101"
+    "150101 180101 120101"
+)
+EFI_FEATURES: Final = bytes.fromhex(
+    "b105011af41000 eb03010000 170101 240101 130101 110101 270101 290101 150101 1b0101 120101"
+)
+AGENT: Final = "iPXE/1.0.0+git-20190125.36a4c85-5.1"
 
 
 class Ipxe(Machine):
@@ -28,8 +36,7 @@ class Ipxe(Machine):
     kind = "ipxe"
     architecture, vendor_class = 0, b"PXEClient:Arch:00000:UNDI:002001"
     ndi = b"\x01\x02\x01"
-    features: bytes = bytes.fromhex("b105011af41000")
-    first_seconds = 0.0
+    features: bytes = ROM_FEATURES
 
     def __init__(
         self, mac: str, *, seed: int = 0, scale: float = 1.0, faults: Faults | None = None, uuid: bytes = b""
@@ -47,18 +54,18 @@ def options(arch: bytes, vendor: bytes, ndi: bytes, features: bytes, mac: str, u
     """What iPXE says of itself in every message, in its order."""
     found = [(57, b"\x05\xc0"), (93, arch), (94, ndi), (60, vendor), (77, b"iPXE"), (55, WANTED)]
     found += [(175, features), (61, b"\x01" + bytes.fromhex(mac.replace(":", "")))]
-    return found + ([(97, b"\0" + uuid)] if uuid else [])
+    return [*found, (97, b"\0" + (uuid or bytes(16)))]
 
 
 def ipxe_boot(
     machine: Machine, arch: int, vendor: bytes, ndi: bytes, features: bytes, uuid: bytes
 ) -> Steps[None]:
     """All that iPXE does, on behalf of `machine`: also of one whose firmware was something else before."""
-    machine.stage, machine.address = "ipxe dhcp", machine.address
+    machine.stage, machine.flags = "ipxe dhcp", 0
     said = options(machine.arch(arch), vendor, ndi, features, machine.mac, uuid)
     machine.xid = machine.chance.getrandbits(32)
-    lease, boot = yield from _discover(machine, said)
-    ack = yield from _request(machine, said, lease)
+    lease, boot, sent, offers = yield from _discover(machine, said)
+    ack = yield from _request(machine, said, lease, sent, offers)
     if machine.faults.declines:
         return (yield from decline(machine, ack))
     machine.bound(ack)
@@ -73,26 +80,32 @@ def ipxe_boot(
     yield from run(machine, url)
 
 
-def _discover(machine: Machine, said: Options) -> Steps[tuple[Message, Message | None]]:
-    """The offer with an address, and that of a proxy where one came."""
-    began, lease, proxy = machine.now, None, None
+def _discover(machine: Machine, said: Options) -> Steps[tuple[Message, Message | None, int, int]]:
+    """The offer with an address, that of a proxy where one came, how many were sent, how many came."""
+    began, lease, proxy, offers, number = machine.now, None, None, 0, 0
     for number, wait in enumerate(WAITS):
         if number:
             machine.repeated(DISCOVER)
-        machine.send_dhcp(DISCOVER, said, secs=int(machine.now - began))
+        machine.send_dhcp(DISCOVER, said, secs=_secs(number + 1, offers))
         until = machine.after(wait)
         while (offer := (yield from machine.listen(until))) is not None:
             if offer.kind != OFFER:
                 continue
+            offers += 1
             if offer.yiaddr != "0.0.0.0":
                 lease = lease or offer
             elif offer.is_pxe:
                 proxy = proxy or offer
             if lease is not None and (proxy is not None or _no_wait(lease)):
-                return lease, proxy if not _no_wait(lease) else None
+                return lease, proxy if not _no_wait(lease) else None, number + 1, offers
         if lease is not None and machine.now - began > PROXY_SECONDS * machine.scale:
-            return lease, proxy
+            return lease, proxy, number + 1, offers
     raise BootFailed("no usable answer to DISCOVER")
+
+
+def _secs(message: int, offers: int) -> int:
+    """What iPXE says there, as measured: 4 for each message so far, and one more for each offer that came."""
+    return message * (4 + offers)
 
 
 def _no_wait(offer: Message) -> bool:
@@ -102,12 +115,12 @@ def _no_wait(offer: Message) -> bool:
     return any(own.get(NO_PXEDHCP, b"")) or complete
 
 
-def _request(machine: Machine, said: Options, offer: Message) -> Steps[Message]:
+def _request(machine: Machine, said: Options, offer: Message, sent: int, offers: int) -> Steps[Message]:
     wanted: Options = [(54, packed(offer.server or offer.sender)), (50, packed(offer.yiaddr))]
     for number, wait in enumerate(WAITS):
         if number:
             machine.repeated(REQUEST)
-        machine.send_dhcp(REQUEST, [*said, *wanted])
+        machine.send_dhcp(REQUEST, [*said, *wanted], secs=_secs(sent + number + 1, offers))
         until = machine.after(wait)
         while (answer := (yield from machine.listen(until))) is not None:
             if answer.kind == ACK and answer.yiaddr != "0.0.0.0":
@@ -119,7 +132,7 @@ def _request(machine: Machine, said: Options, offer: Message) -> Steps[Message]:
 
 def ask_binl(machine: Machine, server: str, said: Options) -> Steps[Message]:
     """Ask port 4011 of `server`, from the address that the machine has by now."""
-    machine.stage = "4011"
+    server, machine.stage = machine.binl_server(server), "4011"
     for wait in WAITS:
         machine.send_dhcp(REQUEST, said, ciaddr=machine.address, to=(server, BINL))
         until = machine.after(wait)
@@ -179,7 +192,7 @@ def request(machine: Machine, method: str, url: str, *, keep: bool = False) -> H
     host, port = parts.hostname or "", parts.port or 80
     named = host if port == 80 else f"{host}:{port}"
     path = parts.path + (".missing" if machine.faults.missing_file else "")
-    headers = (("User-Agent", "iPXE/1.21.1"), ("Connection", "keep-alive"), ("Host", named))
+    headers = (("Connection", "keep-alive"), ("User-Agent", AGENT), ("Host", named))
     stop = machine.faults.stop_after
     query = f"?{parts.query}" if parts.query else ""
     return HttpRequest(

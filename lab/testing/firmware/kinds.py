@@ -21,7 +21,7 @@ FAULTS: Final = {
     "silent": "stops acknowledging in the middle of a file",
     "unknown": "has a MAC that nobody told the service of",
     "wrong-arch": "says that it is a riscv64 UEFI (option 93 = 27)",
-    "4011": "goes to port 4011 whatever the offer says",
+    "4011": "asks port 4011 of a boot server that is not there",
     "declines": "finds its address taken and declines it",
 }
 _SILENT_AFTER: Final = 300_000

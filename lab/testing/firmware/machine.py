@@ -109,6 +109,7 @@ class Machine:
         self.closed_ports: list[int] = []
         self.download: Download | None = None
         self.xid = self.chance.getrandbits(32)
+        self.earlier: list[int] = []  # of messages before, whose replies count as well: U-Boot's
         self.flags = BROADCAST
         self.http_got = 0
         self._port = 0
@@ -149,7 +150,7 @@ class Machine:
             message = parse(bytes(data), peer, to)
             if message is not None and message.op == 2 and message.mac == self.mac:
                 self.replies.append(message)
-                if message.xid == self.xid:
+                if message.xid == self.xid or message.xid in self.earlier:
                     self._advance(message)
         elif self.download is not None and port == self._port:
             answer = self.download.receive(data, peer, now)
@@ -217,6 +218,10 @@ class Machine:
             if isinstance(came, Message):
                 return came
         return None
+
+    def binl_server(self, server: str) -> str:
+        """Whom it asks at port 4011; with that fault a boot server that is not there."""
+        return f"{server.rpartition('.')[0]}.254" if self.faults.asks_4011 else server
 
     def send_dhcp(
         self,
