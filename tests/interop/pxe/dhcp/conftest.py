@@ -171,6 +171,10 @@ class Network:
         self._undo.append(f"ip link delete {name}")
         return name
 
+    def undo_at_end(self, script: str) -> None:
+        """Run a line of the shell when the test is over."""
+        self._undo.append(script)
+
     def shell(self, script: str) -> None:
         """Run a line in the server's own namespace, to its end."""
         done = self.sandbox.run(["sh", "-c", script], timeout=SECONDS)
