@@ -186,3 +186,4 @@ class Place:
     power: DriverConfig
     console: DriverConfig
     power_off_seconds: float = 1.0
+    hostile: bool = False  # real hardware that malformed packets may be sent to

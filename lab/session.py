@@ -168,6 +168,8 @@ def site_document(settings: ServiceSettings, sandbox: Sandbox, api: Path) -> dic
             document["dhcp"]["router"] = str(own.router)
     if settings.tftp is not None:
         document["tftp"] = _tftp(settings.tftp)
+    if settings.logs is not None:
+        document["logs"] = {"syslog": settings.logs.syslog, "netconsole": settings.logs.netconsole}
     if settings.http is not None:
         document["http"] = {"port": settings.http.port}
     return {"service": document}

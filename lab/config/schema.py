@@ -253,6 +253,9 @@ class PlaceFile(_MachineWords):
     console: Driver = Field(
         description="the driver of its console", examples=["{serial: {url: /dev/ttyUSB0}}"]
     )
+    hostile: bool = Field(
+        default=False, description="whether `bootlab hostile` may send malformed packets to this real board"
+    )
     power_off_seconds: float = Field(
         default=1.0, ge=0, le=600, description="how long it stays off in a power cycle", strict=False
     )

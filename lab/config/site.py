@@ -95,6 +95,7 @@ def _place(name: str, file: schema.PlaceFile) -> Place:
         power=_driver(file.power),
         console=_driver(file.console),
         power_off_seconds=float(file.power_off_seconds),
+        hostile=file.hostile,
     )
 
 

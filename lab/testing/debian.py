@@ -21,6 +21,9 @@ DHCRELAY = ("isc-dhcp-relay", "bookworm", "usr/sbin/dhcrelay")
 # Device trees of Debian 12's arm64 kernel: its metapackage, and those of boards with this chip's maker
 PI_3_DEVICE_TREE = ("linux-image-arm64", "bookworm", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb")
 
+# What the network installer's kernel, of exactly this version, has not with it
+NETCONSOLE = ("lib/modules/*/net/netconsole.ko", "lib/modules/*/configfs/configfs.ko")
+
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SECONDS = 300.0
 
@@ -68,25 +71,46 @@ def foreign_file_of(metapackage: str, release: str, name: str, arch: str = "arm6
             package = depends.partition("Depends:")[2].split()
             if not package:
                 raise InfrastructureError(f"{metapackage} of {release} depends on nothing")
-            _run(["apt-get", "download", package[0]], work)
-            (archive,) = work.glob("*.deb")
-            wanted = work / "wanted"
-            wanted.mkdir()
-            _extract(archive, name, wanted)
-            wanted.rename(folder)
+            _take(package[0], (name,), work).rename(folder)
     found = [path for path in folder.iterdir() if path.is_file()]
     if not found:
         raise InfrastructureError(f"{metapackage} of {release} has no {name}")
     return found[0]
 
 
-def _extract(archive: Path, name: str, into: Path) -> None:
+def foreign_files_of(package: str, release: str, names: tuple[str, ...], arch: str = "arm64") -> list[Path]:
+    """Return the files of exactly this package of `arch` that match any of `names` (globs).
+
+    Raises InfrastructureError as `file_of` does.
+    """
+    folder = cache_dir() / "packages" / "-".join((package, release, *(n.rpartition("/")[2] for n in names)))
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+            work = Path(made)
+            _prepare(work, release, arch)
+            _take(package, names, work).rename(folder)
+    return sorted(folder.iterdir())
+
+
+def _take(package: str, names: tuple[str, ...], work: Path) -> Path:
+    """Fetch a package; return a folder with those of its files that match."""
+    _run(["apt-get", "download", package], work)
+    (archive,) = work.glob("*.deb")
+    wanted = work / "wanted"
+    wanted.mkdir()
+    _extract(archive, names, wanted)
+    return wanted
+
+
+def _extract(archive: Path, names: tuple[str, ...], into: Path) -> None:
     with (
         subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as tar,
         tarfile.open(fileobj=tar.stdout, mode="r|") as members,
     ):
         for member in members:
-            if member.isfile() and fnmatch.fnmatch(member.name.removeprefix("./"), name):
+            path = member.name.removeprefix("./")
+            if member.isfile() and any(fnmatch.fnmatch(path, name) for name in names):
                 content = members.extractfile(member)
                 assert content is not None
                 (into / Path(member.name).name).write_bytes(content.read())
