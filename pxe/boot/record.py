@@ -231,7 +231,7 @@ class Boot:
         self.ip = event.ip if event.ip != "0.0.0.0" else self.ip
         self.bootfile = event.bootfile or self.bootfile
         stage = self._xids.get(event.xid)
-        if stage is not None:
+        if stage is not None and event.message != "OFFER":  # EDK2 collects offers for four seconds
             stage.end_ns = max(event.t_ns, stage.start_ns)
         if stage is None or stage.role is Role.DHCP:
             self.plan = event.plan or self.plan
@@ -245,8 +245,10 @@ class Boot:
             self.plan = plan.name
         role = role_of(event.name, plan, self.mac)
         self.trouble, self.stalled = "", False
-        size = event.size
-        moved = Moved(event.transfer, event.name, role, event.protocol, size, event.t_ns)
+        for stage in self.stages:
+            if stage.role is Role.DHCP and stage.end_ns is None:  # another server's ACK, which we do not see
+                stage.end_ns = max(self.last_ns, stage.start_ns)
+        moved = Moved(event.transfer, event.name, role, event.protocol, event.size, event.t_ns)
         self.transfers.append(moved)
         if len(self.transfers) > TRANSFERS:
             oldest = next((m for m in self.transfers if m.outcome), self.transfers[0])

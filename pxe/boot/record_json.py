@@ -2,7 +2,7 @@
 
 from typing_extensions import TypedDict
 
-from pxe.boot.record import Boot, Moved, Stage, Told
+from pxe.boot.record import Boot, Moved, Stage, State, Told
 
 
 class StageReply(TypedDict):
@@ -53,8 +53,8 @@ class BeforeReply(TypedDict):
 
 class BootReply(TypedDict):
     """One boot of one machine. `state`: booting, done, waiting, stalled, failed; `sentence` says why it does
-    not go on. `began` is in seconds since 1970; all `_ms` count from there; `to_ms` is null while it goes on.
-    """
+    not go on. `began` is in seconds since 1970; all `_ms` count from there, also `now_ms`, which
+    is when the record was shown; `to_ms` is null while it goes on."""
 
     id: str
     mac: str
@@ -69,6 +69,7 @@ class BootReply(TypedDict):
     ip: str
     began: float
     last_ms: float
+    now_ms: float
     done_ms: float | None
     system_heard: bool
     first_event: int
@@ -82,13 +83,14 @@ class BootReply(TypedDict):
 
 def to_json(boot: Boot, *, now_ns: int, wall_ns: int, name: str = "") -> BootReply:
     """Return the record at `now_ns` of CLOCK_MONOTONIC; `wall_ns` is what to add for time since 1970."""
+    state = boot.state(now_ns)
     return {
         "id": boot.ident,
         "mac": boot.mac,
         "name": name,
         "known": boot.known,
-        "state": boot.state(now_ns).value,
-        "sentence": boot.sentence(),
+        "state": state.value,
+        "sentence": boot.sentence() or _silence(boot, state),
         "plan": boot.plan,
         "firmware": boot.firmware,
         "arch": boot.arch,
@@ -96,6 +98,7 @@ def to_json(boot: Boot, *, now_ns: int, wall_ns: int, name: str = "") -> BootRep
         "ip": boot.ip,
         "began": round((boot.start_ns + wall_ns) / 1e9, 3),
         "last_ms": _ms(boot, boot.last_ns),
+        "now_ms": _ms(boot, now_ns),
         "done_ms": _end(boot, boot.done_ns),
         "system_heard": boot.running,
         "first_event": boot.first_seq,
@@ -106,6 +109,14 @@ def to_json(boot: Boot, *, now_ns: int, wall_ns: int, name: str = "") -> BootRep
         "findings": [_told(boot, told) for told in boot.findings],
         "before": _before(boot),
     }
+
+
+def _silence(boot: Boot, state: State) -> str:
+    """What is known of a boot that no rule explains."""
+    if state is not State.STALLED or not boot.stages:
+        return ""
+    seconds = (boot.last_ns - boot.start_ns) / 1e9
+    return f"It says nothing more since its {boot.stages[-1].role}, {seconds:.1f} s after it began to boot."
 
 
 def _before(boot: Boot) -> BeforeReply | None:

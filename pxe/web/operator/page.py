@@ -1,43 +1,64 @@
-"""GET /: which machine boots what, and why, as one plain page for people.
+"""GET / and /static/NAME: the page for people, live by the stream of boots.
 
-No scripts; the browser loads it anew every few seconds. Names and vendor classes come from machines and
-people: Jinja escapes all of them, and the page may load nothing from anywhere.
+What it loads comes from here: a page, a style sheet and a dozen ES modules, as they lie in the package. The
+policy lets nothing else run or load, and no text become markup. All of the lab comes by the API, so the
+files may be read by anybody who reaches the listener.
 """
 
-from flask import Blueprint, Response, make_response, render_template
+import hashlib
+from functools import cache
+from importlib import resources
 
-from pxe.web.context import context
-from pxe.web.operator.choices import addresses
+from flask import Blueprint, Response, abort, g, make_response, render_template, request
+
 from pxe.web.operator.operation import operation
 
 blueprint = Blueprint("page", __name__)
 
-_REFRESH_SECONDS = 5
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+)
 
 
 @blueprint.get("/")
 @operation(hidden=True)
 def get_page() -> Response:
-    """Machines with their plans, rules, and the machines that nobody told us of."""
-    catalogue, leased = context().catalogue, addresses()
-    snapshot = catalogue.snapshot
-    strangers = [s for s in reversed(catalogue.strangers.all()) if s.client.mac not in snapshot.machines]
-    rows = [
-        (
-            machine,
-            leased.get(mac, machine.ip),
-            catalogue.client(mac),
-            catalogue.choice(mac, leased.get(mac), explain=True),
-        )
-        for mac, machine in sorted(snapshot.machines.items())
-    ]
-    text = render_template(
-        "machines.html", rows=rows, booting=catalogue.booting, strangers=strangers, snapshot=snapshot
-    )
-    response = make_response(text)
-    response.headers["Refresh"] = str(_REFRESH_SECONDS)
+    """The page; it knows the caller's role, so that it offers what the API allows."""
+    response = make_response(render_template("page.html", role=g.role))
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
-    )
+    return _guarded(response)
+
+
+@blueprint.get("/static/<name>")
+@operation(hidden=True, role=None)
+def get_static(name: str) -> Response:
+    """A part of the page."""
+    found = _files().get(name)
+    if found is None:
+        abort(404)
+    data, kind, etag = found
+    response = Response(data, mimetype=kind)
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "no-cache"
+    return _guarded(response.make_conditional(request))
+
+
+def _guarded(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+@cache
+def _files() -> dict[str, tuple[bytes, str, str]]:
+    """Content, type and version by name. Nothing else can be asked for: the list is made of what is there."""
+    found = {}
+    for entry in resources.files(__package__).joinpath("static").iterdir():
+        kind = _TYPES.get(entry.name[entry.name.rfind(".") :])
+        if kind is not None:
+            data = entry.read_bytes()
+            found[entry.name] = (data, kind, hashlib.sha256(data).hexdigest()[:16])
+    return found
