@@ -6,7 +6,7 @@ witnesses saw (console, wire, power) and what is known of the files; nothing her
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab.model import Cause, Failure, Timeline
 from lab.strategy import Ending, Verdict
@@ -19,6 +19,9 @@ from pxe.events import (
     TransferRefused,
     TransferStarted,
 )
+from pxe.explain import explain
+from pxe.explain.evidence import Line, Network
+from pxe.explain.told import evidence_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +56,23 @@ Rule = Callable[[Evidence], Failure | None]
 
 def diagnose(evidence: Evidence) -> Failure:
     """Name the cause of a boot that did not get ready."""
-    for rule in _RULES:
-        failure = rule(evidence)
-        if failure is not None:
-            return failure
-    return _not_ready(evidence)
+    found = (rule(evidence) for rule in _RULES)
+    failure = next((it for it in found if it is not None), None) or _not_ready(evidence)
+    return replace(failure, evidence=(*explained(evidence), *failure.evidence))
+
+
+def explained(e: Evidence) -> tuple[str, ...]:
+    """What the explain engine makes of the same events and console lines: the sentence, and what to do."""
+    if e.verdict.ending in (Ending.GONE, Ending.SERVICE_LOST):
+        return ()  # the lab's own equipment ended it
+    console = [Line(t_ns=e.verdict.t_ns, text=text) for text in e.console.splitlines()]
+    seen = evidence_of(e.mac, e.events, console=console, network=Network(ours="this service"))
+    found = [finding for finding in explain(seen) if finding.rule not in _SAID_BETTER][:2]
+    return tuple(f"why ({finding.rule}): {finding.sentence} {finding.cure}" for finding in found)
+
+
+# The lab knows more of these: how long it waited, its own milestones, which file is at fault.
+_SAID_BETTER = ("never-asked", "transfer-stalled", "kernel-panic", "tftp-unanswered")
 
 
 def _service_lost(e: Evidence) -> Failure | None:

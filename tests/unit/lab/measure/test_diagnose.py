@@ -172,7 +172,28 @@ def test_only_a_refusal_of_a_file_of_the_plan_counts() -> None:
 def test_the_tries_of_the_firmware_are_counted() -> None:
     found = failure(console=ASKING, reached=("u-boot",))
     assert "asked for an address 2 times" in found.sentence
-    assert "2 DHCP tries" in found.evidence[0]
+    assert any("2 DHCP tries" in line for line in found.evidence)
+
+
+def test_the_sentence_of_the_rule_that_fits_is_added_and_the_cause_stays() -> None:
+    loops = [
+        replace(
+            each,
+            xid=xid,
+            **({"bootfile": "ipxe.efi"} if isinstance(each, DhcpSent) else {"firmware": "ipxe"}),
+        )
+        for xid in (1, 2)
+        for each in (DISCOVER, ACK)
+    ]
+    found = failure(console=UEFI, reached=("uefi", "dhcp-ack"), events=tuple(loops))
+    assert found.cause is Cause.NOT_READY
+    assert found.evidence[0].startswith("why (ipxe-loop): iPXE on 52:54:00:aa:00:01 is handed ipxe.efi again")
+    assert "Hand clients with option 77" in found.evidence[0]
+
+
+def test_where_no_rule_fits_nothing_is_added() -> None:
+    found = failure(console=KERNEL, reached=RUNS, events=(*DHCP, START, end("complete")))
+    assert not any(line.startswith("why") for line in found.evidence)
 
 
 @pytest.mark.parametrize(
