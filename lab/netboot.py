@@ -6,6 +6,7 @@ Whatever goes wrong here is the lab's equipment and never the board: Infrastruct
 import dataclasses
 import json
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
-from lab.errors import InfrastructureError
+from lab.errors import InfrastructureError, UsageError
 from pxe.events import Event, from_json
 from pxe.plan import BootPlan, Machine, PlanRule
 
@@ -59,13 +60,21 @@ class PlanChoice:
     candidates: tuple[Candidate, ...]
 
 
+class Missing(UsageError):
+    """The service has nothing of that name."""
+
+
 class BootService:
     """A boot service at `address`: the path of its Unix socket, or a URL like http://127.0.0.1:8067.
 
     Not for several threads at once. A context manager; `close` by hand does as well.
     """
 
-    def __init__(self, address: Path | str) -> None:
+    def __init__(self, address: Path | str, *, token: str = "", ca: Path | None = None) -> None:
+        """`token` for TCP; `ca`: the certificate, or who signed it, that https is trusted by.
+
+        Raises InfrastructureError where `ca` cannot be read.
+        """
         self.address = str(address)
         self._is_url = self.address.startswith(("http://", "https://"))
         transport = None if self._is_url else httpx.HTTPTransport(uds=self.address)
@@ -73,6 +82,8 @@ class BootService:
         self._http = httpx.Client(
             base_url=f"{base}/api/v1",
             transport=transport,
+            verify=_trusting(ca) if ca is not None else True,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=_TIMEOUT,
             trust_env=False,  # the lab's own network: no proxy has business here
         )
@@ -215,6 +226,58 @@ class BootService:
         """The DHCP leases as the API gives them: `ip`, `mac`, `expires` (seconds since 1970), `state`."""
         return list(self._object("/leases")["leases"])
 
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[Any, str]:
+        """Send any request of the API; return its answer (None: empty) and its ETag ("" without one).
+
+        Raises UsageError where the service refuses it, InfrastructureError where it does not answer, and
+        Missing for 404.
+        """
+        content = json.dumps(body) if body is not None else None
+        kind = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            response = self._send(
+                method, path, params=query, content=content, headers={**kind, **(headers or {})}
+            )
+        except (httpx.HTTPError, OSError) as exc:
+            raise InfrastructureError(self._no_answer(exc)) from exc
+        if response.is_server_error:
+            raise InfrastructureError(f"the boot service cannot do that: {_reason(response)}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise Missing(_reason(response))
+        if not response.is_success:
+            raise UsageError(_reason(response))
+        found = _parsed_object(response, self.address) if response.content else None
+        return found, response.headers.get("ETag", "")
+
+    def stream(self, since: int | None = None) -> Iterator[dict[str, Any]]:
+        """Events as they come, as JSON, for ever; `since` as in `events`, None: only what comes.
+
+        Raises InfrastructureError when the service ends.
+        """
+        query = {"since": str(since)} if since is not None else {}
+        try:
+            with self._http.stream("GET", "/events/stream", params=query, timeout=60.0) as response:
+                if not response.is_success:
+                    response.read()
+                    raise UsageError(_reason(response))
+                for line in response.iter_lines():
+                    if line.startswith("data: "):
+                        yield json.loads(line.removeprefix("data: "))
+        except (httpx.HTTPError, OSError) as exc:
+            raise InfrastructureError(self._no_answer(exc)) from exc
+        raise InfrastructureError(f"the boot service at {self.address} has ended")
+
+    def _no_answer(self, exc: Exception) -> str:
+        reason = str(exc) or type(exc).__name__
+        return f"the boot service at {self.address} does not answer: {reason}; does `bootlab serve` run?"
+
     def _object(
         self, path: str, query: Mapping[str, str] | None = None, timeout: float = _TIMEOUT
     ) -> dict[str, Any]:
@@ -252,6 +315,17 @@ class BootService:
         if response.is_success:
             return response
         raise InfrastructureError(f"the boot service refuses {method} {path}: {_reason(response)}")
+
+
+def _trusting(ca: Path) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except OSError as exc:  # ssl.SSLError is one
+        raise InfrastructureError(
+            f"cannot trust {ca}: {exc.strerror or exc}; name a PEM certificate"
+        ) from None
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the very certificate will do, whoever signed it
+    return context
 
 
 def _paths(value: Any) -> Iterator[str]:

@@ -42,6 +42,8 @@ _DRAIN = 65536
 class TlsConn(TConn):  # type: ignore[misc] # gunicorn has no types
     """A connection of the one listener that speaks TLS; gunicorn's own settings are for all or none."""
 
+    sock: Any
+
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, tls: ssl.SSLContext) -> None:
         super().__init__(cfg, sock, client, server)
         self._tls = tls

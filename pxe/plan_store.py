@@ -94,18 +94,26 @@ class PlanStore:
 
     def put_plan(self, plan: BootPlan) -> tuple[str, ...]:
         """Add or replace a plan; return warnings: what may not boot everywhere, or looks odd."""
-        warnings = validate(plan)
+        with self._lock:
+            warnings = self.check_plan(plan)
+            self._tables.write(plan)
+            self._show(self._with(plan))
         for warning in warnings:
             _log.warning("plan %s: %s", plan.name, warning)
+        return warnings
+
+    def check_plan(self, plan: BootPlan) -> tuple[str, ...]:
+        """Say what `put_plan` would, and change nothing."""
+        warnings = validate(plan)
         with self._lock:
-            upper = replace(self._upper, plans={**self._upper.plans, plan.name: plan})
-            after = _merged(self._base, upper)
+            after = _merged(self._base, self._with(plan))
             check_plan_fits(plan, after)
             check_whole(after)
             self._check_uboot(after, plan)
-            self._tables.write(plan)
-            self._show(upper)
         return warnings
+
+    def _with(self, plan: BootPlan) -> Snapshot:
+        return replace(self._upper, plans={**self._upper.plans, plan.name: plan})
 
     def put_machine(self, machine: Machine) -> None:
         """Add or replace a machine."""

@@ -135,6 +135,9 @@ class LogSettings:
     netconsole: int | None = 6666
 
 
+OWN_CERT = "api-cert.pem"  # in the state folder, where the service made one for itself
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
     """Certificate (its chain after it) and key of the operator-facing listener, PEM files; None: our own."""

@@ -29,7 +29,17 @@ COMMANDS = {
     "explain": "lab.cli.explain:explain",
     "timeline": "lab.cli.timeline:timeline",
     "image": "lab.cli.image:image",
+    "machine": "lab.cli.machine:machine",
+    "plan": "lab.cli.plan:plan",
+    "rule": "lab.cli.rule:rule",
+    "lease": "lab.cli.listings:lease",
+    "unknown": "lab.cli.listings:unknown",
+    "events": "lab.cli.listings:events",
+    "deliveries": "lab.cli.listings:deliveries",
+    "audit": "lab.cli.listings:audit",
+    "token": "lab.cli.token:token",
     "log": "lab.cli.log:log",
+    "hostile": "lab.cli.hostile:hostile",
 }
 
 

@@ -1,12 +1,13 @@
 """The API's part of a site file."""
 
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from lab.config.schema import ApiFile
-from lab.config.yamlfile import Document
-from pxe.settings import ApiSettings, TlsSettings
+from lab.config.yamlfile import Document, read_yaml
+from pxe.settings import OWN_CERT, ApiSettings, TlsSettings
 
 LOOPBACK = "127.0.0.1"
 
@@ -24,6 +25,36 @@ def api_settings(file: ApiFile, base: Path) -> ApiSettings:
         tcp=file.listen is not None,
         tls=tls,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAddress:
+    """Where a site's API is: the path of its Unix socket, or a URL; `ca` is what https is trusted by."""
+
+    address: str
+    ca: Path | None
+    state_dir: Path
+
+
+def read_api(path: Path) -> ApiAddress:
+    """Return where the API of a site file is. Only its own part is looked at: a plan whose file is gone must
+    not keep anybody from asking the running service. Raises ConfigError for what is no YAML."""
+    data, base = read_yaml(path).data, path.absolute().parent
+    service = data.get("service") if isinstance(data, dict) else None
+    service = service if isinstance(service, dict) else {}
+    try:
+        file = ApiFile.model_validate(service.get("api", {}))
+    except ValueError:
+        file = ApiFile()
+    state_dir = base / str(service.get("state", "state"))
+    settings = api_settings(file, base)
+    if settings.socket is not None:
+        return ApiAddress(address=str(settings.socket), ca=None, state_dir=state_dir)
+    host = settings.listen if not settings.listen.is_unspecified else LOOPBACK
+    if settings.tls is None:
+        return ApiAddress(address=f"http://{host}:{file.port}", ca=None, state_dir=state_dir)
+    cert = settings.tls.cert or state_dir / OWN_CERT
+    return ApiAddress(address=f"https://{host}:{file.port}", ca=cert, state_dir=state_dir)
 
 
 def check_api(document: Document) -> None:

@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pxe.errors import ServiceError
-from pxe.settings import TlsSettings
+from pxe.settings import OWN_CERT, TlsSettings
 
 _log = logging.getLogger(__name__)
 
 _OURS = timedelta(days=825)  # what browsers take at most, whoever signed it
 _RENEW = timedelta(days=30)
-OWN_CERT, OWN_KEY = "api-cert.pem", "api-key.pem"
+OWN_KEY = "api-key.pem"
 
 
 @dataclass(frozen=True, kw_only=True)

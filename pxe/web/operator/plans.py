@@ -32,6 +32,12 @@ class PlanReply(BootPlan):
     warnings: tuple[str, ...] = ()
 
 
+class Warnings(TypedDict):
+    """What may not boot everywhere, or looks odd."""
+
+    warnings: list[str]
+
+
 class Plans(TypedDict):
     """All plans."""
 
@@ -67,6 +73,14 @@ def put_plan(name: str) -> dict[str, Any]:
     plan = plan_from_json(with_key(json_body(), "name", name))
     warnings = context().store.put_plan(plan)
     return {**_shown(plan), "warnings": warnings}
+
+
+@blueprint.post("/plans/<name>/check")
+@operation(body=PlanBody, reply=Warnings, role=Role.OPERATOR, recorded=False)
+def check_plan(name: str) -> dict[str, Any]:
+    """Say what setting this plan would: 400 with the reason, or its warnings. Nothing changes."""
+    plan = plan_from_json(with_key(json_body(), "name", name))
+    return {"warnings": context().store.check_plan(plan)}
 
 
 @blueprint.delete("/plans/<name>")

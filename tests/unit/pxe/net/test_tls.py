@@ -11,8 +11,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from pxe.errors import ServiceError
-from pxe.net.tls import OWN_CERT, OWN_KEY, open_tls
-from pxe.settings import TlsSettings
+from pxe.net.tls import OWN_KEY, open_tls
+from pxe.settings import OWN_CERT, TlsSettings
 
 HERE = IPv4Address("10.99.0.1")
 
