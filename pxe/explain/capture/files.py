@@ -64,7 +64,7 @@ def frames(data: Buffer, name: str, faults: Faults) -> Iterator[Frame]:
 def _pcap(data: Buffer, order: str, unit: int, name: str, faults: Faults) -> Iterator[Frame]:
     if len(data) < 24:
         raise CaptureError(f"{name} has {len(data)} bytes: less than the head of a pcap file")
-    link = struct.unpack_from(order + "I", data, 20)[0] & 0x0FFFFFFF  # the upper bits tell of an FCS
+    link = struct.unpack_from(order + "I", data, 20)[0] & 0xFFFF  # the upper bits tell of an FCS
     head = struct.Struct(order + "IIII").unpack_from
     at, number, end = 24, 0, len(data)
     while at + 16 <= end:

@@ -1,0 +1,160 @@
+import threading
+
+import pytest
+
+from pxe.eventlog import EventLog
+from pxe.events import (
+    AddressConflict,
+    DhcpIgnored,
+    DhcpReceived,
+    DhcpSent,
+    FindingMade,
+    OtherServer,
+    TransferEnded,
+    TransferRefused,
+)
+from pxe.findings import A_SECOND, AGAIN_SECONDS, Findings
+
+MAC = "52:54:00:aa:00:01"
+S = 1_000_000_000
+
+
+def findings_in(log):
+    return [event for _, event in log.since(0) if isinstance(event, FindingMade)]
+
+
+def refused(t_ns, mac=MAC, name="initrd.gz"):
+    return TransferRefused(
+        t_ns=t_ns, mac=mac, protocol="tftp", peer="10.0.0.9:1", name=name, reason="no such file"
+    )
+
+
+def ignored(t_ns, mac=MAC):
+    return DhcpIgnored(t_ns=t_ns, mac=mac, message="DISCOVER", xid=1, reason=f"no machine {mac}: add it")
+
+
+def complete(t_ns):
+    return TransferEnded(
+        t_ns=t_ns, mac=MAC, transfer="7", protocol="tftp", peer="10.0.0.9:1", name="linux", size=9, sent=9,
+        duration_ns=1, outcome="complete",
+    )  # fmt: skip
+
+
+def told(*events):
+    """What is found once the machine did nothing for long."""
+    log = EventLog()
+    findings = Findings(log)
+    findings.take([(1, event) for event in events])
+    findings.look(events[-1].t_ns + 60 * S)
+    return [finding.rule for finding in findings_in(log)]
+
+
+def test_a_machine_that_nobody_told_us_of():
+    log = EventLog()
+    findings = Findings(log)
+    findings.take([(1, ignored(S))])
+    findings.look(2 * S)
+    assert findings_in(log) == []  # it may go on yet
+    findings.look(20 * S)
+    (finding,) = findings_in(log)
+    assert finding.rule == "unknown-machine"
+    assert finding.mac == MAC
+    assert (
+        finding.sentence
+        == f"{MAC} is not among the machines that the boot service knows, so it got no answer."
+    )
+    assert "/api/v1/machines/" in finding.cure
+    assert finding.severity == "fatal"
+    assert finding.evidence
+
+
+@pytest.mark.parametrize(
+    ("events", "rules"),
+    [
+        ([refused(S)], ["file-not-found"]),
+        ([refused(S), complete(2 * S)], []),
+        ([complete(2 * S)], []),
+        (
+            [
+                DhcpSent(t_ns=S, mac=MAC, message="NAK", xid=1, ip=""),
+                DhcpSent(t_ns=2 * S, mac=MAC, message="NAK", xid=2, ip=""),
+            ],
+            ["nak-loop"],
+        ),
+        (
+            [
+                DhcpReceived(t_ns=S, mac=MAC, message="DISCOVER", xid=1),
+                DhcpSent(t_ns=S, mac=MAC, message="OFFER", xid=1, ip="10.0.0.9", bootfile="a.efi"),
+                DhcpReceived(t_ns=2 * S, mac=MAC, message="REQUEST", xid=1),
+                OtherServer(t_ns=2 * S, mac=MAC, server="10.0.0.66"),
+            ],
+            ["two-dhcp-servers"],
+        ),
+        (
+            [
+                event
+                for t in (1, 5, 9, 17)
+                for event in (
+                    DhcpReceived(t_ns=t * S, mac=MAC, message="DISCOVER", xid=t, firmware="uefi-pxe"),
+                    DhcpSent(t_ns=t * S, mac=MAC, message="OFFER", xid=t, ip="10.0.0.9", bootfile="a.efi"),
+                )
+            ],
+            ["offer-not-taken"],
+        ),
+    ],
+)
+def test_what_the_events_tell(events, rules):
+    assert told(*events) == rules
+
+
+def test_a_conflict_of_addresses_is_found_by_the_address_that_was_offered():
+    thief = AddressConflict(t_ns=S, mac="52:54:00:99:99:99", ip="10.0.0.9")
+    offer = DhcpSent(t_ns=2 * S, mac=MAC, message="OFFER", xid=1, ip="10.0.0.9", bootfile="a.efi")
+    assert told(thief, offer, refused(3 * S)) == ["address-conflict"]
+
+
+def test_a_machine_that_goes_on_in_circles_is_not_waited_for():
+    log = EventLog()
+    findings = Findings(log)
+    for second in range(1, 40):
+        findings.take([(second, refused(second * S))])
+        findings.look(second * S)
+    assert [finding.rule for finding in findings_in(log)] == ["file-not-found"]
+
+
+def test_a_sentence_is_said_again_only_after_ten_minutes():
+    log = EventLog()
+    findings = Findings(log)
+    for at in (0, 60, AGAIN_SECONDS + 120):
+        findings.take([(1, ignored(int(at * S) + 1))])
+        findings.look(int((at + 30) * S))
+    assert len(findings_in(log)) == 2
+
+
+def test_a_rack_that_fails_for_one_reason_is_told_of_in_portions():
+    log = EventLog()
+    findings = Findings(log)
+    macs = [f"52:54:00:00:00:{n:02x}" for n in range(3 * A_SECOND)]
+    findings.take([(1, ignored(S, mac)) for mac in macs])
+    findings.look(30 * S)
+    assert len(findings_in(log)) == A_SECOND
+    for second in range(31, 60):
+        findings.look(second * S * 2)
+    assert {finding.mac for finding in findings_in(log)} == set(macs)
+
+
+def test_it_follows_a_log_in_a_thread_until_that_is_closed():
+    log = EventLog()
+    thread = threading.Thread(target=Findings(log, quiet=0.05).follow)
+    thread.start()
+    log.append(ignored(1))
+    seq, seen = 0, []
+    while not seen:
+        page = log.since(seq, 30.0)
+        assert page, "no finding came"
+        seq = page[-1][0]
+        seen = [event.rule for _, event in page if isinstance(event, FindingMade)]
+    log.close()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert seen == ["unknown-machine"]
