@@ -95,27 +95,27 @@ class Dialogue:
         sentinel = Sentinel.draw()
         line = self.wrap(command, sentinel.command)
         with self.alive():
-            for _ in range(TRIES):
+            for attempt in range(TRIES):
                 try:
                     answer = self._exchange(line, Answer(sentinel))
                     if answer is None:
                         answer = self._await_answer(command, sentinel, timeout)
                     return self._read(command, answer)
                 except _NotTaken:
-                    self.counters.retyped += 1
+                    self._before_next(attempt)
             self._give_up(f"{command!r} could not be entered in {TRIES} attempts and was not run")
 
     def hand_over(self, command: str, tail: str) -> None:
         """Type `command` and `tail`, see that the line is taken, and wait for no answer."""
         line = self.wrap(command, tail)
         with self.alive():
-            for _ in range(TRIES):
+            for attempt in range(TRIES):
                 try:
                     if self._exchange(line, Expect([_NEWLINE])) is None:
                         self._await_taken(command)
                     return
                 except _NotTaken:
-                    self.counters.retyped += 1
+                    self._before_next(attempt)
             self._give_up(f"{command!r} could not be entered in {TRIES} attempts and was not run")
 
     def wrap(self, command: str, tail: str) -> bytes:
@@ -129,6 +129,13 @@ class Dialogue:
                 "split it, e.g. into `setenv a ...` and `setenv b ...`, then `run a b`"
             )
         return line
+
+    def _before_next(self, attempt: int) -> None:
+        """Before the last attempt wait until the line is quiet: a busy board may still echo somebody's noise,
+        prompts and all, of which each attempt took one for its own."""
+        self.counters.retyped += 1
+        if attempt == TRIES - 2:
+            self.resync()
 
     def _exchange(self, line: bytes, answer: Machine) -> Match | None:
         """Type `line` at a fresh prompt, verify its echo, press Enter, wait a little for `answer`.

@@ -225,7 +225,11 @@ class FakeUboot:
         if known is None:
             self._print(f"Unknown command '{name}' - try 'help'\n")
             return 1
-        return (yield from known(args))
+        try:
+            return (yield from known(args))
+        except (IndexError, ValueError):  # half a line, when a damaged byte became Enter
+            self._print(f"Usage:\n{name} ...\n")
+            return 1
 
     def _do_echo(self, args: list[str]) -> _Job:
         yield 0
