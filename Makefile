@@ -1,5 +1,7 @@
 # make demo, make test: everything on a fresh Debian 12 machine, as root or as a user with sudo for packages.
 PY := .venv/bin/python
+# A board in QEMU keeps one core busy: one test for each core. By hand, plain pytest runs them one by one.
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 .PHONY: help demo test check unit format fuzz lossy bench clean
 
 help:  ## this list
@@ -10,7 +12,7 @@ demo:  ## netboot one emulated board from our own servers and open the report of
 	@.venv/bin/bootlab demo
 
 test: check  ## all checks and all tests: unit, real peers, emulated boards
-	$(PY) -m pytest tests/unit tests/contract tests/fuzz tests/interop tests/hil
+	$(PY) -m pytest $(PARALLEL) tests/unit tests/contract tests/fuzz tests/interop tests/hil
 
 check:  ## format, lint, types, import directions
 	@tools/setup test
@@ -21,7 +23,7 @@ check:  ## format, lint, types, import directions
 
 unit:  ## the fast tests alone: no root, no network, no board
 	@tools/setup test
-	$(PY) -m pytest tests/unit tests/contract
+	$(PY) -m pytest $(PARALLEL) tests/unit tests/contract
 
 format:  ## rewrite the sources the way `check` wants them
 	.venv/bin/ruff format .
