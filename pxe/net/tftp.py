@@ -297,6 +297,7 @@ class TftpServer:
                 with contextlib.suppress(OSError):
                     self._epoll.unregister(sock.fileno())
         session.close()
+        self._opener.learn(session)
         self._emit(session.ended(monotonic_ns(), now))
 
     def _malformed(self, peer: udp.Address, reason: str) -> None:

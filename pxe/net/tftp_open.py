@@ -1,6 +1,7 @@
 """From a request to a session: which file, which port; or the refusal that the client is told."""
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Final
@@ -16,6 +17,7 @@ from pxe.plan import Resource
 from pxe.wire import tftp
 from pxe.wire.negotiate import announced_size
 
+MAX_CLIENTS: Final = 4096  # whose round trips are kept
 Resolve = Callable[[str, IPv4Address], Resource]
 _CODES: Final = {
     RefusalReason.NOT_FOUND: tftp.ErrorCode.NOT_FOUND,
@@ -50,6 +52,7 @@ class Opener:
         self._cache, self._ports, self._uploads = cache, ports, uploads
         self._rollover_to_1 = rollover_to_1
         self._serial = 0
+        self._round_trips: OrderedDict[str, float] = OrderedDict()  # seconds, by address; the newest last
 
     def open(
         self, request: udp.Datagram, message: tftp.ReadRequest | tftp.WriteRequest, now: float
@@ -80,6 +83,15 @@ class Opener:
         session.transfer.resume(survivor.acknowledged)
         return session
 
+    def learn(self, session: Session) -> None:
+        """Keep what an ended transfer tells of its client's round trip."""
+        address, round_trip = session.peer[0], session.transfer.round_trip
+        if round_trip:
+            self._round_trips[address] = round_trip
+            self._round_trips.move_to_end(address)
+            if len(self._round_trips) > MAX_CLIENTS:
+                self._round_trips.popitem(last=False)
+
     def _download(
         self, request: udp.Datagram, message: tftp.ReadRequest, now: float, number: int = 0
     ) -> Download:
@@ -89,7 +101,10 @@ class Opener:
             reader = as_netascii(reader)
         port, ident = self._port(request, number)
         rollover = int(resource.mac is not None and resource.mac.startswith(self._rollover_to_1))
-        session = Download(ident, request, message, reader, self._cache, port, now, rollover=rollover)
+        round_trip = self._round_trips.get(request.peer[0], 0.0)
+        session = Download(
+            ident, request, message, reader, self._cache, port, now, rollover=rollover, round_trip=round_trip
+        )
         session.mac = resource.mac
         return session
 

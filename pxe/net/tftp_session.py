@@ -127,8 +127,9 @@ class Download(Session):
         now: float,
         *,
         rollover: int = 0,
+        round_trip: float = 0.0,
     ) -> None:
-        """Sends nothing yet: see `pump`. `rollover` is the block that follows 65535."""
+        """Sends nothing yet: see `pump`. `rollover` and `round_trip` as in Transfer."""
         size = None if read.mode == "netascii" else reader.size
         granted = negotiate(read.options, size=size, mtu=port.mtu)
         super().__init__(ident, request, read.filename, port, granted)
@@ -144,6 +145,7 @@ class Download(Session):
             timeout=granted.timeout,
             oack=granted.oack,
             rollover=rollover,
+            round_trip=round_trip,
         )
 
     def on_readable(self, now: float) -> None:

@@ -25,7 +25,8 @@ from pxe.errors import WireError
 from pxe.wire import tftp
 
 FIRST_RTO: Final = 1.0  # seconds until the round trip is known
-MIN_RTO: Final = 0.01  # one that writes to flash is not flooded: each repetition waits twice as long
+KNOWN_RTO: Final = 0.1  # the least of these for a client whose round trip an earlier transfer has told
+MIN_RTO: Final = 0.02  # one that writes to flash is not flooded: each repetition waits twice as long
 # What was waited for in vain may have been too short: as long is waited once more (Karn), but no longer.
 KEPT_RTO: Final = 0.05
 MAX_RTO: Final = 4.0
@@ -90,6 +91,7 @@ class Transfer:
         "_ceiling",
         "_due",
         "_expected",
+        "_first_rto",
         "_give_up",
         "_highest",
         "_last",
@@ -121,12 +123,15 @@ class Transfer:
         timeout: int | None = None,
         oack: bytes | None = None,
         rollover: int = 0,
+        round_trip: float = 0.0,
     ) -> None:
         """`timeout` (seconds) is the client's, where it was granted (RFC 2349): we never wait longer. Waiting
         as long as that each time would cost U-Boot, which asks for 5 s, its boot where one packet in five is
         lost: it gives up after its tenth timeout, counted over the whole file.
 
-        `rollover` is the number that follows 65535 on the wire, see `wire_number`.
+        `rollover` is the number that follows 65535 on the wire, see `wire_number`. `round_trip` (seconds) is
+        what an earlier transfer to the client ended with, 0 where there was none: boot loaders fetch a dozen
+        small files, and on a bad cable would wait FIRST_RTO and more for each.
         """
         self.outcome: Outcome | None = None
         self.detail = ""
@@ -145,7 +150,8 @@ class Transfer:
         self._lockstep: Iterator[tuple[bytes, Buffer]] = iter(())
         self._expected = b""
         self._ceiling = float(timeout or MAX_RTO)
-        self._rto = min(FIRST_RTO, self._ceiling)
+        self._first_rto = min(max(3 * round_trip, KNOWN_RTO) if round_trip else FIRST_RTO, self._ceiling)
+        self._rto = self._first_rto
         self._give_up = max(GIVE_UP, MIN_TRIES * self._ceiling)
         self._tries = 0
         self._srtt = 0.0
@@ -183,6 +189,11 @@ class Transfer:
     def progress_at(self) -> float:
         """When the client last confirmed something (or asked)."""
         return self._sent_at if self._expected else self._progress_at
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds that the client took to answer of late; 0 where nothing has told."""
+        return self._srtt
 
     @property
     def answered(self) -> bool:
@@ -351,9 +362,7 @@ class Transfer:
 
     def _from_srtt(self) -> float:
         """The retransmission time (RFC 6298 in short)."""
-        return (
-            min(max(3 * self._srtt, MIN_RTO), self._ceiling) if self._srtt else min(FIRST_RTO, self._ceiling)
-        )
+        return min(max(3 * self._srtt, MIN_RTO), self._ceiling) if self._srtt else self._first_rto
 
     def _end(self, outcome: Outcome, detail: str) -> None:
         self._leave_lockstep()

@@ -26,6 +26,7 @@ from pxe.settings import DhcpMode
 DNSMASQ = "52:54:00:aa:02:02,10.99.0.2/24"  # MAC and address
 MATRIX = Path(__file__).with_name("matrix.yaml")
 PATIENCE = 10  # deadlines on a bad cable, as a multiple of those on a good one
+EARLY, EARLY_PATIENCE = ("dhcp-discover", "dhcp-ack", "loader"), 4
 logger = logging.getLogger(__name__)
 
 
@@ -168,7 +169,8 @@ class Matrix:
                 board.power_off()
             if outcome.failure is None:
                 return Seen(board, outcome, cycle)
-            logger.warning("%s: power cycle %d of %d: %s", place, cycle, cycles, outcome.failure)
+            said = board.console.transcript.text_since(outcome.timeline.t0_ns)[-800:]
+            logger.warning("%s: power cycle %d of %d: %s\n%s", place, cycle, cycles, outcome.failure, said)
         pytest.fail(f"{outcome.failure}\n{session.service_log[-3000:]}")
 
     def _own_tries(self, board: Board) -> contextlib.AbstractContextManager[None]:
@@ -191,7 +193,10 @@ class Matrix:
 
 def _patient(image: Image, board: Board, factor: float) -> Image:
     deadlines = {**board.board_type.deadlines, **image.deadlines}
-    return replace(image, deadlines={name: factor * seconds for name, seconds in deadlines.items()})
+    # What comes before the first large file does not take longer the longer one waits: firmware gives up
+    factors = {name: min(factor, EARLY_PATIENCE) for name in EARLY}
+    made = {name: factors.get(name, factor) * seconds for name, seconds in deadlines.items()}
+    return replace(image, deadlines=made)
 
 
 @pytest.fixture(scope="session")

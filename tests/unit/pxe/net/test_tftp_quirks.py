@@ -3,6 +3,7 @@
 import contextlib
 import os
 import struct
+from collections import deque
 
 import pytest
 from tftp_client import ACK, DATA, ERROR, OACK, WRQ, Client, Faults
@@ -70,9 +71,13 @@ def test_4_block_65535_is_followed_by_0_or_for_some_clients_by_1(serve, prefixes
         assert client.receive()[0] == OACK
         client.send(ACK, 0)
         numbers, got, last = [], bytearray(), 0
+        recent = deque(maxlen=2 * windowsize)  # a busy host gets some of them twice
         while True:
             opcode, number, packet = client.receive()
             assert opcode == DATA
+            if number in recent:
+                continue
+            recent.append(number)
             got += packet[4:]
             last += 1
             if last > 65_533:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pxe.errors import WireError
-from pxe.wire.transfer import FIRST_RTO, GIVE_UP, KEPT_RTO, MIN_RTO, MIN_TRIES, Outcome, Transfer
+from pxe.wire.transfer import FIRST_RTO, GIVE_UP, KEPT_RTO, KNOWN_RTO, MIN_RTO, MIN_TRIES, Outcome, Transfer
 
 OACK = b"\0\6blksize\0008\0"
 
@@ -372,6 +372,17 @@ def test_silence_that_is_over_costs_the_next_block_little():
     assert transfer.get_timer() - (now + 0.001) == pytest.approx(KEPT_RTO)
     transfer.exchange(ack(10), now + 0.002)
     assert transfer.get_timer() - (now + 0.002) == pytest.approx(MIN_RTO), "an answer to what was sent once"
+
+
+def test_a_client_that_was_measured_before_is_not_waited_for_a_second():
+    transfer = begin(8000, oack=OACK)
+    transfer.datagrams_to_send(0)
+    transfer.exchange(ack(0), 0.002)
+    assert transfer.round_trip == pytest.approx(0.002)
+    assert begin(800).get_timer() == FIRST_RTO
+    assert begin(800, round_trip=transfer.round_trip).get_timer() == pytest.approx(KNOWN_RTO)
+    assert begin(800, round_trip=0.2).get_timer() == pytest.approx(0.6)
+    assert begin(800, round_trip=9.0, timeout=1).get_timer() == 1.0
 
 
 def test_a_round_trip_that_grew_beyond_our_wait_is_learnt():
