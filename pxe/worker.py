@@ -29,6 +29,7 @@ from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
 from pxe.findings import Findings
 from pxe.machine_logs import MachineLogs
+from pxe.metrics import Metrics
 from pxe.net.dhcp import DhcpServer
 from pxe.net.listen import Sockets, address_towards
 from pxe.net.neighbours import Neighbours
@@ -49,6 +50,7 @@ from pxe.web.context import WebContext
 from pxe.web.dispatch import Dispatcher
 from pxe.web.flows import Flows
 from pxe.web.machine.scripts import script
+from pxe.web.operator.metrics import gauges
 from pxe.web.refusals import Refusals
 from pxe.web.streams import Streams, encoded
 from pxe.web.watch import Watch
@@ -136,6 +138,8 @@ class Service:
         )
 
     def _make_wsgi(self) -> Dispatcher:
+        context: WebContext
+        self.metrics = Metrics(lambda: gauges(context))
         context = WebContext(
             catalogue=self.catalogue,
             store=self.store,
@@ -146,6 +150,8 @@ class Service:
             streams=self.streams,
             tokens=self.tokens,
             audit=Audit(self._engine),
+            metrics=self.metrics,
+            pools={s.network: s.ranges for link in self._settings.dhcp for s in link.subnets if s.ranges},
             shadow=self.shadow,
             watch=self.watch,
             watchers=self.watchers,
@@ -164,7 +170,7 @@ class Service:
 
     def start(self) -> None:
         """Start the loops, each in a thread; from then on `health` says ready."""
-        for sink in self._sinks:
+        for sink in (*self._sinks, self.metrics.sink):
             self._followers.append(_thread("events", partial(follow, self.events, sink)))
         self._followers.append(_thread("streams", self.streams.serve))
         self._followers.append(_thread("watchers", self.watchers.serve))

@@ -1,8 +1,8 @@
 """What both Flask apps are given: the parts of the running service, by reference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from flask import Flask, current_app
@@ -15,7 +15,9 @@ from pxe.config_store import ConfigStore
 from pxe.eventlog import EventLog
 from pxe.events import Event
 from pxe.machine_logs import MachineLogs
+from pxe.metrics import Metrics
 from pxe.plan_store import PlanStore
+from pxe.settings import AddressRange
 from pxe.shadow import Shadow
 from pxe.token_store import TokenStore
 from pxe.web.flows import Flows
@@ -45,6 +47,8 @@ class WebContext:
     watchers: Streams[Item]
     tokens: TokenStore
     audit: Audit
+    metrics: Metrics
+    pools: Mapping[IPv4Network, tuple[AddressRange, ...]] = field(default_factory=dict)
     leases: Callable[[], list[dict[str, Any]]] = list
     health: Callable[[], dict[str, Any]] = dict
     logs: MachineLogs | None = None  # None: not received

@@ -52,6 +52,7 @@ from pxe.web.operator import (
     leases,
     logs,
     machines,
+    metrics,
     openapi,
     page,
     plans,
@@ -104,6 +105,7 @@ def create_app(context: WebContext) -> Flask:
     for noun in _NOUNS:
         app.register_blueprint(noun.blueprint, url_prefix=PREFIX)
     app.register_blueprint(openapi.blueprint)
+    app.register_blueprint(metrics.blueprint)
     app.register_blueprint(page.blueprint)
     for endpoint, view in app.view_functions.items():
         assert declared_of(view) is not None, f"{endpoint}: decorate it with @operation(...)"

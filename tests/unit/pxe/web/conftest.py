@@ -16,6 +16,7 @@ from pxe.boot.snapshot import Snapshot
 from pxe.boots import Boots
 from pxe.config_store import ConfigStore
 from pxe.eventlog import EventLog
+from pxe.metrics import Metrics
 from pxe.plan import Asset, BootPlan, Machine
 from pxe.plan_store import PlanStore
 from pxe.state import open_state
@@ -62,6 +63,7 @@ def service(plan, tmp_path):
         refusals=Refusals(events.append),
         tokens=TokenStore(engine),
         audit=Audit(engine),
+        metrics=Metrics(),
         streams=Streams(events, encoded),
         watch=watch,
         watchers=Streams(watch, watch.encode),

@@ -4,6 +4,7 @@ import json
 import threading
 import zlib
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,9 +13,12 @@ from sqlalchemy import text
 
 from pxe.boot.classify import Client
 from pxe.events import PlanChanged, TransferStarted, to_json
+from pxe.metrics import Metrics
 from pxe.plan import Arch, Firmware, Machine, UnknownMachines
 from pxe.plan_json import to_json as plan_to_json
+from pxe.settings import AddressRange
 from pxe.web.operator import BODY_BYTES, create_app
+from pxe.web.operator.metrics import gauges
 
 MAC, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02"
 API = "/api/v1"
@@ -315,3 +319,26 @@ def test_unknown_machines_are_listed_where_they_are_recorded(client, service):
     assert (found["first"], found["last"], found["count"]) == (2.0, 3.0, 2)
     assert client.put(f"{API}/machines/{OTHER}", json={}).status_code == 200
     assert client.get(f"{API}/unknown").json["unknown"] == []
+
+
+def test_metrics_show_what_stands_now(client, service):
+    pools = {
+        IPv4Network("10.99.0.0/24"): (
+            AddressRange(first=IPv4Address("10.99.0.5"), last=IPv4Address("10.99.0.9")),
+        )
+    }
+    held = [{"ip": "10.99.0.7", "mac": MAC, "expires": 1e12, "state": "bound"}]
+    held += [{"ip": "10.99.0.8", "mac": OTHER, "expires": 1.0, "state": "bound"}]
+    filled = replace(service, pools=pools, leases=lambda: held)
+    found = Metrics(lambda: gauges(filled)).text().decode()
+    for line in (
+        'bootlab_leases{state="bound"} 2.0',
+        'bootlab_pool_addresses{network="10.99.0.0/24"} 5.0',
+        'bootlab_pool_addresses_used{network="10.99.0.0/24"} 1.0',
+        "bootlab_machines 1.0",
+        "bootlab_ready 1.0",
+    ):
+        assert line in found
+    got = client.get("/metrics")
+    assert got.mimetype == "text/plain"
+    assert b"bootlab_info{" in got.data
