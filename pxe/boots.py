@@ -50,12 +50,15 @@ class Boots:
         """Take in how far the transfers under way are, in bytes; return those that moved. Not a change: no
         reader of `since` is woken up for it."""
         with self._changed:
-            now = self._now()
-            return {
-                transfer: count
-                for transfer, count in sent.items()
-                if (boot := self._moving.get(transfer)) is not None and boot.advance(transfer, count, now)
-            }
+            now, moved = self._now(), {}
+            for transfer, count in sent.items():
+                boot = self._moving.get(transfer)
+                if boot is None or not boot.advance(transfer, count, now):
+                    continue
+                moved[transfer] = count
+                if boot.ident not in self._going:  # it had stalled
+                    self._touch(boot)
+            return moved
 
     def tick(self) -> None:
         """Notice boots that say nothing more. Call it every second or so."""
@@ -75,6 +78,17 @@ class Boots:
                         break
                     found.append(boot)
             return sorted(found, key=lambda boot: boot.version), self._version
+
+    def newest(self) -> int:
+        """The number of the last change: pass it to `since` to hear only of what comes."""
+        with self._changed:
+            return self._version
+
+    def take_number(self) -> int:
+        """Return a number for a change that is none of a boot, among those of the boots."""
+        with self._changed:
+            self._version += 1
+            return self._version
 
     def of(self, mac: str) -> list[Boot]:
         """The boots of a machine, the newest first."""

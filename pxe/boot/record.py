@@ -73,6 +73,7 @@ class Moved:
     outcome: str = ""
     detail: str = ""
     repeated: int = 0
+    still_ns: int | None = None  # since when it was seen not to move; None: it moves, or nobody looked
 
 
 @dataclass(slots=True)
@@ -137,8 +138,10 @@ class Boot:
             return State.DONE
         if self.held:
             return State.WAITING
-        if any(not moved.outcome for moved in self.transfers):
-            return State.BOOTING
+        moving = [moved for moved in self.transfers if not moved.outcome]
+        if moving:
+            still = all(m.still_ns is not None and now_ns - m.still_ns > QUIET_NS for m in moving)
+            return State.STALLED if still else State.BOOTING
         return State.STALLED if self.stalled or now_ns - self.last_ns > QUIET_NS else State.BOOTING
 
     def fatal(self) -> FindingMade | None:
@@ -195,9 +198,12 @@ class Boot:
     def advance(self, transfer: str, sent: int, now_ns: int) -> bool:
         """A transfer under way has come to `sent` bytes; return whether that is news."""
         for moved in reversed(self.transfers):
-            if moved.transfer == transfer and not moved.outcome and moved.sent < sent <= moved.size:
-                moved.sent, self.last_ns = sent, max(self.last_ns, now_ns)
+            if moved.transfer != transfer or moved.outcome:
+                continue
+            if moved.sent < sent <= moved.size:
+                moved.sent, self.last_ns, moved.still_ns = sent, max(self.last_ns, now_ns), None
                 return True
+            moved.still_ns = moved.still_ns or now_ns
         return False
 
     def _stage(self, role: Role, by: str, t_ns: int) -> Stage:

@@ -115,6 +115,9 @@ def _silence(boot: Boot, state: State) -> str:
     """What is known of a boot that no rule explains."""
     if state is not State.STALLED or not boot.stages:
         return ""
+    open_ = next((m for m in reversed(boot.transfers) if not m.outcome), None)
+    if open_ is not None:
+        return f"It takes nothing more of {open_.name}: {open_.sent} of {open_.size} bytes arrived."
     seconds = (boot.last_ns - boot.start_ns) / 1e9
     return f"It says nothing more since its {boot.stages[-1].role}, {seconds:.1f} s after it began to boot."
 

@@ -42,7 +42,8 @@ def get_static(name: str) -> Response:
     response = Response(data, mimetype=kind)
     response.set_etag(etag)
     response.headers["Cache-Control"] = "no-cache"
-    return _guarded(response.make_conditional(request))
+    response.make_conditional(request)
+    return _guarded(response)
 
 
 def _guarded(response: Response) -> Response:
