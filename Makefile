@@ -1,7 +1,7 @@
 # make demo, make test: everything on a fresh Debian 12 machine, as root or as a user with sudo for packages.
 PY := .venv/bin/python
 # A board in QEMU keeps one core busy: one test for each core. By hand, plain pytest runs them one by one.
-PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 .PHONY: help demo test check unit format fuzz lossy bench clean
 
 help:  ## this list

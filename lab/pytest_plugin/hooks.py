@@ -1,12 +1,16 @@
 """Hooks: options, one test per place, and who is to blame for a failure."""
 
 from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab.errors import InfrastructureError
 from lab.pytest_plugin.state import known_state, lab_state
 from pxe.errors import ServiceError
+
+_RUNS = "bootlab_runs"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,6 +63,22 @@ def pytest_runtest_makereport(
             report.when = "setup"  # pytest counts a failed setup as an error
             report.longrepr = f"error of the lab: {error}"
     return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under pytest-xdist: tell the process that prints the summary of this worker's runs."""
+    state = known_state(session.config)
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if state is not None and output is not None:
+        output[_RUNS] = [str(folder) for folder in state.runs]
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_testnodedown(node: Any) -> None:
+    """Note the runs of a worker that is through."""
+    told: list[str] = getattr(node, "workeroutput", {}).get(_RUNS, [])  # none where it was killed
+    if told:
+        lab_state(node.config).runs.extend(map(Path, told))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
