@@ -1,6 +1,7 @@
 """`bootlab doctor`: what is wrong with this host, this network or a place, and what to do."""
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -64,6 +65,7 @@ def doctor(
     not be looked at is said, with the reason. Exit code 0: nothing must be mended (warnings at most), 4: the
     lab's equipment is at fault, 2: the site file is.
     """
+    logging.basicConfig(level=logging.ERROR)  # what others warn of by themselves is among the findings
     path = config or _DEFAULT
     site, first = _read(path, needed=config is not None or place is not None)
     patient = Patient(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network
 
 from lab.doctor.finding import Finding, fault, ok, unknown, warning
 from lab.doctor.netlink import LinkState, read_links
@@ -32,7 +33,7 @@ def judge_link(settings: DhcpSettings, links: Mapping[str, LinkState]) -> Iterat
     if not link.up:
         yield fault(f"{name} is down", f"sudo ip link set {name} up")
     elif not link.carrier:
-        yield fault(
+        yield warning(
             f"{name} has no carrier: " + _why_no_carrier(link, links),
             f"plug the cable in (ethtool {name} shows the link), or take another interface",
         )
@@ -43,12 +44,23 @@ def judge_link(settings: DhcpSettings, links: Mapping[str, LinkState]) -> Iterat
             f"say `interface: {link.master}` in the site file, with its address",
             in_file=True,
         )
+    twins = sorted(o.name for o in links.values() if o is not link and _meet(o, settings.address.network))
+    if twins:
+        yield warning(
+            f"{', '.join(twins)} has an address in {settings.address.network}, too: answers to machines "
+            "there may leave by it, and from another address than they asked",
+            f"take one of the addresses away: ip address show dev {twins[0]}",
+        )
     if link.mtu < _MTU:
         yield warning(
             f"{name} has MTU {link.mtu}: TFTP blocks of 1468 bytes are sent in pieces, which many boot ROMs "
             "cannot put together",
             f"sudo ip link set {name} mtu {_MTU}",
         )
+
+
+def _meet(link: LinkState, network: IPv4Network) -> bool:
+    return any(address.network.overlaps(network) for address in link.addresses)
 
 
 def _why_no_carrier(link: LinkState, links: Mapping[str, LinkState]) -> str:

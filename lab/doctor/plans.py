@@ -6,26 +6,18 @@ from lab.doctor.finding import Finding, fault, ok, warning
 from lab.doctor.rounds import Patient
 from pxe.boot.validate import validate
 from pxe.errors import PlanError
+from pxe.plan import BootPlan
 from pxe.plan_store import configured
 
 
 def check_plans(patient: Patient) -> Iterator[Finding]:
-    """As the boot service checks them when it starts, but all of them instead of the first fault alone."""
+    """As the boot service checks them when it starts. What a file lacks was found when it was read."""
     site = patient.site
     if site is None:
         return
-    sound = True
     for plan in site.plans:
-        try:
-            for doubt in validate(plan):
-                yield warning(f"plan {plan.name}: {doubt}")
-        except PlanError as exc:
-            sound = False
-            yield fault(
-                f"plan {plan.name}: {exc}", f"mend `plans: {plan.name}` in {patient.config}", in_file=True
-            )
-    if not sound:
-        return
+        for doubt in _doubts(plan):
+            yield warning(f"plan {plan.name}: {doubt}", f"look at `plans: {plan.name}` in {patient.config}")
     settings = site.service
     try:
         configured(
@@ -42,3 +34,10 @@ def check_plans(patient: Patient) -> Iterator[Finding]:
             "the site file has no machine, and unknown ones are ignored: nobody will be answered",
             "add `machines:` or `places:`, or `unknown: record` to `service` to see who asks",
         )
+
+
+def _doubts(plan: BootPlan) -> tuple[str, ...]:
+    try:
+        return validate(plan)
+    except PlanError:
+        return ()  # `configured` tells

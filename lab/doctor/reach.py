@@ -121,5 +121,5 @@ def judge_fetch(what: str, url: str, answer: dict[str, Any], namespace: Path | N
         return ok(told + caveat)
     return fault(
         f"{what}: {url} does not come: {answer.get('error')}{caveat}",
-        "see `firewall`, `ports` and `interface` above; `sudo tcpdump -ni any udp or tcp` shows how far it gets",
+        "see `firewall`, `ports` and `interface`; `sudo tcpdump -ni any udp or tcp` shows how far it gets",
     )
