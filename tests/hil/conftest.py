@@ -161,6 +161,8 @@ class Matrix:
         if impairment or self.impairment:
             patience *= PATIENCE
         for cycle in range(1, cycles + 1):
+            if cycle > 1 and self.impairment:  # the same seed would lose the same packets
+                self._impair(session, board, replace(self.impairment, seed=self.impairment.seed + cycle))
             attempt = Attempt(board, service, _patient(made, board, patience), drive, observers)
             try:
                 with self._own_tries(board):
