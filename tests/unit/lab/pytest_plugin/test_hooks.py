@@ -19,7 +19,7 @@ def test_two(pytestconfig):
 """
 
 
-@pytest.mark.parametrize("parallel", [[], ["-n", "2"]])
+@pytest.mark.parametrize("parallel", [[], ["-n", "1"]])
 def test_the_summary_names_the_report_of_each_run(pytester, parallel):
     pytester.makepyfile(RUNS)
     lines = pytester.runpytest_subprocess(*parallel).outlines
@@ -29,6 +29,6 @@ def test_the_summary_names_the_report_of_each_run(pytester, parallel):
 
 def test_without_runs_there_is_no_section(pytester):
     pytester.makepyfile("def test_nothing():\n    pass")
-    result = pytester.runpytest_subprocess("-n", "1")
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(passed=1)
     assert not [line for line in result.outlines if "bootlab =" in line]
