@@ -16,7 +16,7 @@ from pxe.errors import PlanError
 from pxe.explain import Evidence, Finding, Severity
 from pxe.explain.capture import Capture, read
 from pxe.explain.evidence import Network
-from pxe.explain.progress import summary
+from pxe.explain.progress import fetched, summary
 from pxe.plan import normalise_mac
 
 _STYLES = {Severity.FATAL: "bold red", Severity.WARNING: "yellow"}
@@ -89,9 +89,15 @@ def _tell(
         out.print()
         out.print(Text.assemble((who, "bold"), f"  {summary(evidence)}"), soft_wrap=True)
         if not findings[who]:
-            out.print(Text("  nothing to explain", "green"))
+            out.print(_silence(evidence))
         for finding in findings[who]:
             _tell_one(out, finding, capture.first_ns)
+
+
+def _silence(evidence: Evidence) -> Text:
+    if any(fetched(evidence)):
+        return Text("  nothing to explain", "green")
+    return Text("  no rule fits: the capture may end while it was still asking", "yellow")
 
 
 def _tell_one(out: Console, finding: Finding, first_ns: int) -> None:

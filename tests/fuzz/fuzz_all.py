@@ -1,8 +1,16 @@
 """Every target by its name, which is that of its corpus, too."""
 
+from fuzz_captures import Captures
 from fuzz_names import Names
 from fuzz_proxy import Proxy
 from fuzz_targets import Dhcp, Tftp
 from fuzz_uploads import Uploads
 
-TARGETS = {"dhcp": Dhcp, "proxy": Proxy, "tftp": Tftp, "uploads": Uploads, "names": Names}
+TARGETS = {
+    "dhcp": Dhcp,
+    "proxy": Proxy,
+    "tftp": Tftp,
+    "uploads": Uploads,
+    "names": Names,
+    "captures": Captures,
+}

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing by atheris.
 
-usage: tests/fuzz/run.py dhcp|proxy|tftp|uploads|names [-runs=N] [libFuzzer's options]
+usage: tests/fuzz/run.py dhcp|proxy|tftp|uploads|names|captures [-runs=N] [libFuzzer's options]
 
 The corpus below tests/fuzz/corpus grows: inputs that reach something new are kept there. Prints how many
 inputs and datagrams there were, and how much memory they left behind.

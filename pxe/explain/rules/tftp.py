@@ -230,7 +230,7 @@ def transfer_stalled(e: Evidence) -> Iterator[Hit]:
     Stage.FILES,
     seen="ICMP says that the server's TFTP port, or the client's, is closed or filtered",
     sentence="TFTP between {client} and {server} is blocked: {reporter} says that {target} is {why}.",
-    cure="Start the TFTP server, or open UDP 69 and its high ports in the firewall of {target}.",
+    cure="Start the TFTP server, or open UDP 69 and its high ports in the firewall of {host}.",
     basis="RFC 792 (destination unreachable); RFC 1812 section 5.2.7.1",
 )
 def tftp_port_blocked(e: Evidence) -> Iterator[Hit]:
@@ -240,7 +240,13 @@ def tftp_port_blocked(e: Evidence) -> Iterator[Hit]:
             if not t.done and u.t_ns >= t.t_ns and _about(u, t):
                 why = "filtered by a firewall" if u.code in _PROHIBITED else "closed or unreachable"
                 target = f"{u.destination}:{u.dport}"
-                values = {"client": t.client, "server": t.server, "reporter": u.reporter, "target": target}
+                values = {
+                    "host": u.destination,
+                    "client": t.client,
+                    "server": t.server,
+                    "reporter": u.reporter,
+                    "target": target,
+                }
                 yield hit(u.t_ns, line(t), line(u), why=why, **values)
 
 

@@ -1,0 +1,132 @@
+"""Records real firmware in QEMU against servers that are set up wrong on purpose: tests/data/explain.
+
+    python -m lab.testing.explain.record FOLDER [NAME ...]
+
+As root (a network namespace, a tap, ports 67 and 69). Needs qemu-system-arm and -x86, u-boot-qemu, ovmf,
+ipxe, ipxe-qemu, dnsmasq-base and kea-dhcp4-server. Frames that are long are kept in part, DHCP is kept whole.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+_IN = "BOOTLAB_RECORD_INSIDE"
+_MAC, _SERVER = "52:54:00:aa:00:01", "10.99.0.1"
+_OVMF = Path("/usr/share/OVMF")
+_IPXE = Path("/usr/lib/ipxe")
+_UBOOT = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-m", "256",
+          "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin"]  # fmt: skip
+_X86 = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-m", "512"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One recording: which firmware, which server with what arguments, which files, and for how long."""
+
+    firmware: str  # uboot, uefi or ipxe
+    seconds: float
+    dnsmasq: tuple[str, ...] = ()
+    kea: str = ""  # JSON of options in the subnet
+    files: tuple[str, ...] = ()  # of Debian's ipxe package
+
+
+_TFTP = "--enable-tftp"
+_BIOS_LOADER = "--dhcp-boot=undionly.kpxe"
+SETUPS = {
+    "uboot-no-next-server": Setup(
+        "uboot", 30, kea='{"boot-file-name": "boot.scr.uimg", "next-server": "0.0.0.0"}'
+    ),
+    "uboot-file-not-found": Setup("uboot", 20, dnsmasq=("--dhcp-boot=boot.scr.uimg", _TFTP)),
+    "uboot-port-blocked": Setup("uboot", 20, dnsmasq=("--dhcp-boot=boot.scr.uimg",)),
+    "uefi-nobody-on-4011": Setup(
+        "uefi",
+        80,
+        kea='{"boot-file-name": "ipxe.efi", "next-server": "10.99.0.1", "option-data": '
+        '[{"name": "vendor-class-identifier", "data": "PXEClient", "always-send": true}]}',
+    ),
+    "uefi-no-bootfile": Setup("uefi", 60, dnsmasq=(_TFTP,)),
+    "uefi-bios-loader": Setup("uefi", 60, dnsmasq=(_BIOS_LOADER, _TFTP), files=("undionly.kpxe",)),
+    "uefi-fine": Setup("uefi", 50, dnsmasq=("--dhcp-boot=snponly.efi", _TFTP), files=("snponly.efi",)),
+    "ipxe-loop": Setup("ipxe", 110, dnsmasq=(_BIOS_LOADER, _TFTP), files=("undionly.kpxe",)),
+}
+
+
+def main() -> None:
+    """Record those named, or all."""
+    if _IN not in os.environ:
+        again = [sys.executable, "-m", __spec__.name, *sys.argv[1:]]
+        argv = ["unshare", "-npmf", "--mount-proc", "--kill-child", *again]
+        os.execvpe(argv[0], argv, {**os.environ, _IN: "1"})
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    address = f"ip addr add {_SERVER}/24 dev tap0"
+    for command in ("ip link set lo up", "ip tuntap add tap0 mode tap", address, "ip link set tap0 up"):
+        subprocess.run(command.split(), check=True)
+    for name in sys.argv[2:] or SETUPS:
+        record(name, SETUPS[name], folder / f"{name}.pcapng")
+
+
+def record(name: str, setup: Setup, path: Path) -> None:
+    """Record one firmware against its server, for its time."""
+    with tempfile.TemporaryDirectory() as work, ExitStack() as stack:
+        place = Path(work)
+        place.chmod(0o755)
+        for file in setup.files:
+            shutil.copy(_IPXE / file, place)
+        capture = [sys.executable, "-m", "pxe.capture", "tap0", str(path.absolute()), "--comment", name]
+        recorder = _start(stack, capture, stdout=subprocess.PIPE)
+        assert recorder.stdout is not None
+        recorder.stdout.readline()
+        _start(stack, _qemu(setup.firmware, place))
+        time.sleep(0.5)  # Kea leaves out an interface that has no carrier when it starts
+        _start(stack, _server(setup, place))
+        time.sleep(setup.seconds)
+
+
+def _start(stack: ExitStack, argv: list[str], stdout: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.DEVNULL)
+    stack.callback(process.wait, 10)
+    stack.callback(process.terminate)
+    return process
+
+
+def _server(setup: Setup, place: Path) -> list[str]:
+    if not setup.kea:
+        common = ["dnsmasq", "-d", "--port=0", "--interface=tap0", "--dhcp-range=10.99.0.100,10.99.0.200,1h"]
+        return [*common, f"--tftp-root={place}", f"--dhcp-leasefile={place}/leases", *setup.dnsmasq]
+    subnet = {
+        "subnet": "10.99.0.0/24", "pools": [{"pool": "10.99.0.100 - 10.99.0.200"}], **json.loads(setup.kea),
+    }  # fmt: skip
+    config = {
+        "interfaces-config": {"interfaces": ["tap0"]},
+        "lease-database": {"type": "memfile", "persist": False},
+        "subnet4": [subnet],
+    }
+    (place / "kea.json").write_text(json.dumps({"Dhcp4": config}))
+    folders = [f"KEA_PIDFILE_DIR={place}", f"KEA_LOCKFILE_DIR={place}"]
+    return ["env", *folders, "kea-dhcp4", "-c", str(place / "kea.json")]
+
+
+def _qemu(firmware: str, place: Path) -> list[str]:
+    network = ["-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-display", "none"]
+    if firmware == "uboot":
+        return [*_UBOOT, *network, "-device", f"virtio-net-device,netdev=n0,mac={_MAC}"]
+    rom = ",romfile=" if firmware == "uefi" else ""
+    card = ["-device", f"virtio-net-pci,netdev=n0,mac={_MAC},bootindex=1{rom}"]
+    if firmware == "ipxe":
+        return [*_X86, "-boot", "n", *network, *card]
+    shutil.copy(_OVMF / "OVMF_VARS_4M.fd", place / "vars.fd")
+    code = f"if=pflash,format=raw,readonly=on,file={_OVMF}/OVMF_CODE_4M.fd"
+    flash = ["-drive", code, "-drive", f"if=pflash,format=raw,file={place}/vars.fd"]
+    return [*_X86, *flash, *network, *card]
+
+
+if __name__ == "__main__":
+    main()
