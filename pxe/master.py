@@ -25,6 +25,9 @@ from pxe.worker import Service
 
 _log = logging.getLogger(__name__)
 
+# Nothing of ours makes many cycles: a look at the young objects each 700 took a fifth of DHCP's time.
+_COLLECT = (20_000, 20, 20)
+
 THREADS = 64  # each download and each long poll holds one; they are made when needed
 KEEPALIVE_SECONDS = 15
 GRACE_SECONDS = 5  # for downloads under way at a stop
@@ -158,6 +161,7 @@ def _after_fork(arbiter: BootMaster, _worker: Any) -> None:
 
 def _after_init(worker: Any) -> None:
     gc.freeze()  # what is here by now stays, and the collector need not walk it under load
+    gc.set_threshold(*_COLLECT)
     worker.app.service.start()
 
 

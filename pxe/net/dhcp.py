@@ -45,6 +45,7 @@ __all__ = ["DhcpServer", "bind_dhcp"]
 
 _log = logging.getLogger(__name__)
 
+_GRANTED_AT_ONCE = 64  # ACKs in one turn: see pxe.net.inbox
 _PER_CLIENT = 16  # messages of one client that wait for its lease to be stored; the oldest makes room
 
 
@@ -102,6 +103,7 @@ class DhcpServer:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         self._commit: GroupCommit[tuple[Decision, _Arrival]] = GroupCommit(store.save, self._rouse)
         self._outbox: Outbox[tuple[Decision, int]] = Outbox(self._left)
+        self._granted: deque[tuple[Decision, _Arrival]] = deque()  # leases are on disk, ACKs have not left
         self._behind: dict[bytes, deque[_Arrival]] = {}  # of clients whose lease is on its way to the disk
         weakref.finalize(self, os.close, self._wake)
 
@@ -122,19 +124,22 @@ class DhcpServer:
         for fd in (*self._by_fd, *self._probers, *self._replies, self._wake):
             poll.register(fd, select.POLLIN)
         while not self._stopping.is_set():
-            busy = self._inbox.waits() and not self._commit.full
+            busy = bool(self._granted) or (self._inbox.waits() and not self._commit.full)
             for fd, _mask in poll.poll(0 if busy else self._patience()):
                 self._ready(fd)
             self._stored()
+            self._grant(_GRANTED_AT_ONCE)
             if not self._commit.full:
                 for came in self._inbox.take():
                     self._take(came)
             self._commit.begin()
             self._due()
             self._outbox.flush()
+        self._grant(len(self._granted))
         while self._commit.outstanding:
             self._commit.begin()
             self._stored(wait=True)
+            self._grant(len(self._granted))
         self._outbox.flush()
         self._commit.close()
 
@@ -247,15 +252,25 @@ class DhcpServer:
                 self._records.stored(lease, ok=fault is None)
         if fault is not None:
             _log.error("%d DHCP leases not stored, so not granted: %s", len(batch), fault)
+        if fault is None:
+            self._granted += [item for _, item in batch]
+            return
+        reason = f"the lease could not be stored: {fault}"
         for _, (decision, arrival) in batch:
-            if fault is None:
-                self._conclude(decision, arrival)
-            else:
-                reason = f"the lease could not be stored: {fault}"
-                self._report.ignored(decision, time.monotonic_ns(), reason, logging.ERROR)
-        for _, (_, arrival) in batch:
-            for later in self._behind.pop(arrival.packet.chaddr):
-                self._answer(later)
+            self._report.ignored(decision, time.monotonic_ns(), reason, logging.ERROR)
+            self._go_on(arrival)
+
+    def _grant(self, count: int) -> None:
+        """Send up to `count` of the ACKs that may leave."""
+        for _ in range(min(count, len(self._granted))):
+            decision, arrival = self._granted.popleft()
+            self._conclude(decision, arrival)
+            self._go_on(arrival)
+
+    def _go_on(self, arrival: _Arrival) -> None:
+        """Answer what the client sent while its lease was on its way."""
+        for later in self._behind.pop(arrival.packet.chaddr):
+            self._answer(later)
 
     def _decide(self, arrival: _Arrival) -> Decision:
         packet = arrival.packet

@@ -15,8 +15,8 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from pxe.net.mmsg import AT_ONCE, Receiver
 
 DRAIN: Final = 8192  # datagrams taken from one socket at a time: more than its buffer holds
-_URGENT_AT_ONCE: Final = 256  # many, to share a commit; but what comes meanwhile must fit the socket's buffer
-_OTHERS_AT_ONCE: Final = 256  # DISCOVERs of strangers beside them
+_URGENT_AT_ONCE: Final = 64  # the answers go to one relay, perhaps: its socket's buffer holds some 270
+_OTHERS_AT_ONCE: Final = 64  # DISCOVERs of strangers beside them
 _URGENT: Final = 8192  # messages that wait, at most; the oldest makes room
 _WAITING: Final = 2048
 _TOO_OLD_NS: Final = 700_000_000  # iPXE, the least patient, asks again after a second

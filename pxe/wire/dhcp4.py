@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
+from itertools import starmap
 from ipaddress import IPv4Address
 
 from pxe.errors import WireError
@@ -108,11 +109,12 @@ class EncodedOptions(dict[int, bytes]):
         self.encoded = _encode_options(options)
 
     def followed_by(self, more: Mapping[int, bytes]) -> "EncodedOptions":
-        """These and `more` after them. None may be in both, and RELAY_AGENT not in these: it comes last."""
+        """These and `more` after them, as they stand there. None may be in both, and RELAY_AGENT can only be
+        the last of `more`."""
         made = EncodedOptions.__new__(EncodedOptions)
         made.update(self)
         made.update(more)
-        made.encoded = self.encoded + _encode_options(more)
+        made.encoded = b"".join([self.encoded, *starmap(_option, more.items())])
         return made
 
 
@@ -303,12 +305,14 @@ def _sending_order(options: Mapping[int, bytes]) -> list[int]:
     return order
 
 
-@lru_cache(maxsize=1024)
-def _encode_option(code: int, value: bytes) -> bytes:
-    """Cached: most options of our replies are the same for all machines."""
+def _option(code: int, value: bytes) -> bytes:
     if code in _NEVER_SENT or not 0 < code < Option.END:
         raise ValueError(f"option {code} cannot be sent")
     if len(value) <= _CHUNK:
         return bytes((code, len(value))) + value
     pieces = [value[i : i + _CHUNK] for i in range(0, len(value), _CHUNK)]
     return b"".join(bytes([code, len(piece)]) + piece for piece in pieces)
+
+
+# Most options of our replies are the same for all machines.
+_encode_option = lru_cache(maxsize=1024)(_option)
