@@ -47,13 +47,13 @@ SETUPS = {
     "uboot-port-blocked": Setup("uboot", 20, dnsmasq=("--dhcp-boot=boot.scr.uimg",)),
     "uefi-nobody-on-4011": Setup(
         "uefi",
-        80,
+        120,
         kea='{"boot-file-name": "ipxe.efi", "next-server": "10.99.0.1", "option-data": '
         '[{"name": "vendor-class-identifier", "data": "PXEClient", "always-send": true}]}',
     ),
-    "uefi-no-bootfile": Setup("uefi", 60, dnsmasq=(_TFTP,)),
-    "uefi-bios-loader": Setup("uefi", 60, dnsmasq=(_BIOS_LOADER, _TFTP), files=("undionly.kpxe",)),
-    "uefi-fine": Setup("uefi", 50, dnsmasq=("--dhcp-boot=snponly.efi", _TFTP), files=("snponly.efi",)),
+    "uefi-no-bootfile": Setup("uefi", 120, dnsmasq=(_TFTP,)),
+    "uefi-bios-loader": Setup("uefi", 120, dnsmasq=(_BIOS_LOADER, _TFTP), files=("undionly.kpxe",)),
+    "uefi-fine": Setup("uefi", 120, dnsmasq=("--dhcp-boot=snponly.efi", _TFTP), files=("snponly.efi",)),
     "ipxe-loop": Setup("ipxe", 110, dnsmasq=(_BIOS_LOADER, _TFTP), files=("undionly.kpxe",)),
 }
 
