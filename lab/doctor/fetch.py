@@ -44,7 +44,7 @@ def fetch(url: str, seconds: float) -> dict[str, Any]:
 def _tftp(host: str, port: int, name: str, seconds: float) -> int:
     client = tftpy.TftpClient(host, port, options={"blksize": _BLOCK})
     file = BytesIO()
-    client.download(name, file, timeout=seconds, retries=2)
+    client.download(name, file, timeout=seconds, retries=1)
     return len(file.getvalue())
 
 

@@ -18,7 +18,7 @@ from pxe.errors import PlanError
 from pxe.settings import ServiceSettings
 
 _ANY = IPv4Address("0.0.0.0")
-_SECONDS = 3.0
+_SECONDS = 2.0
 _NOBODYS = "bootlab-doctor-asks-for-a-file-that-is-not-there"
 _LARGEST = 4 << 20
 _FROM_HERE = (

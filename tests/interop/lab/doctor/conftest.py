@@ -61,7 +61,7 @@ class Ward:
     def doctor(self, *checks: str, wrapper: str = "", options: str = "") -> tuple[int, list[dict[str, Any]]]:
         """Run `bootlab doctor` with these checks; return its exit code and its findings."""
         names = " ".join(f"--check '{name}'" for name in checks)
-        script = f"cd {self.folder}; {wrapper} {BOOTLAB} doctor -c lab.yaml --json --wait 2 {names} {options}"
+        script = f"cd {self.folder}; {wrapper} {BOOTLAB} doctor -c lab.yaml --json --wait 1 {names} {options}"
         done = self.sandbox.run(["sh", "-c", script], timeout=SECONDS)
         assert done.stdout.startswith("{"), done.stderr
         found = json.loads(done.stdout)
