@@ -32,7 +32,8 @@ class Card:
         self._network.link("add", ifname=CARD, kind="macvlan", link=found[0], macvlan_mode="passthru")
         self._index = self._network.link_lookup(ifname=CARD)[0]
         for name, value in (("arp_ignore", _IGNORE_ALL), ("rp_filter", "0")):
-            Path(f"/proc/sys/net/ipv4/conf/{CARD}/{name}").write_text(value)
+            # All: the interface below gets every broadcast as well, and would answer ARP by its own MAC
+            Path(f"/proc/sys/net/ipv4/conf/all/{name}").write_text(value)
         self._network.link("set", index=self._index, state="up")
         self._macs: dict[bytes, bytes] = {}
         self._servers: dict[str, bytes] = {}

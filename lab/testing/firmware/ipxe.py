@@ -1,7 +1,7 @@
 """iPXE: the boot ROM of QEMU's cards, and the program that a plain PXE ROM or EDK2 was given.
 
-It repeats DISCOVER after 1, 2 and 4 seconds, and waits two seconds for a proxyDHCP offer unless option 175.176
-tells it not to. `secs` is no time: see `_secs`. TFTP is in lock-step: it knows no windows.
+It repeats DISCOVER after 1, 2 and 4 seconds, and waits two seconds for a proxyDHCP offer unless option
+175.176 tells it not to. `secs` is no time: see `_secs`. TFTP is in lock-step: it knows no windows.
 """
 
 from typing import Final
@@ -156,6 +156,8 @@ def run(machine: Machine, url: str, depth: int = 0) -> Steps[None]:
     machine.stage = "script"
     body = yield from fetch(machine, url, keep=True)
     if not body.startswith(b"#!ipxe"):
+        if any(word in url.rpartition("/")[2] for word in ("ipxe", "undionly", "snponly")):
+            raise BootFailed(f"iPXE is given iPXE again ({url}): a loop without end")
         return
     for load in scripts.ipxe(body.decode("utf-8", "replace")):
         target = urljoin(url, load.name) if not url.startswith("tftp:") else _join_tftp(url, load.name)

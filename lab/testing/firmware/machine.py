@@ -146,7 +146,7 @@ class Machine:
     ) -> None:
         """Take a datagram that came to one of its ports."""
         self.now = now
-        if port in (CLIENT, BINL):
+        if port in (CLIENT, BINL, SERVER):
             message = parse(bytes(data), peer, to)
             if message is not None and message.op == 2 and message.mac == self.mac:
                 self.replies.append(message)

@@ -19,7 +19,7 @@ from typing import Final
 
 from lab.testing.firmware.card import CARD, Card
 from lab.testing.firmware.http import Connection
-from lab.testing.firmware.machine import BINL, CLIENT, EVERYBODY, Datagram, HttpRequest, Machine
+from lab.testing.firmware.machine import BINL, CLIENT, EVERYBODY, SERVER, Datagram, HttpRequest, Machine
 from pxe.capture.bpf import as_sock_fprog
 from pxe.net.udp import enlarge
 from pxe.wire.frame import udp_frame
@@ -28,12 +28,14 @@ _ETH_P_IP: Final = 0x0800
 _SO_ATTACH_FILTER: Final = 26
 _BUFFER: Final = 1 << 20
 _BURST: Final = 64  # datagrams of one machine before others get their turn
-# IPv4, UDP, to port 68 or 4011: everything else that comes is the kernel's
+_DHCP_PORTS: Final = (CLIENT, BINL, SERVER)  # 67: a relay's
+# IPv4, UDP, to one of those: everything else that comes is the kernel's
 _FILTER: Final = b"".join(
     struct.pack("=HBBI", *line)
     for line in (
-        (0x28, 0, 0, 12), (0x15, 0, 7, 0x0800), (0x30, 0, 0, 23), (0x15, 0, 5, 17), (0xB1, 0, 0, 14),
-        (0x48, 0, 0, 16), (0x15, 1, 0, CLIENT), (0x15, 0, 1, BINL), (6, 0, 0, 0x40000), (6, 0, 0, 0),
+        (0x28, 0, 0, 12), (0x15, 0, 8, 0x0800), (0x30, 0, 0, 23), (0x15, 0, 6, 17), (0xB1, 0, 0, 14),
+        (0x48, 0, 0, 16), (0x15, 2, 0, CLIENT), (0x15, 1, 0, SERVER), (0x15, 0, 1, BINL),
+        (6, 0, 0, 0x40000), (6, 0, 0, 0),
     )
 )  # fmt: skip
 
@@ -57,7 +59,7 @@ class Network:
         self._watch = watch
         self._raw = _raw_socket()
         # Without a socket at these ports the kernel would answer "port unreachable" for the machines
-        self._sinks = [_sink(port) for port in (CLIENT, BINL)]
+        self._sinks = [_sink(port) for port in _DHCP_PORTS]
         self._machines: dict[str, Machine] = {}
         self._running: set[str] = set()
         self._macs: dict[str, bytes] = {}  # of the servers that spoke to us
@@ -158,7 +160,7 @@ class Network:
 
     def _send(self, machine: Machine, datagram: Datagram) -> None:
         server, port = datagram.peer
-        if datagram.port in (CLIENT, BINL):
+        if datagram.port in _DHCP_PORTS:
             own = bytes.fromhex(machine.mac.replace(":", ""))
             mac = b"\xff" * 6 if server == EVERYBODY else self._macs.get(server, b"\xff" * 6)
             # From its address once it has one and speaks to one server: before that it is nobody
