@@ -2,10 +2,10 @@
 PY := .venv/bin/python
 # A board in QEMU keeps one core busy: one test for each core. By hand, plain pytest runs them one by one.
 PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
-.PHONY: help demo test check unit format fuzz lossy bench clean
+.PHONY: help demo test check unit format fuzz api-fuzz lossy bench clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 demo:  ## netboot one emulated board from our own servers and open the report of where the time went
 	@tools/setup demo
@@ -37,6 +37,10 @@ fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guide
 	$(PY) tests/fuzz/run.py tftp -runs=130000 -verbosity=0
 	$(PY) tests/fuzz/run.py uploads -runs=30000 -verbosity=0
 	$(PY) tests/fuzz/run.py names -runs=10000 -verbosity=0
+
+api-fuzz:  ## Schemathesis against the running API, 200 requests made up for each route (10 minutes and more)
+	@tools/setup test
+	BOOTLAB_API_EXAMPLES=200 $(PY) -m pytest tests/interop/pxe/service/test_schemathesis.py
 
 lossy:  ## every client of the firmware matrix where one packet in five is lost each way (an hour and more)
 	@tools/setup test

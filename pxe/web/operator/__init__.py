@@ -35,7 +35,7 @@ the unit tests is held against /openapi.json (tests/unit/pxe/web/conftest.py).
 import logging
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from pxe.errors import PlanError, ServiceError
 from pxe.plan_store import InUse, Unknown
@@ -122,7 +122,10 @@ def _error(exc: Exception) -> tuple[Response, int]:
             current().audit.refused(g.actor, action(), sentence)
         if status == 401:
             return _unknown_caller(sentence), 401
-        return jsonify(error=sentence), status
+        response = jsonify(error=sentence)
+        if isinstance(exc, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(exc.valid_methods or ())
+        return response, status
     for kind in type(exc).__mro__:
         if kind in _STATUS:
             return jsonify(error=str(exc)), _STATUS[kind]

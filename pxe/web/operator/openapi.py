@@ -23,6 +23,11 @@ blueprint = Blueprint("openapi", __name__)
 _CACHE = "bootlab-openapi"
 _REFERENCE = "#/components/schemas/{model}"
 _MODES: tuple[Literal["validation", "serialization"], ...] = ("validation", "serialization")
+# What names look like in a path; others are 404 or 400. A MAC may also be written 5254.0012.3456.
+_WORDS: dict[str, dict[str, Any]] = {
+    "mac": {"pattern": "^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$", "examples": ["52:54:00:12:34:56"]},
+    "name": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "examples": ["debian-installer"]},
+}
 _NO_METHODS = {"HEAD", "OPTIONS"}
 _ABOUT = 'Machines, what they boot, and what happened. Errors are {"error": sentence}.'
 
@@ -98,7 +103,7 @@ def _operation(rule: Rule, view: Any, op: Operation, schemas: dict[Any, Any]) ->
 
 def _path_parameters(rule: Rule) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", **_WORDS.get(name, {})}}
         for name in sorted(rule.arguments)
     ]
 

@@ -158,7 +158,9 @@ def test_a_unix_socket_takes_any_host(client):
 def test_errors_are_json(client):
     refused(client.get("/nothing"), 404)
     refused(client.get(f"{API}/nothing"), 404)
-    refused(client.post(f"{API}/plans/p"), 405)
+    wrong = client.post(f"{API}/plans/p")
+    refused(wrong, 405)
+    assert {"GET", "PUT", "DELETE"} <= set(wrong.headers["Allow"].split(", "))
     refused(client.get(f"{API}/plans?sort=name"), 400, "sort")
 
 
