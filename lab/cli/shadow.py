@@ -1,6 +1,5 @@
 """`bootlab shadow`: beside another DHCP server, what ours would answer; and take machines over one by one."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab.config import load_site
+from lab.cli.api import connect, json_option, print_json, with_api, with_options
 from lab.errors import UsageError
 from lab.netboot import BootService
 from pxe.plan import normalise_mac
@@ -20,45 +19,38 @@ _VERDICTS = {
     "silent": ("we would be silent", "red"),
     "unseen": ("no other answer seen", "cyan"),
 }
-_config = click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("lab.yaml"),
-    show_default=True,
-    help="The site file, which says where the boot service's API is.",
-)
 
 
 @click.group(invoke_without_command=True)
-@_config
-@click.option("--json", "as_json", is_flag=True, help="Print what the API says, nothing else.")
+@with_options
+@json_option
 @click.pass_context
-def shadow(ctx: click.Context, config: Path, *, as_json: bool) -> None:
+def shadow(
+    ctx: click.Context, config: Path | None, url: str, token: str, ca: Path | None, *, as_json: bool
+) -> None:
     """Show, for each machine that was heard, how our answer differs from the other server's.
 
     For a service with `mode: shadow` in `dhcp` of its site file: docs/shadow.md.
     """
     if ctx.invoked_subcommand is not None:
         return
-    with _service(config) as service:
+    with connect(config, url, token, ca) as service:
         report = service.shadow()
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        print_json(report)
         return
     if not report["interfaces"]:
-        raise UsageError(f"the boot service is no shadow: say `mode: shadow` in `dhcp` of {config}")
+        raise UsageError("the boot service is no shadow: say `mode: shadow` in `dhcp` of its site file")
     show(report, Console(highlight=False))
 
 
 @shadow.command()
 @click.argument("mac")
-@_config
-def take(mac: str, config: Path) -> None:
+@with_api
+def take(service: BootService, mac: str) -> None:
     """Say from now on what the machine MAC boots; the other server keeps giving its address."""
     address = normalise_mac(mac)
-    with _service(config) as service:
-        warnings = service.shadow_take(address)
+    warnings = service.shadow_take(address)
     click.echo(f"{address} is taken over: it boots from us at its next start")
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -66,18 +58,12 @@ def take(mac: str, config: Path) -> None:
 
 @shadow.command()
 @click.argument("mac")
-@_config
-def release(mac: str, config: Path) -> None:
+@with_api
+def release(service: BootService, mac: str) -> None:
     """Leave the machine MAC to the other server again."""
     address = normalise_mac(mac)
-    with _service(config) as service:
-        service.shadow_take(address, take=False)
+    service.shadow_take(address, take=False)
     click.echo(f"{address} is released: it boots from the other server at its next start")
-
-
-def _service(config: Path) -> BootService:
-    api = load_site(config).service.api
-    return BootService(api.socket or f"http://{api.listen}:{api.port}")
 
 
 def show(report: dict[str, Any], out: Console) -> None:

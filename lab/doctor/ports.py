@@ -57,7 +57,11 @@ def wanted_ports(settings: ServiceSettings) -> list[Wanted]:
         found.append(Wanted("TFTP", "udp", str(settings.tftp.listen), settings.tftp.port))
     if settings.http is not None:
         found.append(Wanted("HTTP", "tcp", str(settings.http.listen), settings.http.port))
-    if settings.api.socket is None:
+    if settings.logs is not None:
+        for what, port in (("syslog", settings.logs.syslog), ("netconsole", settings.logs.netconsole)):
+            if port is not None:
+                found.append(Wanted(what, "udp", str(settings.logs.listen), port))
+    if settings.api.on_tcp:
         found.append(Wanted("the API", "tcp", str(settings.api.listen), settings.api.port))
     return found
 

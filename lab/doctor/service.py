@@ -1,13 +1,15 @@
 """Does the running boot service answer, and is it well?"""
 
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from lab.config.api import ApiAddress, read_api
 from lab.doctor.finding import Finding, fault, ok, unknown, warning
 from lab.doctor.rounds import Patient
-from pxe.settings import ApiSettings
 
 _SECONDS = 5.0
 
@@ -16,8 +18,8 @@ def check_service(patient: Patient) -> Iterator[Finding]:
     """GET /api/v1/health, which needs no token."""
     if patient.site is None:
         return
-    api = patient.site.service.api
-    where = str(api.socket) if api.socket is not None else f"{api.listen}:{api.port}"
+    api = read_api(patient.config)
+    where = api.address
     try:
         status, body = ask_health(api)
     except PermissionError:
@@ -32,15 +34,17 @@ def check_service(patient: Patient) -> Iterator[Finding]:
     yield from judge_health(where, status, body)
 
 
-def ask_health(api: ApiSettings) -> tuple[int, dict[str, Any]]:
+def ask_health(api: ApiAddress) -> tuple[int, dict[str, Any]]:
     """Return status and body. Raises httpx.HTTPError, OSError, ValueError."""
-    if api.socket is not None:
-        if not api.socket.exists():
-            raise FileNotFoundError(str(api.socket))
-        transport = httpx.HTTPTransport(uds=str(api.socket))
-    else:
-        transport = httpx.HTTPTransport()
-    base = "http://bootlab" if api.socket is not None else f"http://{api.listen}:{api.port}"
+    socket = not api.address.startswith(("http://", "https://"))
+    if socket and not Path(api.address).exists():
+        raise FileNotFoundError(api.address)
+    trusted: ssl.SSLContext | bool = True
+    if api.ca is not None:
+        trusted = ssl.create_default_context(cafile=api.ca)
+        trusted.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself, whoever signed it
+    transport = httpx.HTTPTransport(uds=api.address) if socket else httpx.HTTPTransport(verify=trusted)
+    base = "http://bootlab" if socket else api.address
     with httpx.Client(base_url=base, transport=transport, timeout=_SECONDS, trust_env=False) as client:
         response = client.get("/api/v1/health")
         body = response.json() if "json" in response.headers.get("content-type", "") else None

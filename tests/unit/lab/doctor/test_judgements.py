@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.doctor import CHECKS
-from lab.doctor.clock import build_date, judge_clock, read_synchronised
+from lab.doctor.clock import build_date, judge_certificate, judge_clock, read_synchronised
 from lab.doctor.disk import Room, judge_room, look
 from lab.doctor.finding import Finding, Verdict
 from lab.doctor.kernel import judge_forwarding, judge_neighbours, judge_reverse_path, pool_size
@@ -78,6 +78,15 @@ def test_other_owners_of_our_package_names_are_named():
 def test_a_clock(days, synchronised, verdict):
     built = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
     assert verdicts(judge_clock(built + datetime.timedelta(days=days), built, synchronised)) == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "verdict"), [(-9, 99, OK), (-9, 9, WARNING), (-9, -1, FAULT), (1, 9, FAULT)]
+)
+def test_a_certificate_is_for_now(begins, ends, verdict):
+    now = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
+    days = (now + datetime.timedelta(days=n) for n in (begins, ends))
+    assert judge_certificate(now, Path("cert.pem"), *days).verdict is verdict
 
 
 def test_the_kernel_tells_of_its_clock_and_files_of_the_build():
