@@ -29,7 +29,7 @@ format:  ## rewrite the sources the way `check` wants them
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guided by coverage (some 5 minutes)
+fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guided by coverage (about 8 minutes)
 	@tools/setup test
 	$(PY) tests/fuzz/seeds.py
 	$(PY) tests/fuzz/run.py dhcp -runs=70000 -verbosity=0

@@ -44,7 +44,7 @@ class Counting:
         self.target(data)
         if self.inputs % FORGET == 0:
             self.target.forget()
-        if self.inputs == WARM:
+        if self.inputs == min(WARM, self.runs // 3):
             self.warm_kib = rss_kib()
         if self.inputs == self.runs:
             self.report()  # libFuzzer ends the process itself: nothing of ours is called then
