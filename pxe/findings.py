@@ -8,7 +8,7 @@ of this is in one thread of its own; the packet loops never wait for it.
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +30,7 @@ from pxe.explain.told import evidence_of
 
 _log = logging.getLogger(__name__)
 
+OURS: Final = "this service"
 QUIET_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 30.0
 AGAIN_SECONDS: Final = 600.0  # the same sentence of the same machine
@@ -52,10 +53,15 @@ class Findings:
     """Follows one log, in one thread: `follow`."""
 
     def __init__(
-        self, log: EventLog, quiet: float = QUIET_SECONDS, patience: float = PATIENCE_SECONDS
+        self,
+        log: EventLog,
+        about: Callable[[str], Network] = lambda mac: Network(ours=OURS),
+        quiet: float = QUIET_SECONDS,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """`quiet` and `patience` are in seconds."""
-        self._events, self._quiet_ns, self._patience_ns = log, int(quiet * 1e9), int(patience * 1e9)
+        """`about` says what the service knows of a machine, by MAC; `quiet` and `patience` are seconds."""
+        self._events, self._about = log, about
+        self._quiet_ns, self._patience_ns = int(quiet * 1e9), int(patience * 1e9)
         self._machines: OrderedDict[str, _Watched] = OrderedDict()
         self._conflicts: deque[Arp] = deque(maxlen=50)
         self._budget_ns, self._budget = 0, A_SECOND
@@ -108,9 +114,7 @@ class Findings:
             watched.suspect_ns = event.t_ns
 
     def _explain(self, mac: str, watched: _Watched, now_ns: int) -> None:
-        evidence = evidence_of(
-            mac, watched.events, conflicts=self._conflicts, network=Network(ours="this service")
-        )
+        evidence = evidence_of(mac, watched.events, conflicts=self._conflicts, network=self._about(mac))
         for finding in explain(evidence)[:2]:
             self._say(finding, watched, now_ns)
 

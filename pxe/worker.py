@@ -27,7 +27,8 @@ from pxe.errors import RefusalReason, RequestRefused, ServiceError
 from pxe.eventlog import EventLog, JsonlFile, Sink, follow
 from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
-from pxe.findings import Findings
+from pxe.explain.evidence import Network
+from pxe.findings import OURS, Findings
 from pxe.machine_logs import MachineLogs
 from pxe.metrics import Metrics
 from pxe.net.dhcp import DhcpServer
@@ -38,7 +39,7 @@ from pxe.net.ports import PortRange
 from pxe.net.syslog import LogReceiver
 from pxe.net.tftp import TftpServer
 from pxe.net.upload_folder import UploadFolder
-from pxe.plan import BootPlan, Firmware, Resource, UnknownMachines
+from pxe.plan import Action, BootPlan, Firmware, Resource, UnknownMachines
 from pxe.plan_store import PlanStore
 from pxe.progress import Progress
 from pxe.settings import DhcpMode, ServiceSettings
@@ -174,7 +175,7 @@ class Service:
             self._followers.append(_thread("events", partial(follow, self.events, sink)))
         self._followers.append(_thread("streams", self.streams.serve))
         self._followers.append(_thread("watchers", self.watchers.serve))
-        self._followers.append(_thread("findings", Findings(self.events).follow))
+        self._followers.append(_thread("findings", Findings(self.events, self._about).follow))
         if self._dhcp is not None:
             self._loops["dhcp"] = _thread("dhcp", partial(self._guard, "dhcp", self._dhcp.serve))
         if self._sockets.tftp is not None:
@@ -330,6 +331,14 @@ class Service:
     def _bytes_sent(self) -> dict[str, int]:
         tftp = self._tftp.sent() if self._tftp is not None else {}
         return {**tftp, **self.flows.sent()}
+
+    def _about(self, mac: str) -> Network:
+        """What events do not tell the explain engine: the files that the machine could have, and a hold."""
+        plan = self.catalogue.plan_of(mac)
+        if plan is None:
+            return Network(ours=OURS)
+        names = frozenset((*(asset.name for asset in plan.assets()), *plan.texts))
+        return Network(ours=OURS, files=names, held=plan.action is Action.HOLD)
 
     def _leases(self) -> list[dict[str, Any]]:
         found = self._dhcp.leases() if self._dhcp is not None else []

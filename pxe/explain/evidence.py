@@ -219,6 +219,7 @@ class Network:
     files: frozenset[str] = frozenset()
     seconds: float = 0.0  # how long was looked
     ours: str = ""  # our own DHCP server, where it is ours
+    held: bool = False  # somebody holds the machine: it shall not boot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,13 @@ def _(s: Scene, bad: bool) -> None:
              if bad else "no machine x")  # fmt: skip
 
 
+@case("held")
+def _(s: Scene, bad: bool) -> None:
+    s.held = bad
+    s.offered(UEFI, ECHO)
+    s.fetch("boot.efi")
+
+
 @case("ignored")
 def _(s: Scene, bad: bool) -> None:
     s.ask(REQUEST, UEFI)

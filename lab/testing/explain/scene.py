@@ -67,6 +67,7 @@ class Scene:
     ignored: list[Ignored] = field(default_factory=list)
     console: list[Line] = field(default_factory=list)
     ours: str = ""
+    held: bool = False
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -265,7 +266,9 @@ class Scene:
         capture = read_bytes(self.pcap(), "scene")
         seen = capture.machines.get(MAC, Evidence(mac=MAC))
         old = seen.network
-        network = Network(servers=old.servers, files=old.files, seconds=self.now, ours=self.ours)
+        network = Network(
+            servers=old.servers, files=old.files, seconds=self.now, ours=self.ours, held=self.held
+        )
         return Evidence(
             mac=MAC, dhcp=seen.dhcp, malformed=seen.malformed, transfers=seen.transfers, http=seen.http,
             connections=seen.connections, arp=seen.arp, unreachable=seen.unreachable, network=network,

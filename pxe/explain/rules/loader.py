@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pxe.boot.sniff import Program, program
-from pxe.explain.evidence import Evidence
+from pxe.explain.evidence import Dhcp, Evidence
 from pxe.explain.rule import Hit, Stage, hit, rule
 from pxe.explain.rules.talk import asker, firmware_of, replies, who
 from pxe.explain.text import line, shown
@@ -119,17 +119,16 @@ def _same(one: str, other: str) -> bool:
 def ipxe_loop(e: Evidence) -> Iterator[Hit]:
     """The rule by user class is missing, or the server compares it with a length byte that iPXE leaves "
     "out."""
-    times: dict[str, int] = {}
+    times: dict[str, list[Dhcp]] = {}
     for m in replies(e, MessageType.ACK):
         asked = asker(e, m)
-        if asked is None or asked.firmware is not Firmware.IPXE or not _is_program(m.bootfile):
-            continue
-        times[m.bootfile] = times.get(m.bootfile, 0) + 1
-        if times[m.bootfile] > 1:
-            newest = max((t for t, name, *_ in _loaded_names(e) if _same(name, _path(m.bootfile))), default=0)
-            yield hit(
-                max(m.t_ns, newest), line(m), mac=e.mac, file=shown(m.bootfile), count=times[m.bootfile]
-            )
+        if asked is not None and asked.firmware is Firmware.IPXE and _is_program(m.bootfile):
+            times.setdefault(m.bootfile, []).append(m)
+    for name, given in times.items():
+        if len(given) > 1:
+            newest = max((t for t, file in _loaded_names(e) if _same(file, _path(name))), default=0)
+            last = given[-1]
+            yield hit(max(last.t_ns, newest), line(last), mac=e.mac, file=shown(name), count=len(given))
 
 
 def _is_program(name: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pxe.explain.evidence import Evidence, Ignored
 from pxe.explain.rule import Hit, Stage, hit, rule
-from pxe.explain.text import shown
+from pxe.explain.text import line, shown
 
 _UNKNOWN, _POOL, _POLICY, _SUBNET = "no machine ", "of the pool", "the policy ", "is in no subnet of ours"
 
@@ -72,6 +72,20 @@ def relay_not_ours(e: Evidence) -> Iterator[Hit]:
     """The relay's address chooses the subnet."""
     for it in _ignored(e, _SUBNET):
         yield hit(it.t_ns, _line(it), mac=e.mac, reason=shown(it.reason.partition(":")[0]))
+
+
+@rule(
+    "held",
+    Stage.KERNEL,
+    seen="the machine asks, and somebody holds it in our service, or its plan says hold",
+    sentence="{mac} is on hold: it asks and is told to wait.",
+    cure="Release it: `bootlab machine release`, or the page; or give it a plan that boots.",
+    basis="docs/plans.md",
+)
+def held(e: Evidence) -> Iterator[Hit]:
+    """As somebody wanted it."""
+    if e.network.held and e.dhcp:
+        yield hit(e.dhcp[-1].t_ns, line(e.dhcp[-1]), mac=e.mac)
 
 
 @rule(
