@@ -78,7 +78,7 @@ def doctor(
     )
     findings: list[Finding] = []
     sheet = None if as_json else Sheet(Console(highlight=False), patient)
-    for finding in _round(first, patient, names or tuple(CHECKS)):
+    for finding in _round(first, patient, [name for name in CHECKS if name in names or not names]):
         findings.append(finding)
         if sheet is not None:
             sheet.show(finding)
@@ -90,7 +90,7 @@ def doctor(
     return status
 
 
-def _round(first: list[Finding], patient: Patient, names: tuple[str, ...]) -> Iterator[Finding]:
+def _round(first: list[Finding], patient: Patient, names: list[str]) -> Iterator[Finding]:
     yield from (replace(finding, check="site file") for finding in first)
     yield from examine(patient, names)
 

@@ -95,7 +95,7 @@ def judge_certificate(
             "set the clock (see above), or the certificate is for later",
         )
     days = (ends - now).days
-    renew = f"replace {path} and restart the service; one that the service made: delete it, and restart"
+    renew = f"replace {path}, and restart the service; one that it made itself it makes anew then"
     if now > ends:
         return fault(f"the API's certificate {path} ended on {ends:%Y-%m-%d}", renew)
     if days < _EXPIRES_SOON:
