@@ -100,7 +100,8 @@ class ShadowTaken(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressConflict(Event):
-    """`mac` answers ARP on an address of ours that it was not given; nobody gets it for a while."""
+    """`mac` answers ARP on an address of ours that it was not given; nobody gets it for a while. None: behind
+    a relay somebody answers ping on it."""
 
     kind: ClassVar[str] = "address-conflict"
     ip: str

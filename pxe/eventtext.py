@@ -61,8 +61,9 @@ def _warning(event: AddressConflict | DhcpSkipped | FindingMade | OtherServer) -
         case FindingMade():
             return f"{event.mac}: {event.sentence} {event.cure} ({event.rule})"
         case AddressConflict():
+            who = f"{event.mac} answers ARP" if event.mac else "a host behind a relay answers ping"
             return (
-                f"{event.mac} answers ARP on {event.ip}, which it was not given: nobody gets that for ten "
+                f"{who} on {event.ip}, which it was not given: nobody gets that for ten "
                 "minutes; find the machine, or take the address out of the pool"
             )
         case OtherServer():

@@ -133,7 +133,8 @@ class Records:
             self._tell(ip)
 
     def note_conflict(self, ip: IPv4Address, mac: str, now: float) -> bool:
-        """Note that `mac` answers on an address that it was not given; return whether that is news.
+        """Note that `mac` answers on an address that it was not given; return whether that is news. It is ""
+        where ping found somebody, whose MAC it does not tell.
 
         Kept in memory alone: after a restart the probe finds it again.
         """
@@ -146,6 +147,11 @@ class Records:
             del self._conflicts[next(iter(self._conflicts))]
         self._conflicts[key] = (mac, now + QUARANTINE_SECONDS)
         return news
+
+    def pinged_itself(self, ip: IPv4Address) -> None:
+        """Forget that somebody answers ping there: it was the machine that now renews the address."""
+        if self._conflicts.get(int(ip), ("?", 0.0))[0] == "":
+            del self._conflicts[int(ip)]
 
     def conflict(self, ip: int, now: float) -> str | None:
         """The MAC that was seen using the address without a lease; None where nobody was of late."""

@@ -115,6 +115,10 @@ class LeaseTable:
             return False
         return self._in_pool(number) or self._reserved_for(ip) is not None
 
+    def is_anybodys(self, ip: IPv4Address) -> bool:
+        """Whether the address is one of the pool, and reserved for nobody."""
+        return self._usable(int(ip)) and self._in_pool(int(ip)) and self._reserved_for(ip) is None
+
     def offer(
         self, machine: Machine, requested: IPv4Address | None, now: float, *, known: bool = True
     ) -> IPv4Address:
@@ -158,6 +162,7 @@ class LeaseTable:
         reserved = machine.ip
         if reserved not in (None, ip) and self._obstacle(reserved, machine, now) is None:
             raise NoAddress(f"{machine.mac} has a reservation for {reserved} and shall leave {ip}")
+        self.records.pinged_itself(ip)
         return self.bind(machine, ip, now, seconds)
 
     def release(self, mac: str, ip: IPv4Address, now: float) -> Lease | None:
@@ -226,7 +231,8 @@ class LeaseTable:
             return f"{ip} is being offered to {held}"
         squatter = records.conflict(number, now)
         if squatter is not None and squatter != machine.mac:
-            return f"{ip} is in use by {squatter}, which answers ARP on it"
+            who = f"{squatter}, which answers ARP" if squatter else "a host that answers ping"
+            return f"{ip} is in use by {who} on it"
         return None
 
     def _search(self, mac: str, now: float, *, known: bool) -> int:

@@ -27,7 +27,7 @@ from pxe.boot.scope import Scope
 from pxe.boot.shadow import answer_shadow
 from pxe.errors import WireError
 from pxe.events import Event
-from pxe.net.dhcp_probe import Prober
+from pxe.net.dhcp_probe import ArpProber, PingProber
 from pxe.net.dhcp_report import Reporter
 from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp, send_frame
 from pxe.net.group_commit import GroupCommit
@@ -35,6 +35,7 @@ from pxe.net.inbox import Datagram, Inbox
 from pxe.net.later import Later
 from pxe.net.learned import Learned
 from pxe.net.outbox import Outbox
+from pxe.net.prober import Prober
 from pxe.net.replies import read_replies
 from pxe.settings import DhcpMode, DhcpSettings
 from pxe.shadow import Shadow
@@ -51,11 +52,11 @@ _PER_CLIENT = 16  # messages of one client that wait for its lease to be stored;
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """One interface. `prober` is None where nothing can be or shall be probed."""
+    """One interface. `probers` ask for its own subnet and for those behind relays, where they can."""
 
     scope: Scope
     sockets: DhcpSockets
-    prober: Prober | None
+    probers: tuple[Prober, ...]
 
 
 @dataclass(slots=True)  # not frozen: see DhcpPacket
@@ -97,7 +98,7 @@ class DhcpServer:
                 if sock is not None:
                     self._by_fd[sock.fileno()] = (link, sock)
         self._replies = {s.replies.fileno(): s.replies for s in sockets if s.replies is not None}
-        self._probers = {link.prober.fileno(): link.prober for link in self._links if link.prober}
+        self._probers = {prober.fileno(): prober for link in self._links for prober in link.probers}
         self._emit = emit
         self._stopping = threading.Event()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
@@ -111,12 +112,15 @@ class DhcpServer:
         # A shadow gives nothing, so what it would give is in nobody's way.
         records = Records() if settings.mode is DhcpMode.SHADOW else self._records
         scope = Scope.of(settings, self._directory.reserved_for, records)
-        own = next((table for subnet, table in scope.tables if subnet is settings.own), None)
-        wanted = settings.probe and settings.mode is DhcpMode.SERVER
-        prober = None
-        if wanted and own is not None and sockets.frames is not None:
-            prober = Prober(sockets.frames, sockets.mac, own, settings.ip)
-        return _Link(scope, sockets, prober)
+        probers: list[Prober] = []
+        if settings.probe and settings.mode is DhcpMode.SERVER:
+            own = [table for subnet, table in scope.tables if subnet is settings.own]
+            afar = [table for subnet, table in scope.tables if subnet is not settings.own]
+            if own and sockets.frames is not None:
+                probers.append(ArpProber(sockets.frames, sockets.mac, own[0]))
+            if afar and sockets.ping is not None:
+                probers.append(PingProber(sockets.ping, afar))
+        return _Link(scope, sockets, tuple(probers))
 
     def serve(self) -> None:
         """Answer until `stop` is called. Raises OSError where a socket is closed meanwhile."""
@@ -235,6 +239,8 @@ class DhcpServer:
             behind.append(arrival)
             return
         decision = self._decide(arrival)
+        if decision.quiet:
+            return
         self._report.received(decision, arrival.came.t_ns)
         if decision.lease is None:
             self._conclude(decision, arrival)
@@ -303,7 +309,7 @@ class DhcpServer:
         """No answer leaves; what it would have been is noted."""
         packet, scope = arrival.packet, arrival.came.link.scope
         if arrival.came.sock is arrival.came.link.sockets.binl:
-            return replace(silence(packet, classify(packet), "shadow: not taken over"), elsewhere=True)
+            return replace(silence(packet, classify(packet), "shadow: not taken over"), quiet=True)
         decision = answer_shadow(packet, scope=scope, directory=self._directory, now=now)
         if self._shadow is not None:
             self._shadow.ours(packet, decision, arrival.came.t_ns)
@@ -315,9 +321,9 @@ class DhcpServer:
             if decision.reason:
                 self._report.ignored(decision, time.monotonic_ns())
             return
-        prober = arrival.came.link.prober
-        if prober is not None and decision.lease is None:
-            prober.ask(decision.reply.yiaddr)
+        if decision.lease is None:
+            for prober in arrival.came.link.probers:
+                prober.ask(decision.reply.yiaddr)
         if decision.delay_seconds > 0.0:
             when = time.monotonic() + decision.delay_seconds
             if self._later.at(when, lambda: self._send(decision, arrival)):

@@ -1,115 +1,97 @@
-"""Who uses an address of our pool without having it from us: asked by ARP, in the background.
+"""Who uses an address of ours without having it from us: asked by ARP on our own links, by ping elsewhere."""
 
-No OFFER waits for an answer. Two kinds of questions are asked: one for each address just before it is offered
-(its REQUEST comes a millisecond to seconds later, and gets a NAK if somebody answered by then), and a round
-through the pool, ahead of need and slow: U-Boot 2023.01 on QEMU's virtio card takes in nothing any more once
-32 frames have waited for its first DISCOVER. Other hosts' ARP that is heard counts as well.
-So a client can be granted an address that somebody uses only if the round has not come to it yet, and
-whoever uses it answers later than the client: then the client's own probe and DECLINE must do.
-
-Networks behind relays cannot be asked so: there a client's DECLINE must do.
-"""
-
-import contextlib
+import logging
+import secrets
 import socket
+import struct
 import time
-from collections import deque
+from collections.abc import Sequence
 from ipaddress import IPv4Address
-from itertools import cycle
 from typing import Final
 
-from pxe.boot.leases import LeaseTable
+from pxe.boot.leases import LeaseState, LeaseTable
 from pxe.errors import WireError
 from pxe.events import AddressConflict
+from pxe.net.prober import Prober
 from pxe.wire.frame import arp_probe, decode_arp
+from pxe.wire.icmp import decode_echo_reply, echo_request
 
-_SECONDS: Final = 0.25  # between two questions of the first round: 2 kbit/s of broadcast
-_LATER_SECONDS: Final = 2.0  # of all later ones: who has an address by then mostly has it from us
-_AT_ONCE: Final = 16  # questions about offers in each of those steps
-_WAITING: Final = 256  # offers not asked about yet; the oldest are dropped
+_log = logging.getLogger(__name__)
+
+_SOL_RAW: Final = 255
+_ICMP_FILTER: Final = 1  # linux/icmp.h
+_ALL_BUT_ECHO_REPLY: Final = struct.pack("=I", 0xFFFFFFFE)  # a set bit blocks that type
 
 
-class Prober:
-    """Asks for one interface's own subnet. For one thread; what touches the table runs under its lock."""
+class ArpProber(Prober):
+    """Asks for one interface's own subnet. Other hosts' ARP that is heard counts as well."""
 
-    def __init__(self, sock: socket.socket, mac: bytes, table: LeaseTable, ours: IPv4Address) -> None:
-        self._sock, self._mac, self._table, self._ours = sock, mac, table, ours
-        self._offered: deque[IPv4Address] = deque(maxlen=_WAITING)
-        self._round = cycle(table.pool.numbers()) if table.pool.ranges else None
-        self._range = iter(range(0))
-        self._first_round = sum(len(numbers) for numbers in table.pool.numbers())  # questions of it to come
-        self._next_ahead = time.monotonic()
-        self._next, self._quota = time.monotonic(), _AT_ONCE
+    def __init__(self, sock: socket.socket, mac: bytes, table: LeaseTable) -> None:
+        super().__init__(sock, [table])
+        self._mac = mac
 
-    def fileno(self) -> int:
-        """The socket's number, for poll."""
-        return self._sock.fileno()
+    def _ask(self, ip: IPv4Address) -> None:
+        self._sock.send(arp_probe(self._mac, ip))
 
-    def ask(self, ip: IPv4Address) -> None:
-        """Ask about an address that is about to be offered; later, where there are many at once."""
-        if not self._table.may_give(ip):
-            return
-        if self._quota:
-            self._quota -= 1
-            self._send(ip)
-        else:
-            self._offered.append(ip)
+    def _conflict(self, answer: bytes, now: float) -> AddressConflict | None:
+        try:
+            arp = decode_arp(answer)
+        except WireError:
+            return None
+        if arp.mac == self._mac.hex(":") or not self._may_give(arp.ip):
+            return None
+        if not self._records.note_conflict(arp.ip, arp.mac, now):
+            return None
+        return AddressConflict(t_ns=time.monotonic_ns(), mac=arp.mac, ip=str(arp.ip))
 
-    def due(self) -> float:
-        """When `probe` has something to do, in seconds of CLOCK_MONOTONIC."""
-        return self._next
 
-    def probe(self, monotonic: float, now: float) -> None:
-        """Ask, if it is time."""
-        while self._offered and self._quota:
-            self._quota -= 1
-            self._send(self._offered.popleft())
-        if monotonic < self._next:
-            return
-        self._next, self._quota = monotonic + _SECONDS, _AT_ONCE
-        if monotonic < self._next_ahead:
-            return
-        self._first_round = max(0, self._first_round - 1)
-        self._next_ahead = monotonic + (_SECONDS if self._first_round else _LATER_SECONDS)
-        ahead = self._ahead(now)
-        if ahead is not None:
-            self._send(ahead)
+class PingProber(Prober):
+    """Asks for the subnets behind relays, by ICMP echo (RFC 2131 section 4.3.1), where ARP does not reach.
 
-    def _ahead(self, now: float) -> IPv4Address | None:
-        """The next address of the round; None where its turn goes to nobody, being in use as it should."""
-        number = next(self._range, None)
-        if number is None:
-            if self._round is None:
-                return None
-            self._range = iter(next(self._round))
-            number = next(self._range)
-        lease = self._table.records.by_ip.get(number)
-        return None if lease is not None and lease.active(now) else IPv4Address(number)
+    An answer does not say which machine it is from. So nothing is asked of an address that is reserved, or
+    that the machine which had it last may still be using; and no answer counts once the address is leased.
+    """
 
-    def _send(self, ip: IPv4Address) -> None:
-        with contextlib.suppress(OSError):  # the link is down or its queue full: the round comes by again
-            self._sock.send(arp_probe(self._mac, ip))
+    def __init__(self, sock: socket.socket, tables: Sequence[LeaseTable]) -> None:
+        super().__init__(sock, tables)
+        self._ident = secrets.randbelow(1 << 16)
+        self._secret = secrets.token_bytes(8)  # who was not asked cannot answer
 
-    def hear(self, now: float) -> list[AddressConflict]:
-        """Take what waits in the socket; return the conflicts that are news."""
-        found = []
-        for _ in range(_WAITING):
-            try:
-                frame, _address = self._sock.recvfrom(128)
-            except BlockingIOError:
-                break
-            except OSError:  # the interface went down
-                break
-            try:
-                arp = decode_arp(frame)
-            except WireError:
-                continue
-            if self._is_conflict(arp.ip, arp.mac, now):
-                found.append(AddressConflict(t_ns=time.monotonic_ns(), mac=arp.mac, ip=str(arp.ip)))
-        return found
+    def _ask(self, ip: IPv4Address) -> None:
+        lease, held = self._records.by_ip.get(int(ip)), self._records.held.get(int(ip))
+        may_use_it = lease is not None and lease.state is LeaseState.BOUND and held in (None, lease.mac)
+        if not may_use_it and any([table.is_anybodys(ip) for table in self._tables]):
+            self._sock.sendto(echo_request(self._ident, self._secret + ip.packed), (str(ip), 0))
 
-    def _is_conflict(self, ip: IPv4Address, mac: str, now: float) -> bool:
-        """Whether `mac` has no right to the address, and that is news."""
-        if mac == self._mac.hex(":") or not self._table.may_give(ip):
-            return False
-        return self._table.records.note_conflict(ip, mac, now)
+    def _conflict(self, answer: bytes, now: float) -> AddressConflict | None:
+        try:
+            reply = decode_echo_reply(answer)
+        except WireError:
+            return None
+        ip, records = reply.source, self._records
+        if (reply.ident, reply.data) != (self._ident, self._secret + ip.packed) or not self._may_give(ip):
+            return None
+        lease = records.by_ip.get(int(ip))
+        if int(ip) in records.storing or (lease is not None and lease.active(now)):
+            return None
+        if not records.note_conflict(ip, "", now):
+            return None
+        return AddressConflict(t_ns=time.monotonic_ns(), ip=str(ip))
+
+
+def open_ping(ours: IPv4Address) -> socket.socket | None:
+    """Return a socket for PingProber; None, with a line in the log, where the kernel gives us none."""
+    try:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    except OSError as exc:
+        _log.info("no raw socket (%s): pools behind relays are not probed by ping", exc.strerror)
+        return None
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(_SOL_RAW, _ICMP_FILTER, _ALL_BUT_ECHO_REPLY)
+        sock.bind((str(ours), 0))
+    except OSError as exc:
+        sock.close()
+        _log.info("%s: pools behind relays are not probed by ping (%s)", ours, exc.strerror)
+        return None
+    return sock

@@ -13,6 +13,7 @@ from typing import Final
 
 from pxe.boot.reply import Destination
 from pxe.errors import ServiceError
+from pxe.net.dhcp_probe import open_ping
 from pxe.net.replies import listen_for_replies
 from pxe.net.udp import enlarge
 from pxe.settings import DhcpMode, DhcpSettings
@@ -30,7 +31,8 @@ class DhcpSockets:
 
     `server` is bound to port 67, `binl` to 4011. `frames` sends whole frames and hears ARP; None where the
     kernel gives us no packet socket (no CAP_NET_RAW, no Ethernet): replies are broadcast then, and nothing
-    is probed. `mac` is the interface's. `replies` hears what other servers send, in shadow mode alone.
+    is probed by ARP. `mac` is the interface's. `ping` asks behind relays. `replies` hears what other servers
+    send, in shadow mode alone.
     """
 
     server: socket.socket
@@ -38,10 +40,11 @@ class DhcpSockets:
     frames: socket.socket | None = None
     mac: bytes = b""
     replies: socket.socket | None = None
+    ping: socket.socket | None = None
 
     def close(self) -> None:
         """Close them."""
-        for sock in (self.server, self.binl, self.frames, self.replies):
+        for sock in (self.server, self.binl, self.frames, self.replies, self.ping):
             if sock is not None:
                 sock.close()
 
@@ -59,7 +62,9 @@ def bind_dhcp(settings: DhcpSettings) -> DhcpSockets:
         frames, mac = _packet_socket(settings.interface)
         replies = listen_for_replies(settings.interface) if settings.mode is DhcpMode.SHADOW else None
         undo.pop_all()
-    return DhcpSockets(server, binl, frames, mac, replies)
+    afar = any(subnet is not settings.own for subnet in settings.subnets)
+    ping = open_ping(settings.ip) if afar and settings.probe and settings.mode is DhcpMode.SERVER else None
+    return DhcpSockets(server, binl, frames, mac, replies, ping)
 
 
 def _bind(settings: DhcpSettings, port: int) -> socket.socket:

@@ -77,13 +77,13 @@ def udp_frame(
     size = _UDP.size + len(data)
     pseudo = _PSEUDO.pack(from_ip, to_ip, 0, _UDP_PROTOCOL, size)
     udp = _UDP.pack(source[2], to[2], size, 0)
-    udp = _UDP.pack(source[2], to[2], size, _checksum(pseudo + udp + data) or 0xFFFF)
+    udp = _UDP.pack(source[2], to[2], size, checksum(pseudo + udp + data) or 0xFFFF)
     ip = _IPV4.pack(0x45, 0, _IPV4.size + size, 0, 0, _TTL, _UDP_PROTOCOL, 0, from_ip, to_ip)
-    ip = ip[:10] + _checksum(ip).to_bytes(2) + ip[12:]
+    ip = ip[:10] + checksum(ip).to_bytes(2) + ip[12:]
     return (_ETHERNET.pack(to[0], source[0], 0x0800) + ip + udp + data).ljust(_SHORTEST, b"\0")
 
 
-def _checksum(data: bytes) -> int:
+def checksum(data: bytes) -> int:
     """RFC 1071's: the ones' complement of the sum of 16-bit words, which is the number modulo 65535."""
     if len(data) % 2:
         data += b"\0"

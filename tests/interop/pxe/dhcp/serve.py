@@ -8,6 +8,7 @@ each {"interface", "address", "pool"}. `{server}` in the bootfile is our address
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -58,13 +59,18 @@ class Directory:
 
 
 def emit(event: Event) -> None:
-    print(json.dumps(to_json(event)), flush=True)
+    say(to_json(event))
+
+
+def say(obj: dict[str, Any]) -> None:
+    """A line of output; whole, though two threads write."""
+    os.write(1, (json.dumps(obj) + "\n").encode())
 
 
 def tell(server: DhcpServer) -> None:
     """Say whose the addresses on standard input are."""
     for line in sys.stdin:
-        print(json.dumps({"who": server.mac_of(IPv4Address(line.strip()))}), flush=True)
+        say({"who": server.mac_of(IPv4Address(line.strip()))})
 
 
 def subnet(network: str, pool: list[str], router: str, lease_seconds: int) -> Subnet:

@@ -105,3 +105,21 @@ def test_a_network_behind_a_relay_that_is_not_in_subnets_is_named(network, relay
     reason = server.event("dhcp-ignored", mac=BOARD)["reason"]
     assert reason.startswith("relayed by 10.20.0.1 for its own network, which is in no subnet of ours")
     assert reason.endswith("add it to `subnets`")
+
+
+@pytest.mark.parametrize("relay", [dnsmasq_relay], indirect=True)
+def test_who_uses_an_address_behind_a_relay_is_found_by_ping_and_left_alone(network, relay, far):
+    """ARP does not reach there. Nobody has asked for an address yet when the pool is gone through."""
+    taken, good = "10.20.0.10", "10.20.0.11"
+    host = network.host(
+        [f"{far},52:54:00:00:06:99,{taken}/24"],
+        *("sh", "-c", "ip route add default via 10.20.0.1; echo here; exec cat"),
+    )
+    host.line_with("here")
+    server = network.serve({BOARD: None, NEAR: None}, subnets=[{**FAR_SIDE, "pool": [taken, good]}])
+    if not any("address-conflict" in line for line in server.seen):  # it may come before all is ready
+        assert server.event("address-conflict", ip=taken)["mac"] is None
+    network.udhcpc(BOARD, "-q", "-r", taken, bridge=far).line_with(f"bound ip={good} ")
+    client = network.udhcpc(NEAR, "-n", "-t", "2", "-T", "1", bridge=far)
+    client.line_with("no lease, failing")  # the pool is used up, and the one address is not ours to give
+    assert not [line for line in server.seen if '"ACK"' in line and f'"{taken}"' in line]
