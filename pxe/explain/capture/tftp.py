@@ -145,7 +145,7 @@ class TftpTracker:
                     transfer.outcome = "unanswered"
             elif flow.final:
                 transfer.outcome = "unacknowledged"
-            elif flow.stuck > 1 or waited >= _STALL_NS:
+            elif flow.stuck > 1 or (waited >= _STALL_NS and transfer.blocks):  # else its DATA is filtered out
                 transfer.outcome = "stalled"
         self.done.append((flow.mac, transfer))
 

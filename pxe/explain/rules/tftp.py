@@ -145,7 +145,7 @@ def _options(options: object) -> str:
 def option_not_asked(e: Evidence) -> Iterator[Hit]:
     """U-Boot and EDK2 ask for blksize themselves, and do not notice."""
     for t in _tftp(e):
-        if t.done or t.outcome in ("aborted", "open"):
+        if t.done or t.outcome == "open":
             continue
         for name, value in (t.granted or {}).items():
             asked = t.asked.get(name)

@@ -1,0 +1,51 @@
+"""Real firmware against servers that were set up wrong, and right: tests/data/README.md says how."""
+
+from pathlib import Path
+
+import pytest
+
+from pxe.explain import explain
+from pxe.explain.capture import read
+from pxe.explain.progress import summary
+
+DATA = Path(__file__).parents[3] / "data"
+
+# recording -> the rules that speak, and a sentence of it
+EXPECTED = {
+    "explain/ipxe-loop.pcapng": ("ipxe-loop", "is handed undionly.kpxe again, itself"),
+    "explain/uboot-file-not-found.pcapng": ("file-not-found", "asked 10.99.0.1 for boot.scr.uimg"),
+    "explain/uboot-no-next-server.pcapng": ("no-next-server", "siaddr is 0.0.0.0"),
+    "explain/uboot-port-blocked.pcapng": ("tftp-port-blocked", "10.99.0.1:69 is closed or unreachable"),
+    "explain/uefi-bios-loader.pcapng": ("bios-loader-to-uefi", "was handed undionly.kpxe"),
+    "explain/uefi-nobody-on-4011.pcapng": ("nobody-on-4011", "on port 4011 and nobody listens there"),
+    "explain/uefi-fine.pcapng": ("", "fetched snponly.efi (284672 bytes)"),
+    "dhcp-uboot-2023.01.pcap": ("no-bootfile", "no file to boot"),
+    "firmware-edk2-arm64-pxe.pcap": (
+        "file-not-found",
+        "",
+    ),  # its DATA is filtered out: nothing arrives after it
+    "firmware-edk2-x64-pxe.pcap": ("", "got 10.99.0.195"),
+    "firmware-edk2-x64-http.pcap": ("", "got 10.99.0.149"),
+    "firmware-ipxe-rom.pcap": ("", "got 10.99.0.185"),
+    "firmware-uboot-2023.01.pcap": ("", "got 10.99.0.174"),
+    "firmware-edk2-x64-unanswered.pcap": ("no-offer-to-anybody", "sent 4 DISCOVERs"),
+    "firmware-ipxe-unanswered.pcap": ("no-offer-to-anybody", "sent 4 DISCOVERs"),
+    "firmware-uboot-2023.01-unanswered.pcap": ("no-offer-to-anybody", "sent 28 DISCOVERs"),
+    "firmware-ipxe-lease-only.pcap": ("no-bootfile", "iPXE got 10.99.0.207"),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_real_firmware_is_told_apart(name):
+    rule, text = EXPECTED[name]
+    capture = read(DATA / name)
+    assert capture.faults == ()
+    (evidence,) = capture.machines.values()
+    findings = explain(evidence)
+    assert {finding.rule for finding in findings} == ({rule} if rule else set())
+    assert text in (findings[0].sentence if findings else summary(evidence))
+
+
+def test_every_recording_is_in_the_table():
+    there = {str(path.relative_to(DATA)) for path in [*DATA.glob("*.pcap"), *DATA.glob("explain/*")]}
+    assert there == set(EXPECTED)
