@@ -161,7 +161,7 @@ class Boot:
         Firmware that got nothing yet tries again: the same boot. What it loaded may ask DHCP anew: iPXE does,
         and the operating system.
         """
-        if event.firmware in _NO_FIRMWARE or event.message != "DISCOVER" or event.xid in self._xids:
+        if event.firmware in _NO_FIRMWARE or event.message != "DISCOVER":
             return False
         if not self._had:
             return event.t_ns - self.last_ns > RETRY_NS

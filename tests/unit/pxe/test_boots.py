@@ -152,6 +152,14 @@ def test_firmware_that_asks_after_it_had_something_boots_anew(wire):
     assert wire.boot().previous.times == 2
 
 
+def test_firmware_that_makes_its_xid_of_its_mac_boots_anew_all_the_same(wire):
+    for _ in range(2):
+        wire.leases("u-boot", xid=7)
+        wire.fetches("vmlinuz", "initrd")
+    assert [b.state(wire.now) for b in wire.boots.of(MAC)] == [State.DONE, State.DONE]
+    assert wire.boot().previous is None
+
+
 def test_firmware_that_got_nothing_tries_again_in_the_same_boot(wire):
     for xid in range(4):
         wire.says(xid=xid)

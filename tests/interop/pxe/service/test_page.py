@@ -1,0 +1,244 @@
+"""The page in a real Chromium, before a real service on loopback."""
+
+import shutil
+import socket
+import sys
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+pytestmark = pytest.mark.interop
+
+MAC, MACHINE = "52:54:00:00:00:01", "127.0.0.5"
+# What a machine asks for: markup, and a character that turns the text around it
+HOSTILE = "%3Cimg%20src=x%20onerror=hit()%3E%22'&%3Cscript%3Ehit()%3C/script%3E%E2%80%AE"
+KERNEL = 24 << 20
+RUNNING = sys.modules["service_running"]  # beside this file; the conftest loads it
+WAIT_MS = 30_000  # for what comes in an instant where nobody else uses the host
+# What is wider than the window; and text whose contrast to its background is below WCAG AA's 4.5
+FAULTS = """() => {
+  const faults = [];
+  const width = document.documentElement.clientWidth;
+  const whole = document.documentElement.scrollWidth;
+  if (whole > width) faults.push(`scrolls: ${whole}`);
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgb = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return canvas.getImageData(0, 0, 1, 1).data;
+  };
+  const light = (c) => {
+    const [r, g, b] = [...c].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const sibling = at.tagName === 'B' && at.previousElementSibling;
+      const colour = rgb(getComputedStyle(sibling || at).backgroundColor);
+      const own = rgb(getComputedStyle(at).backgroundColor);
+      if (own[3] === 255) return own;
+      if (colour[3] === 255) return colour;
+    }
+    return rgb('white');
+  };
+  for (const node of document.querySelectorAll('body *')) {
+    const said = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!said || node.closest('.sr, .skip, [hidden], noscript, option, dialog:not([open])')) continue;
+    const [a, b] = [light(rgb(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) faults.push(`${ratio.toFixed(2)}: ${node.outerHTML.slice(0, 90)}`);
+  }
+  return faults;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium here (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory):
+    """One service for all tests: its start costs more than they do."""
+    folder = tmp_path_factory.mktemp("page")
+    kernel = RUNNING.sparse(folder / "kernel", KERNEL)
+    service = RUNNING.Running(folder, kernel=kernel, api_port=RUNNING.free_port())
+    try:
+        yield service.start()
+    finally:
+        service.kill()
+
+
+@pytest.fixture
+def look(browser, rack):
+    """Open the page; what its console complains of fails the test, unless it is `tolerated`."""
+    complaints, contexts = [], []
+
+    def visit(where="", tolerated=None, **options):
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+
+        def complain(said):
+            if said.type == "error" and (tolerated is None or tolerated not in said.text):
+                complaints.append(said.text)
+
+        page.on("console", complain)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{rack.api}/{where}")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+class Machine:
+    """Reads its kernel as slowly as it is told to."""
+
+    def __init__(self, rack):
+        self._sock = socket.create_connection(("127.0.0.1", rack.http_port), 20, source_address=(MACHINE, 0))
+
+    def ask(self, name="vmlinuz"):
+        self._sock.sendall(f"GET /{name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+
+    def read(self, count):
+        while count > 0 and (data := self._sock.recv(min(count, 1 << 16))):
+            count -= len(data)
+
+    def close(self):
+        self._sock.close()
+
+
+def until(page, said):
+    RUNNING.eventually(lambda: page.evaluate(said))
+
+
+@pytest.fixture
+def make_machine(rack):
+    made = []
+
+    def make():
+        made.append(Machine(rack))
+        return made[-1]
+
+    yield make
+    for machine in made:
+        machine.close()
+
+
+def test_a_boot_is_drawn_as_it_happens(rack, look, make_machine):
+    page = look()
+    tile = page.locator(".tile")
+    tile.filter(has_text="not seen").wait_for()
+    machine = make_machine()
+    machine.ask()
+    machine.read(KERNEL // 2)
+    tile.filter(has_text="kernel").wait_for()
+    until(page, "parseFloat(document.querySelector('.tbar').style.width) > 40")
+    page.locator(".lnow", has_text="% of 25 MB").wait_for()
+    machine.read(KERNEL)
+    page.locator(".tile[data-state=done]").wait_for()
+    page.locator(".tile").click()
+    page.locator(".crow", has_text="vmlinuz, 25 MB").wait_for()
+    page.locator(".events", has_text="http vmlinuz: complete").wait_for()
+
+
+def test_what_machines_say_stays_text(rack, look, make_machine):
+    with rack.client() as client:
+        plan = {
+            "kernel": {"name": "k", "path": str(rack.kernel)},
+            "cmdline": "a <b>bold</b> <img src=x> word",
+        }
+        client.ask("PUT", "/plans/hostile", plan)
+    machine = make_machine()
+    machine.ask()
+    machine.read(1 << 20)
+    make_machine().ask(HOSTILE)
+    page = look()
+    page.evaluate("() => { window.hit = () => { document.title = 'hit'; }; }")
+    for where, said in ((f"machine/{MAC}", "<img src=x onerror=hit()>"), ("plans", "<b>bold</b> <img")):
+        page.evaluate("where => { location.hash = `#/${where}`; }", where)
+        page.locator("main", has_text=said).wait_for()
+        assert page.locator("main img, main script, main td b").count() == 0
+    assert page.title() == "bootlab: boots"
+    assert "\u202e" not in page.locator("main").inner_text()
+
+
+def test_it_can_be_used_by_keyboard_alone(look):
+    page = look()
+    page.locator(".tile").wait_for()
+    order = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", f"{order[-1]}: the focus cannot be seen"
+    assert order[:6] == ["Skip to the machines", "Rack", "Plans", "Leases", "Unknown", "?"]
+    page.keyboard.press("/")
+    until(page, "document.activeElement.id === 'search'")
+    page.keyboard.type("nothing like this")
+    page.get_by_text("No machine is like this.").wait_for()
+    page.locator("#search").fill("")
+    page.locator(".tile").focus()
+    page.keyboard.press("Enter")
+    until(page, "location.hash.startsWith('#/machine/')")
+    until(page, "document.activeElement.tagName === 'H2'")
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    page.locator("h2", has_text="Plans").wait_for()
+    page.keyboard.press("?")
+    page.get_by_label("shortcuts of one key are on").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    assert page.evaluate("location.hash") == "#/plans"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_too_wide_or_too_pale(look, make_machine, scheme):
+    machine = make_machine()
+    machine.ask()
+    machine.read(KERNEL // 3)
+    for width in (360, 1400):
+        page = look(viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+        page.locator(".tile").wait_for()
+        for where in ("", f"machine/{MAC}", "plans", "leases", "unknown"):
+            page.evaluate("where => { location.hash = `#/${where}`; }", where)
+            page.locator("main h2:visible").first.wait_for()
+            assert page.evaluate(FAULTS) == [], (width, where)
+
+
+def test_the_page_goes_on_after_the_service_was_away(rack, look):
+    page = look(tolerated="ERR_")
+    page.locator("#link[data-up=true]").wait_for()
+    rack.worker().kill()
+    page.locator("#link[data-up=false]").wait_for()
+    page.locator("#link[data-up=true]").wait_for()
+
+
+def test_changes_are_asked_for_first_and_a_viewer_is_offered_none(rack, look):
+    """The last one: from here on a token is needed."""
+    page = look(f"#/machine/{MAC}", tolerated="401")
+    page.get_by_role("button", name="Hold").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Hold").click()
+    page.locator("dialog[open] .primary").click()
+    page.get_by_role("button", name="Release").wait_for()
+    with rack.client() as client:
+        assert client.ask("GET", f"/machines/{MAC}")[0]["hold"] is True
+        secret = client.ask("POST", "/tokens/eve", {"role": "viewer"})[0]["token"]
+    page.goto(f"{rack.api}/")
+    page.get_by_label("Token").fill(secret)
+    page.get_by_role("button", name="Log in").click()
+    page.locator(".tile").click()
+    page.get_by_text("You may look").wait_for()
+    assert page.get_by_role("button", name="Release").count() == 0
