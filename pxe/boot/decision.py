@@ -15,7 +15,8 @@ class Decision:
     """What a message leads to. Without a reply, `reason` says why, unless the protocol wants none.
 
     `learned` is an address that the client has, though not from us. `other_server` was seen to answer here.
-    `would` is what we do not send, being the shadow of another server.
+    `would` is what we do not send, being the shadow of another server; `quiet`: it is no boot of ours, so
+    there is no event of it.
     """
 
     client: Client
@@ -33,6 +34,7 @@ class Decision:
     other_server: IPv4Address | None = None
     elsewhere: bool = False  # another server's business: silence is no failure
     would: DhcpPacket | None = None
+    quiet: bool = False
 
     def received(self, t_ns: int) -> DhcpReceived:
         """The event of the message's arrival at `t_ns`."""

@@ -105,7 +105,7 @@ def answer_shadow(packet: DhcpPacket, *, scope: Scope, directory: MachineDirecto
     `Decision.would`, and there is no reply. Raises what `directory` raises."""
     if packet.op != Op.REQUEST:  # that there is another server is no news here
         seen = answer(packet, scope=scope, directory=directory, now=now)
-        return replace(seen, other_server=None, elsewhere=True)
+        return replace(seen, other_server=None, quiet=True)
     would = answer(_as_if_ours(packet, scope, directory, now), scope=scope, directory=directory, now=now)
     if would.lease is not None:  # as if it had been stored: the next message finds it
         place = scope.find(packet)
@@ -123,7 +123,7 @@ def answer_shadow(packet: DhcpPacket, *, scope: Scope, directory: MachineDirecto
         lease=None,
         reason=reason,
         learned=_learned(packet) if would.known else None,
-        elsewhere=True,
+        quiet=True,
     )
 
 
