@@ -241,14 +241,14 @@ def _to_http_client(e: Evidence) -> Iterator[Dhcp]:
 @rule(
     "no-bootfile",
     Stage.BOOTFILE,
-    seen="the machine has an address, and no answer to it names a file, a menu or boot servers",
-    sentence="{who} got {ip} from {server} and no file to boot: no option 67, no header field, no menu.",
+    seen="the machine has an address, or offers, and no answer to it names a file, a menu or boot servers",
+    sentence="{who} was given {ip} by {server} and no file to boot: no option 67, no header field, no menu.",
     cure="Give the machine a plan, or make {server} send the file's name (option 67) for {who}.",
     basis="RFC 2132 section 9.5; PXE 2.1 section 2.2 (PXE-E53)",
 )
 def no_bootfile(e: Evidence) -> Iterator[Hit]:
-    """U-Boot makes up a name, a Raspberry Pi has its own."""
-    for m in replies(e, MessageType.ACK):
+    """U-Boot makes up a name, a Raspberry Pi has its own. EDK2 does not even take such an offer."""
+    for m in (*replies(e, MessageType.ACK), *not_taken(e)[-1:]):
         if not netboots(e, m) or who(e, m) in ("U-Boot", "the Raspberry Pi") or m.sport == 4011:
             continue
         boot = [o for o in replies(e) if o.packet.xid == m.packet.xid or not gives_address(o)]

@@ -18,6 +18,10 @@ EXPECTED = {
     "explain/uboot-port-blocked.pcapng": ("tftp-port-blocked", "10.99.0.1:69 is closed or unreachable"),
     "explain/uefi-bios-loader.pcapng": ("bios-loader-to-uefi", "was handed undionly.kpxe"),
     "explain/uefi-nobody-on-4011.pcapng": ("nobody-on-4011", "on port 4011 and nobody listens there"),
+    "explain/uefi-no-bootfile.pcapng": (
+        "no-bootfile",
+        "was given 10.99.0.102 by 10.99.0.1 and no file to boot",
+    ),
     "explain/uefi-fine.pcapng": ("", "fetched snponly.efi (284672 bytes)"),
     "dhcp-uboot-2023.01.pcap": ("no-bootfile", "no file to boot"),
     "firmware-edk2-arm64-pxe.pcap": (
@@ -31,7 +35,7 @@ EXPECTED = {
     "firmware-edk2-x64-unanswered.pcap": ("no-offer-to-anybody", "sent 4 DISCOVERs"),
     "firmware-ipxe-unanswered.pcap": ("no-offer-to-anybody", "sent 4 DISCOVERs"),
     "firmware-uboot-2023.01-unanswered.pcap": ("no-offer-to-anybody", "sent 28 DISCOVERs"),
-    "firmware-ipxe-lease-only.pcap": ("no-bootfile", "iPXE got 10.99.0.207"),
+    "firmware-ipxe-lease-only.pcap": ("no-bootfile", "iPXE was given 10.99.0.207"),
 }
 
 
