@@ -12,9 +12,10 @@ from lab.config import Site, load_board_type, load_site
 from lab.config.default import default_site
 from lab.errors import UsageError
 from lab.images import IMAGES
-from lab.measure.statistics import milestone_summaries
+from lab.measure.statistics import median_boot, milestone_summaries
 from lab.model import BootRecord
 from lab.report import write_report
+from lab.report.advice import advice
 from lab.series import Method, Series
 from lab.session import LabSession
 from lab.store.codec import to_json
@@ -92,6 +93,7 @@ def run_and_tell(series: Series, *, as_json: bool = False) -> int:
             click.echo(json.dumps(to_json(record)))
     else:
         tell(records, out)
+        tell_levers(folder, records, out)
         out.print(f"report:   {page}\nrecords:  {folder}", soft_wrap=True)
     return verdict(records)
 
@@ -125,6 +127,15 @@ def tell(records: list[BootRecord], out: Console) -> None:
             )
             for line in record.failure.evidence:
                 out.print(f"    {line}", markup=False, style="dim")
+
+
+def tell_levers(folder: Path, records: list[BootRecord], out: Console) -> None:
+    """Say what a change of setting would gain, by the median boot."""
+    chosen = median_boot(tuple(records))
+    found = advice(folder, chosen) if chosen is not None else ()
+    for number, lever in enumerate(found):
+        out.print("could be shorter by " if not number else "               or by ", end="", style="bold")
+        out.print(lever.sentence, markup=False, soft_wrap=True)
 
 
 def verdict(records: list[BootRecord]) -> int:

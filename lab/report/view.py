@@ -18,6 +18,7 @@ from lab.measure.statistics import (
 )
 from lab.model import BootRecord, Failure, TransferSpan
 from lab.report import words
+from lab.report.advice import advice
 from lab.report.bars import (
     Axis,
     Bar,
@@ -128,6 +129,7 @@ class RunView:
     wire: str
     facts: list[tuple[str, str]]
     legend: list[Legend]
+    levers: list[str]  # what a change of setting would gain, one sentence each
     min_for_p95: int = MIN_FOR_P95
 
     @property
@@ -169,6 +171,7 @@ def run_view(run: Run) -> RunView:
         wire=_wire_sentence(boots),
         facts=facts(run, next((v.console for v in views if v.ready), None)),
         legend=[Legend(names.title(n), names.colour(n)) for n in milestone_order(boots)],
+        levers=[lever.sentence for lever in advice(run.folder, chosen)] if chosen else [],
     )
 
 
