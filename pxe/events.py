@@ -274,8 +274,9 @@ def kinds() -> dict[str, type[Event]]:
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """Return the event as a JSON-ready object: its fields plus `kind`."""
-    return {"kind": event.kind, **dataclasses.asdict(event)}
+    """Return the event as a JSON-ready object: its fields plus `kind`. Its lists are the event's own."""
+    # not asdict: it copies deeply, which costs more than all the rest where events come by the thousand
+    return {"kind": event.kind, **{f.name: getattr(event, f.name) for f in dataclasses.fields(event)}}
 
 
 def from_json(obj: dict[str, Any]) -> Event:

@@ -1,9 +1,9 @@
 """Server-sent events to any number of browsers, from one thread.
 
-A reader costs a socket and at most CHUNK bytes, never a thread: gunicorn's threads are for machines. The
-thread never waits for a reader. One that is slow is left behind and reads on from the log's ring as it
-drains; where the ring has moved on, the log's own EventsLost tells it so. Format: HTML Living Standard,
-section 9.2.
+A reader costs a socket and at most PAGE items, never a thread: gunicorn's threads are for machines. Readers
+that are equally far share what was encoded once. The thread never waits for a reader. One that is slow is
+left behind and reads on from the log's ring as it drains; where the ring has moved on, the log's own
+EventsLost tells it so. Format: HTML Living Standard, section 9.2.
 """
 
 import json
@@ -22,7 +22,7 @@ from pxe.events import Event, to_json
 _log = logging.getLogger(__name__)
 
 READERS = 200
-CHUNK = 64 * 1024  # of what a reader may leave unread before it is left behind
+PAGE = 500  # items encoded at once, and what a reader may leave unread before it is left behind
 KEEPALIVE_SECONDS = 15.0
 _TICK_SECONDS = 0.05  # in pages: a wake-up for each event costs its sender more
 _IDLE_SECONDS = 1.0
@@ -74,6 +74,8 @@ class Streams(Generic[Item]):
         self._some = threading.Event()
         self._readers: dict[socket.socket, _Reader] = {}
         self._seq = 0
+        self._backlog = False  # whether some reader could go on at once
+        self._pages: dict[int, tuple[memoryview, int]] = {}  # of this step, by the number before them
 
     @property
     def full(self) -> bool:
@@ -118,40 +120,39 @@ class Streams(Generic[Item]):
             self._readers[reader.sock] = reader
             poller.register(reader.sock, selectors.EVENT_READ)
         before = self._seq or self._eventlog.newest()
-        page = self._eventlog.since(before)
-        self._seq = page[-1][0] if page else before
-        fresh = memoryview(self._encode(page))
+        self._pages.clear()
+        self._backlog = False
+        _, self._seq = self._page(before)
         now = time.monotonic()
         for reader in list(self._readers.values()):
-            self._fill(reader, before, fresh, now)
+            self._fill(reader, now)
             self._send(reader, poller)
-        for key, ready in poller.select(_TICK_SECONDS):
+        for key, ready in poller.select(0 if self._backlog else _TICK_SECONDS):
             assert isinstance(key.fileobj, socket.socket)
             if ready & selectors.EVENT_READ and not _is_there(key.fileobj):
                 self._let_go(key.fileobj, poller)
 
-    def _fill(self, reader: _Reader, before: int, fresh: memoryview, now: float) -> None:
+    def _fill(self, reader: _Reader, now: float) -> None:
         """Give a reader that has sent all it had what comes next."""
         if reader.out:
             return
-        if reader.seq == before and len(fresh) <= CHUNK:
-            reader.out, reader.seq = fresh, self._seq
-        elif reader.seq != self._seq:
-            reader.out, reader.seq = self._catch_up(reader.seq)
+        if reader.seq != self._seq:
+            reader.out, reader.seq = self._page(reader.seq)
         if reader.out:
             reader.spoke = now
         elif now - reader.spoke > KEEPALIVE_SECONDS:
             reader.out, reader.spoke = memoryview(b": still here\n\n"), now
 
-    def _catch_up(self, seq: int) -> tuple[memoryview, int]:
-        """The next events above `seq`, about CHUNK bytes of them, and the number of the last one."""
-        found = bytearray()
-        for number, event in self._eventlog.since(seq):
-            found += self._encode([(number, event)])
-            seq = number
-            if len(found) >= CHUNK:
-                break
-        return memoryview(bytes(found)), seq
+    def _page(self, seq: int) -> tuple[memoryview, int]:
+        """The next items above `seq`, PAGE at most, and the number of the last one; the same for all readers
+        that ask within one step."""
+        known = self._pages.get(seq)
+        if known is None:
+            page = self._eventlog.since(seq)[:PAGE]
+            last = page[-1][0] if page else seq
+            self._backlog |= len(page) == PAGE
+            known = self._pages[seq] = memoryview(self._encode(page)), last
+        return known
 
     def _send(self, reader: _Reader, poller: selectors.BaseSelector) -> None:
         try:
