@@ -54,11 +54,11 @@ def events(service: BootService, since: int | None, *, follow: bool, as_json: bo
     """Show what happened on the wire; --json prints one object a line."""
     if follow:
         newest = service.newest_event() if since is None else since
-        _print_events(service.stream(newest), as_json=as_json)
+        print_events(service.stream(newest), as_json=as_json)
         return
     page, _ = service.ask("GET", "/events", query={"since": str(since or 0)})
     while page["events"]:
-        _print_events(page["events"], as_json=as_json)
+        print_events(page["events"], as_json=as_json)
         page, _ = service.ask("GET", "/events", query={"since": str(page["next"])})
 
 
@@ -109,7 +109,8 @@ def _changes(entry: dict[str, Any]) -> str:
     )
 
 
-def _print_events(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:
+def print_events(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:
+    """Print events, one a line."""
     hidden = ("seq", "kind", "mac", "t_ns")
     for event in found:
         if as_json:

@@ -35,6 +35,7 @@ COMMANDS = {
     "lease": "lab.cli.listings:lease",
     "unknown": "lab.cli.listings:unknown",
     "events": "lab.cli.listings:events",
+    "boots": "lab.cli.boots:boots",
     "deliveries": "lab.cli.listings:deliveries",
     "audit": "lab.cli.listings:audit",
     "token": "lab.cli.token:token",

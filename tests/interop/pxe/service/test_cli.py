@@ -1,5 +1,6 @@
 """The commands that speak to the API, against a real service: over its socket, and over TLS with tokens."""
 
+import http.client
 import json
 import subprocess
 import sys
@@ -111,6 +112,20 @@ def test_what_was_seen(bootlab):
     ok(bootlab("deliveries"), "no deliveries")
     ok(bootlab("events"), "service-ready")
     assert json.loads(bootlab("events", "--json")[0].splitlines()[0])["kind"] == "service-ready"
+
+
+def test_boots(bootlab, service):
+    ok(bootlab("boots"), "no boots yet")
+    machine = http.client.HTTPConnection("127.0.0.1", service.http_port, 20, source_address=("127.0.0.5", 0))
+    machine.request("GET", "/vmlinuz")
+    assert len(machine.getresponse().read()) == service.kernel.stat().st_size
+    machine.close()
+    eventually(lambda: bootlab.json("boots", "--state", "done"))
+    (boot,) = bootlab.json("boots", "--mac", "52:54:00:00:00:01")
+    assert [moved["name"] for moved in boot["transfers"]] == ["vmlinuz"]
+    ok(bootlab("boots"), boot["id"], "done")
+    ok(bootlab("boots", boot["id"]), "kernel", "transfer-ended")
+    refused(bootlab("boots", "7"), 2, "boot 7 is not known")
 
 
 def test_events_follow_until_the_service_ends(bootlab, service, tmp_path):
