@@ -46,7 +46,7 @@ class ArpProber(Prober):
 
 
 class PingProber(Prober):
-    """Asks for the subnets behind relays, by ICMP echo (RFC 2131 section 4.3.1), where ARP does not reach.
+    """Asks for the subnets behind relays, by ICMP echo (RFC 2131 section 3.1), where ARP does not reach.
 
     An answer does not say which machine it is from. So nothing is asked of an address that is reserved, or
     that the machine which had it last may still be using; and no answer counts once the address is leased.
