@@ -14,7 +14,8 @@ Peer = tuple[str, int]
 class TftpHabits:
     """How a firmware asks: options in its order, seconds until it repeats itself, how it ends a size probe.
 
-    `probes`: it asks for the size first and aborts. `probe_options`: what it asks for then.
+    `probes`: it asks for the size first and aborts. `probe_options`: what it asks for then. `reacks`: a block
+    that is not the next one makes it say again which it has (EDK2, iPXE; U-Boot without windows does not).
     """
 
     options: tuple[tuple[str, int], ...]
@@ -23,6 +24,7 @@ class TftpHabits:
     probe_options: tuple[tuple[str, int], ...] = ()
     abort: tuple[int, bytes] = (8, b"User aborted the transfer")
     rollover: bool = True
+    reacks: bool = True
 
 
 @dataclass
@@ -102,7 +104,7 @@ class Download:
 
     def _data(self, data: bytes | memoryview, number: int, peer: Peer, now: float) -> bytes:
         if number != (self.blocks + 1) & 0xFFFF:
-            return b""
+            return self._not_the_next() if peer == self.peer else b""
         if self.peer is None:  # no OACK: a server without options
             self.peer = peer
             if self.probe:
@@ -126,6 +128,13 @@ class Download:
         if self.over and self.size is not None and self.size != self.got:
             self.error = (0, f"{self.got} bytes came, {self.size} were announced")
         self.last_sent = _HEAD.pack(_ACK, number)
+        return self.last_sent
+
+    def _not_the_next(self) -> bytes:
+        self._since = 0
+        if not self.habits.reacks or self.got == 0:
+            return b""
+        self.last_sent = _HEAD.pack(_ACK, self.blocks & 0xFFFF)
         return self.last_sent
 
     def _refuse(self, why: str) -> bytes:

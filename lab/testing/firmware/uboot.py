@@ -26,7 +26,7 @@ def habits(seconds: int = 5, windowsize: int = 1) -> TftpHabits:
     options: list[tuple[str, int]] = [("timeout", seconds), ("blksize", 1468)]
     if windowsize != 1:
         options.append(("windowsize", windowsize))
-    return TftpHabits(options=tuple(options), waits=(float(seconds),) * 11)
+    return TftpHabits(options=tuple(options), waits=(float(seconds),) * 11, reacks=windowsize > 1)
 
 
 class Uboot(Machine):
