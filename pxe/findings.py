@@ -37,6 +37,7 @@ AGAIN_SECONDS: Final = 600.0  # the same sentence of the same machine
 A_SECOND: Final = 20  # findings: a rack that fails for one reason shall not drown the log
 _EVENTS: Final = 200  # kept of a machine: some three boots
 _MACHINES: Final = 2000
+_LOSSY: Final = 20  # blocks that were sent again: worth a look, also of a boot that went well
 _DISCOVERS: Final = 3  # a machine that asks so often within a boot is stuck
 
 
@@ -55,11 +56,12 @@ class Findings:
     def __init__(
         self,
         log: EventLog,
-        about: Callable[[str], Network] = lambda mac: Network(ours=OURS),
+        about: Callable[[str], Network | None] = lambda mac: Network(ours=OURS),
         quiet: float = QUIET_SECONDS,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """`about` says what the service knows of a machine, by MAC; `quiet` and `patience` are seconds."""
+        """`about` says what the service knows of a machine, by MAC, and None where it is no business of ours;
+        `quiet` and `patience` are in seconds."""
         self._events, self._about = log, about
         self._quiet_ns, self._patience_ns = int(quiet * 1e9), int(patience * 1e9)
         self._machines: OrderedDict[str, _Watched] = OrderedDict()
@@ -114,7 +116,10 @@ class Findings:
             watched.suspect_ns = event.t_ns
 
     def _explain(self, mac: str, watched: _Watched, now_ns: int) -> None:
-        evidence = evidence_of(mac, watched.events, conflicts=self._conflicts, network=self._about(mac))
+        network = self._about(mac)
+        if network is None:
+            return
+        evidence = evidence_of(mac, watched.events, conflicts=self._conflicts, network=network)
         for finding in explain(evidence)[:2]:
             self._say(finding, watched, now_ns)
 
@@ -153,7 +158,7 @@ def _went_wrong(event: Event) -> bool:
         case DhcpIgnored():
             return not event.elsewhere
         case TransferEnded():
-            return event.outcome in ("stalled", "error")
+            return event.outcome in ("stalled", "error") or event.repeated >= _LOSSY
         case DhcpSent():
             return event.message == "NAK"
         case TransferRefused() | OtherServer():

@@ -332,13 +332,19 @@ class Service:
         tftp = self._tftp.sent() if self._tftp is not None else {}
         return {**tftp, **self.flows.sent()}
 
-    def _about(self, mac: str) -> Network:
-        """What events do not tell the explain engine: the files that the machine could have, and a hold."""
+    def _about(self, mac: str) -> Network | None:
+        """What events do not tell the explain engine: the files that the machine could have, and a hold; None
+        where it is another server's business."""
+        shadows = [link.mode is DhcpMode.SHADOW for link in self._settings.dhcp]
+        if shadows and all(shadows) and not self.shadow.is_taken(mac):
+            return None
         plan = self.catalogue.plan_of(mac)
         if plan is None:
             return Network(ours=OURS)
         names = frozenset((*(asset.name for asset in plan.assets()), *plan.texts))
-        return Network(ours=OURS, files=names, held=plan.action is Action.HOLD)
+        parts = (plan.kernel, plan.initrd, plan.dtb) if plan.kernel is not None else (plan.loader,)
+        needed = frozenset(part.name for part in parts if part is not None)
+        return Network(ours=OURS, files=names, needed=needed, held=plan.action is Action.HOLD)
 
     def _leases(self) -> list[dict[str, Any]]:
         found = self._dhcp.leases() if self._dhcp is not None else []

@@ -67,7 +67,8 @@ def explained(e: Evidence) -> tuple[str, ...]:
         return ()  # the lab's own equipment ended it
     console = [Line(t_ns=e.verdict.t_ns, text=text) for text in e.console.splitlines()]
     seen = evidence_of(e.mac, e.events, console=console, network=Network(ours="this service"))
-    found = [finding for finding in explain(seen) if finding.rule not in _SAID_BETTER][:2]
+    known = (*_SAID_BETTER, "file-not-found") if e.kernel_started else _SAID_BETTER
+    found = [finding for finding in explain(seen) if finding.rule not in known][:2]
     return tuple(f"why ({finding.rule}): {finding.sentence} {finding.cure}" for finding in found)
 
 

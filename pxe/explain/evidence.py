@@ -219,6 +219,7 @@ class Network:
     files: frozenset[str] = frozenset()
     seconds: float = 0.0  # how long was looked
     ours: str = ""  # our own DHCP server, where it is ours
+    needed: frozenset[str] = frozenset()  # what its plan boots with: once all is fetched, it booted
     held: bool = False  # somebody holds the machine: it shall not boot
 
 

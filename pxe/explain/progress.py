@@ -49,6 +49,18 @@ def went_on(evidence: Evidence, stage: Stage, t_ns: int) -> bool:
     return False
 
 
+def has_all(evidence: Evidence) -> bool:
+    """Whether the machine has all that its plan boots with; False where nobody told what that is."""
+    names = [name for _, name in fetched(evidence)]
+    needed = evidence.network.needed
+    return bool(needed) and all(any(_is(name, want) for name in names) for want in needed)
+
+
+def _is(name: str, wanted: str) -> bool:
+    """A machine may ask below a folder of its own."""
+    return name.lstrip("/") == wanted or name.endswith(f"/{wanted}")
+
+
 def bytes_fetched(evidence: Evidence) -> int:
     """Payload bytes of all that arrived."""
     over_http = [_length(x) for x in evidence.http if _arrived(x)]

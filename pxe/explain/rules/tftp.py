@@ -6,6 +6,7 @@ from typing import Final
 
 from pxe.explain.evidence import Evidence, Transfer, Unreachable
 from pxe.explain.finding import Severity
+from pxe.explain.progress import has_all
 from pxe.explain.rule import Hit, Stage, hit, rule
 from pxe.explain.rules.talk import firmware_of, who
 from pxe.explain.text import line, shown
@@ -42,7 +43,7 @@ def nearest(name: str, files: frozenset[str]) -> str:
 def file_not_found(e: Evidence) -> Iterator[Hit]:
     """Where U-Boot or GRUB goes through many names, only the last counts, and only if nothing else came."""
     missed = [t for t in e.transfers if t.outcome == "refused" and t.error == _NOT_FOUND]
-    if missed:
+    if missed and not has_all(e):  # an operating system may ask for what it can do without
         last = missed[-1]
         near = nearest(last.name, e.network.files)
         lines = [line(t) for t in missed[-3:]]

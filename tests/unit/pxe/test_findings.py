@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from pxe.events import (
     TransferEnded,
     TransferRefused,
 )
+from pxe.explain.evidence import Network
 from pxe.findings import A_SECOND, AGAIN_SECONDS, Findings
 
 MAC = "52:54:00:aa:00:01"
@@ -74,6 +76,7 @@ def test_a_machine_that_nobody_told_us_of():
         ([refused(S)], ["file-not-found"]),
         ([refused(S), complete(2 * S)], []),
         ([complete(2 * S)], []),
+        ([replace(complete(2 * S), sent=500_000, repeated=40)], ["lossy-link"]),
         (
             [
                 DhcpSent(t_ns=S, mac=MAC, message="NAK", xid=1, ip=""),
@@ -120,6 +123,23 @@ def test_a_machine_that_goes_on_in_circles_is_not_waited_for():
         findings.take([(second, refused(second * S))])
         findings.look(second * S)
     assert [finding.rule for finding in findings_in(log)] == ["file-not-found"]
+
+
+@pytest.mark.parametrize(("needed", "rules"), [({"linux"}, []), ({"linux", "initrd.gz"}, ["file-not-found"])])
+def test_what_an_operating_system_asks_for_in_vain_is_no_fault_of_its_boot(needed, rules):
+    log = EventLog()
+    findings = Findings(log, lambda mac: Network(needed=frozenset(needed)))
+    findings.take([(1, complete(S)), (2, refused(2 * S, name="vendor-data"))])
+    findings.look(60 * S)
+    assert [finding.rule for finding in findings_in(log)] == rules
+
+
+def test_a_machine_of_another_server_is_left_to_that():
+    log = EventLog()
+    findings = Findings(log, lambda mac: None)
+    findings.take([(1, ignored(S))])
+    findings.look(60 * S)
+    assert findings_in(log) == []
 
 
 def test_a_sentence_is_said_again_only_after_ten_minutes():
