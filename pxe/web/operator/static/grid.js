@@ -19,7 +19,7 @@ export class Grid {
   /** Show `rows`; of those in `dirty` the tile is drawn anew. */
   update(rows, dirty, everything) {
     const kept = rows.slice(0, MOST_TILES);
-    const order = kept.map((row) => row.mac).join();
+    const order = kept.map((row) => row.mac).join("");
     this.node.dataset.size = kept.length <= LARGE ? "large" : kept.length <= MEDIUM ? "medium" : "small";
     if (order !== this.order) {
       this.order = order;

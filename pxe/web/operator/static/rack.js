@@ -10,6 +10,7 @@ import { drawLane, lane, sending } from "./waterfall.js";
 
 const MOST_LANES = 24;
 const TICK_MS = 250;
+const LANES_MS = 100; // bars are drawn no more often: what is new is in the tiles at once
 
 export class Rack {
   constructor(store) {
@@ -62,14 +63,15 @@ export class Rack {
   }
 
   update(dirty, everything) {
-    const all = this.store.macs().map((mac) => this.store.row(mac)).sort(byName);
+    if (everything || !this.order) this.order = this.store.macs().map((mac) => this.store.row(mac)).sort(byName).map((row) => row.mac);
+    const all = this.order.map((mac) => this.store.row(mac));
     this.count(all);
     const rows = all.filter((row) => this.fits(row));
     this.trouble.update(rows, dirty);
     this.grid.update(rows, dirty, everything);
     text(this.none, rows.length ? "" : all.length ? "No machine is like this." : "No machine is known yet: add one under Unknown, or in the site file.");
     this.rows = rows;
-    this.drawLanes();
+    if (everything || performance.now() - this.drawn > LANES_MS) this.drawLanes();
   }
 
   count(all) {
@@ -94,6 +96,7 @@ export class Rack {
 
   /** Those that go on first, the oldest on top, so that rows keep their places; then the latest that ended. */
   drawLanes() {
+    this.drawn = performance.now();
     const rows = this.rows.filter((row) => row.boot && !TROUBLE.has(row.state));
     const going = rows.filter((row) => row.boot.state === "booting").sort((a, b) => a.boot.began - b.boot.began || byName(a, b));
     const ended = rows.filter((row) => row.boot.state !== "booting").sort((a, b) => b.boot.began - a.boot.began || byName(a, b));
