@@ -264,9 +264,6 @@ class Transfer:
         sent = self._sent = min(acked + (self._window if whole else 1), self._last)
         if acked < self._highest:
             self.repeated += min(sent, self._highest) - acked
-            if self._tries > 1 and self._window == 1 and acked:
-                # U-Boot acknowledges a repeated block once; its next ACK takes a block of another number
-                return self._source.runs(acked, 2)
         elif self._window == 1 and self._rtt_next != _AT_ONCE:
             return (self._enter_lockstep(acked + 1),)
         if sent > self._highest:

@@ -385,21 +385,6 @@ def test_a_client_that_was_measured_before_is_not_waited_for_a_second():
     assert begin(800, round_trip=9.0, timeout=1).get_timer() == 1.0
 
 
-def test_in_lockstep_the_block_before_comes_again_too():
-    """U-Boot says its last ACK again for a repeated block, but never twice in a row for the same number."""
-    transfer = begin(800)
-    transfer.datagrams_to_send(0)
-    transfer.exchange(ack(1), 0.01)
-    sent = []
-    for _ in range(3):
-        now = transfer.get_timer()
-        transfer.handle_timer(now)
-        sent.append(blocks(transfer.datagrams_to_send(now)))
-    assert sent == [[2], [1, 2], [1, 2]]
-    assert transfer.exchange(ack(1), now) == (), "what the client has to say of the one before is nothing new"
-    assert blocks(transfer.exchange(ack(2), now)) == [3]
-
-
 def test_a_round_trip_that_grew_beyond_our_wait_is_learnt():
     """Lock-step: without it, a server that got busy would send each block twice from then on."""
     transfer = begin(8000)
