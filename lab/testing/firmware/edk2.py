@@ -126,8 +126,11 @@ class Edk2(Machine):
         """From port 4011 to port 4011, with neither option 54 nor 43."""
         server = offer.siaddr if offer.siaddr != ANYBODY else offer.server
         server, self.stage = self.binl_server(server), "4011"
-        for wait in BINL_WAITS:
-            self.send_dhcp(REQUEST, self.said, ciaddr=self.address, to=(server, BINL), port=BINL, flags=0)
+        said = sorted([*self.said, (57, b"\x05\xc0")])  # here by their codes, and secs with its bytes swapped
+        self.xid = self.chance.getrandbits(32)
+        for number, wait in enumerate(BINL_WAITS):
+            to = (server, BINL)
+            self.send_dhcp(REQUEST, said, ciaddr=self.address, to=to, port=BINL, flags=0, secs=number << 8)
             until = self.after(wait)
             while (answer := (yield from self.listen(until))) is not None:
                 if answer.kind == ACK and answer.bootfile and answer.is_pxe:

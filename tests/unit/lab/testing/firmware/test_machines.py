@@ -142,7 +142,7 @@ def test_any_datagrams_end_a_download_or_leave_it(datagrams, probe):
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 3), max_size=30))
 def test_a_download_comes_whole_whatever_is_lost_or_comes_twice(content, fates):
-    """The server goes by the last ACK that came; 1: a block is lost, 2: it comes twice, 3: the ACK is lost."""
+    """The server goes by the last ACK it got; 1: a block is lost, 2: it comes twice, 3: the ACK is lost."""
     download, acked, peer = Download("x", HABITS, keep=True), 0, ("10.0.0.1", 1)
     answer = download.receive(b"\0\6blksize\x00512\0windowsize\x004\0", peer, 0.0)
     assert answer == b"\0\4\0\0"
