@@ -1,4 +1,5 @@
-"""Recording the packets of a boot: starts `python -m pxe.capture` where the board's cable is.
+"""Recording the packets of a boot: starts `python -m pxe.capture` where the board's cable is; and what the
+packets of a failed one explain.
 
 What goes wrong with it is said in the log, once, and costs no boot.
 """
@@ -10,11 +11,24 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lab.errors import SandboxError
+from lab.model import Cause, Failure
 from lab.sandbox import Sandbox, SandboxProcess
+from pxe.errors import CaptureError
+from pxe.explain import explain
+from pxe.explain.capture import read
 
+_OF_THE_NETWORK = (
+    Cause.NO_DHCP,
+    Cause.NO_PLAN,
+    Cause.TRANSFER_STALLED,
+    Cause.TRANSFER_REFUSED,
+    Cause.BAD_IMAGE,
+    Cause.NOT_READY,
+)
 _log = logging.getLogger(__name__)
 _READY_SECONDS, _STOP_SECONDS = 10.0, 10.0
 _Process = SandboxProcess | subprocess.Popen[bytes]
@@ -34,6 +48,21 @@ def recording(sandbox: Sandbox | None, interface: str, mac: str, path: Path, com
     finally:
         if process is not None:
             _stop(process)
+
+
+def with_packets(failure: Failure, path: Path, mac: str) -> Failure:
+    """Return `failure` with what the packets in `path` explain, where the events did not already."""
+    if failure.cause not in _OF_THE_NETWORK:
+        return failure
+    try:
+        seen = read(path).machines.get(mac)
+    except CaptureError as exc:
+        _log.warning("the packets explain nothing: %s", exc)
+        return failure
+    said = "\n".join(failure.evidence)
+    found = [f for f in explain(seen) if f"({f.rule})" not in said][:2] if seen is not None else []
+    lines = [text for f in found for text in (f"packets ({f.rule}): {f.sentence} {f.cure}", *f.evidence[:2])]
+    return replace(failure, evidence=(*lines, *failure.evidence))
 
 
 def _start(sandbox: Sandbox | None, argv: list[str]) -> _Process | None:

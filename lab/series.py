@@ -16,7 +16,7 @@ from lab.images import Image
 from lab.measure.export import export_run
 from lab.model import BootRecord
 from lab.netboot import BootService
-from lab.packets import recording
+from lab.packets import recording, with_packets
 from lab.session import LabSession
 from lab.store import RunInfo, RunWriter, describe_host, describe_versions, new_run_id, utc_now, without_paths
 from pxe.events import to_json
@@ -87,6 +87,10 @@ class Series:
             record = self._record(writer, board, index, started_at, outcome)
             if recorded:
                 record = replace(record, pcap=writer.pcap_name(index))
+                if record.failure is not None:
+                    packets = writer.folder / writer.pcap_name(index)
+                    why = with_packets(record.failure, packets, board.place.mac)
+                    record = replace(record, failure=why)
             writer.write_boot(record)
             if watcher:
                 watcher.finished(record)
