@@ -63,7 +63,8 @@ def judge_room(what: str, folder: Path, room: Room) -> Finding:
         case "EROFS":
             return fault(f"{where}: the file system is read-only", f"mount -o remount,rw {room.folder}")
         case "EACCES" | "EPERM":
-            return fault(f"{where}: we may not write to {room.folder}", f"chown $USER {room.folder}")
+            told = f"{where}: this user (uid {os.geteuid()}) may not write to {room.folder}"
+            return warning(told, f"run the service as its owner, or chown $USER {room.folder}")
         case "ENOSPC" | "EDQUOT":
             return fault(f"{where}: the disk is full ({room.free // _MIB} MiB free)", f"df -h {room.folder}")
         case "":

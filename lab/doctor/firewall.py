@@ -28,9 +28,8 @@ def check_firewall(patient: Patient) -> Iterator[Finding]:
         return
     ruleset = read_nft()
     if isinstance(ruleset, str):
-        yield unknown(
-            f"the firewall's rules: {ruleset}", "apt-get install nftables, and run doctor with sudo"
-        )
+        cure = "apt-get install nftables" if "not installed" in ruleset else "run doctor with sudo"
+        yield unknown(f"the firewall's rules: {ruleset}", cure)
     else:
         for link in patient.links:
             yield from judge_ruleset(ruleset, link, patient.site.service)

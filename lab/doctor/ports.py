@@ -81,7 +81,9 @@ def _command(pid: int | None) -> str:
     try:
         process = psutil.Process(pid) if pid else None
         words = process.cmdline() if process is not None else []
-        if any(word.endswith("/bootlab") or word == "bootlab" for word in words[:3]) and "serve" in words:
+        if any(word.endswith("/bootlab") or word in ("bootlab", "lab") for word in words[:3]) and (
+            "serve" in words
+        ):
             return "bootlab serve"
         return process.name() if process is not None else ""
     except psutil.Error:
@@ -109,12 +111,7 @@ def judge_ports(wanted: Iterable[Wanted], listeners: Iterable[Listener]) -> Iter
         others = [one for one in listeners if is_same_port(want, one)]
         rivals = [one for one in others if one.command != "bootlab serve"]
         if rivals:
-            one = rivals[0]
-            stop = f"sudo kill {one.pid}" if one.pid else "sudo ss -lunp, sudo ss -ltnp name it; stop it"
-            yield fault(
-                f"{want.what} needs {want.protocol} port {want.port}, and {one.who} has it ({one.address})",
-                f"{stop} (and disable its service: systemctl disable --now {one.command or 'NAME'})",
-            )
+            yield _taken(want, rivals[0])
         elif others:
             ours.add(others[0].who)
         else:
@@ -123,6 +120,14 @@ def judge_ports(wanted: Iterable[Wanted], listeners: Iterable[Listener]) -> Iter
         yield ok(f"the service is running: {', '.join(sorted(ours))}")
     if free:
         yield ok(f"free: {', '.join(dict.fromkeys(free))}")
+
+
+def _taken(want: Wanted, one: Listener) -> Finding:
+    told = f"{want.what} needs {want.protocol} port {want.port}, and {one.who} has it ({one.address})"
+    if one.pid is None:
+        return unknown(f"{told}: it may be our own service", "run doctor with sudo")
+    stop = f"sudo systemctl disable --now {one.command}, or sudo kill {one.pid} where it is no service"
+    return fault(told, stop)
 
 
 def is_same_port(want: Wanted, one: Listener) -> bool:

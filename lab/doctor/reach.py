@@ -102,7 +102,14 @@ def _judged(patient: Patient, want: Wanted, url: str) -> Iterator[Finding]:
             f"{want.what} from outside: nobody listens on port {want.port}", "start `bootlab serve`"
         )
         return
-    yield judge_fetch(want.what, url, run_fetch(url, patient.netns), patient.netns)
+    try:
+        answer = run_fetch(url, patient.netns)
+    except OSError as exc:
+        yield unknown(
+            f"{want.what} from outside: the client cannot be started: {exc}", "run doctor with sudo"
+        )
+        return
+    yield judge_fetch(want.what, url, answer, patient.netns)
 
 
 def judge_fetch(what: str, url: str, answer: dict[str, Any], namespace: Path | None) -> Finding:

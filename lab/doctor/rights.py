@@ -68,9 +68,11 @@ def judge_ports_allowed(rights: Rights, ports: list[int], *, dhcp: bool) -> Iter
         "AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW in its systemd unit"
     )
     if low and not _has(rights, _NET_BIND_SERVICE):
-        yield fault(
-            f"ports {', '.join(map(str, low))} are below {rights.port_start}, and we (uid {rights.uid}) lack "
-            "CAP_NET_BIND_SERVICE",
+        who = "we, though root," if rights.uid == 0 else f"this user (uid {rights.uid})"
+        say = fault if rights.uid == 0 else warning  # another user may run the service
+        yield say(
+            f"ports {', '.join(map(str, low))} are below {rights.port_start}, and {who} may not bind them "
+            "(no CAP_NET_BIND_SERVICE)",
             cure,
         )
     elif ports:

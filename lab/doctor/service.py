@@ -1,5 +1,6 @@
 """Does the running boot service answer, and is it well?"""
 
+import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,8 @@ def ask_health(api: ApiAddress) -> tuple[int, dict[str, Any]]:
     socket = not api.address.startswith(("http://", "https://"))
     if socket and not Path(api.address).exists():
         raise FileNotFoundError(api.address)
+    if socket and not os.access(api.address, os.W_OK):
+        raise PermissionError(api.address)
     trusted: ssl.SSLContext | bool = True
     if api.ca is not None:
         trusted = ssl.create_default_context(cafile=api.ca)
