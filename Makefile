@@ -37,6 +37,7 @@ fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guide
 	$(PY) tests/fuzz/run.py tftp -runs=130000 -verbosity=0
 	$(PY) tests/fuzz/run.py uploads -runs=30000 -verbosity=0
 	$(PY) tests/fuzz/run.py names -runs=10000 -verbosity=0
+	$(PY) tests/fuzz/run.py captures -runs=30000 -verbosity=0
 
 api-fuzz:  ## Schemathesis against the running API, 200 requests made up for each route (10 minutes and more)
 	@tools/setup test
