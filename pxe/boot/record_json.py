@@ -4,6 +4,8 @@ from typing_extensions import TypedDict
 
 from pxe.boot.record import Boot, Moved, Stage, State, Told
 
+_LOOK = "Look at its console, or switch it off and on."
+
 
 class StageReply(TypedDict):
     """One step of a boot. `by`: the firmware that asked DHCP, else the protocol; `count`: messages, files."""
@@ -117,9 +119,10 @@ def _silence(boot: Boot, state: State) -> str:
         return ""
     open_ = next((m for m in reversed(boot.transfers) if not m.outcome), None)
     if open_ is not None:
-        return f"It takes nothing more of {open_.name}: {open_.sent} of {open_.size} bytes arrived."
+        return f"It takes nothing more of {open_.name}: {open_.sent} of {open_.size} bytes arrived. {_LOOK}"
     seconds = (boot.last_ns - boot.start_ns) / 1e9
-    return f"It says nothing more since its {boot.stages[-1].role}, {seconds:.1f} s after it began to boot."
+    last = boot.stages[-1].role
+    return f"It says nothing more since its {last}, {seconds:.1f} s after it began to boot. {_LOOK}"
 
 
 def _before(boot: Boot) -> BeforeReply | None:

@@ -218,7 +218,8 @@ def test_a_transfer_that_is_seen_not_to_move_stalls_the_boot_until_it_does(wire)
     version = wire.boots.newest()
     assert (wire.state(), wire.shown()["sentence"]) == (
         State.STALLED,
-        "It takes nothing more of vmlinuz: 400 of 1000 bytes arrived.",
+        "It takes nothing more of vmlinuz: 400 of 1000 bytes arrived. "
+        "Look at its console, or switch it off and on.",
     )
     wire.boots.advance({transfer: 500})
     assert wire.state() is State.BOOTING
