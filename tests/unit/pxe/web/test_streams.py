@@ -8,7 +8,7 @@ import pytest
 
 from pxe.eventlog import EventLog
 from pxe.events import PlanChanged, to_json
-from pxe.web.streams import HEAD, READERS, Streams
+from pxe.web.streams import HEAD, READERS, Streams, encoded
 
 WAIT = 30.0  # seconds; only a failure lasts that long
 
@@ -24,7 +24,7 @@ def log():
 
 @pytest.fixture
 def streams(log):
-    streams = Streams(log)
+    streams = Streams(log, encoded)
     thread = threading.Thread(target=streams.serve)
     thread.start()
     yield streams
@@ -121,7 +121,7 @@ def test_a_reader_that_left_is_forgotten(log, streams, connect):
 
 
 def test_only_a_held_connection_is_taken(log):
-    streams = Streams(log)
+    streams = Streams(log, encoded)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert not streams.take(theirs)
