@@ -93,18 +93,8 @@ class Service:
         self.progress = Progress(self._engine, self.catalogue, self.store)
         self.configs = ConfigStore(self._engine)
         self.logs = MachineLogs(settings.state_dir / "logs") if sockets.logs else None
-        self._dhcp = None
-        shadows = {
-            link.interface: socks.replies is not None
-            for link, socks in zip(settings.dhcp, sockets.dhcp, strict=True)
-            if link.mode is DhcpMode.SHADOW
-        }
-        self.shadow = Shadow(self._engine, shadows, self._emit_dhcp)
-        if settings.dhcp:
-            leases = LeaseStore(self._engine)
-            self._dhcp = DhcpServer(
-                settings.dhcp, sockets.dhcp, self.catalogue, leases, self._emit_dhcp, self.shadow
-            )
+        self.shadow = self._make_shadow()
+        self._dhcp = self._make_dhcp() if settings.dhcp else None
         self._sinks: list[Sink] = [log_sink, self.configs.sink, self.progress.follow, self.boots.follow]
         self._file = JsonlFile(events_file) if events_file is not None else None
         if self._file is not None:
@@ -122,6 +112,18 @@ class Service:
         self._ready = False
         self.tokens = TokenStore(self._engine)
         self.wsgi = self._make_wsgi()
+
+    def _make_shadow(self) -> Shadow:
+        shadows = {
+            link.interface: socks.replies is not None
+            for link, socks in zip(self._settings.dhcp, self._sockets.dhcp, strict=True)
+            if link.mode is DhcpMode.SHADOW
+        }
+        return Shadow(self._engine, shadows, self._emit_dhcp)
+
+    def _make_dhcp(self) -> DhcpServer:
+        links, sockets, leases = self._settings.dhcp, self._sockets.dhcp, LeaseStore(self._engine)
+        return DhcpServer(links, sockets, self.catalogue, leases, self._emit_dhcp, self.shadow)
 
     def _make_tftp(self, sock: socket.socket) -> TftpServer:
         settings = self._settings.tftp
