@@ -26,7 +26,8 @@ from pxe.settings import DhcpMode
 DNSMASQ = "52:54:00:aa:02:02,10.99.0.2/24"  # MAC and address
 MATRIX = Path(__file__).with_name("matrix.yaml")
 PATIENCE = 10  # deadlines on a bad cable, as a multiple of those on a good one
-EARLY, EARLY_PATIENCE = ("dhcp-discover", "dhcp-ack", "loader"), 4
+# "kernel", too: a firmware that gave up goes on to its own menu, which looks like a loader that it starts
+EARLY, EARLY_PATIENCE = ("dhcp-discover", "dhcp-ack", "loader", "kernel"), 4
 logger = logging.getLogger(__name__)
 
 

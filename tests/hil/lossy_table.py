@@ -33,7 +33,9 @@ logger = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each look at the events
 
 CYCLES = 3  # power cycles at most
-NO_SCRIPT = 'echo "bootlab: nothing in this script"\nfalse'
+# As our boot script does: else U-Boot takes one block at a time, and has ten tries of 5 s for a file
+PATIENT = ("setenv tftpwindowsize 8", "setenv tftptimeout 1000", "setenv tftptimeoutcountmax 600")
+NO_SCRIPT = "\n".join((*PATIENT, 'echo "bootlab: nothing in this script"', "false"))
 SHIM = ["bootnetaa64.efi", "grubaa64.efi", "grub.cfg"]
 LINUX = ["linux", "initrd.gz"]
 
@@ -59,7 +61,7 @@ def pxelinux(board):
     """Type what Debian's build has no step for, when U-Boot waits for a key."""
     shell = board.uboot()
     shell.interrupt(30)
-    shell.boot("setenv autoload no && dhcp && pxe get && pxe boot")
+    shell.boot(" && ".join((*PATIENT, "setenv autoload no", "dhcp", "pxe get", "pxe boot")))
 
 
 def packed(console_args: str, arch: str) -> Image:

@@ -154,3 +154,16 @@ def test_our_address_towards_a_client():
     assert address_towards(LOOPBACK) == LOOPBACK
     assert address_towards(IPv4Address("127.0.0.9")) == LOOPBACK
     assert address_towards(IPv4Address("255.255.255.255")) == LOOPBACK  # no way there: loopback
+
+
+def test_lost_segments_are_repeated_soon_where_the_kernel_can():
+    """Inherited by accepted connections, in the end: it is those that send."""
+    with socket.socket() as fresh, bind_tcp(LOOPBACK, 0, "HTTP") as sock:
+        try:
+            fresh.setsockopt(socket.IPPROTO_TCP, 44, 1000)
+        except OSError:
+            pytest.skip("this kernel has no TCP_RTO_MAX_MS")
+        with socket.create_connection(sock.getsockname()):
+            accepted, _ = sock.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, 44) == 1000
