@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
-from lab.config import load_site
+from lab.cli.api import with_api
 from lab.errors import UsageError
 from lab.netboot import BootService
 from pxe.plan import normalise_mac
@@ -19,36 +18,25 @@ _WAIT_SECONDS = 25.0
 
 @click.command()
 @click.argument("mac")
-@click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("lab.yaml"),
-    show_default=True,
-    help="The site file, which says where the boot service's API is.",
-)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option(
     "-n", "--lines", default=200, show_default=True, type=click.IntRange(1, 2000), help="How many at most."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines with all that is known of each.")
-def log(mac: str, config: Path, lines: int, *, follow: bool, as_json: bool) -> None:
+@with_api
+def log(service: BootService, mac: str, lines: int, *, follow: bool, as_json: bool) -> None:
     """Print the newest log lines of the machine MAC, the oldest first.
 
     The service receives them where the site file has `logs`: docs/console-logs.md.
     """
     address = normalise_mac(mac)
-    api = load_site(config).service.api
-    with BootService(api.socket or f"http://{api.listen}:{api.port}") as service:
-        page = service.machine_log(address, limit=lines)
-        if not page["received"]:
-            raise UsageError(
-                f"the boot service receives no log lines: add `logs: {{}}` to service in {config}"
-            )
+    page = service.machine_log(address, limit=lines)
+    if not page["received"]:
+        raise UsageError("the boot service receives no log lines: add `logs: {}` to service in its site file")
+    show(page["lines"], as_json=as_json)
+    while follow:
+        page = service.machine_log(address, since=page["next"], limit=2000, wait=_WAIT_SECONDS)
         show(page["lines"], as_json=as_json)
-        while follow:
-            page = service.machine_log(address, since=page["next"], limit=2000, wait=_WAIT_SECONDS)
-            show(page["lines"], as_json=as_json)
 
 
 def show(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
