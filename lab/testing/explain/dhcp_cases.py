@@ -321,7 +321,7 @@ def _(s: Scene, bad: bool) -> None:
 
 @case("nobody-on-4011")
 def _(s: Scene, bad: bool) -> None:
-    s.offered(BIOS, {60: b"PXEClient"})
+    s.offered(BIOS, {60: b"PXEClient", "file": b""})  # the file is told at 4011
     for _ in range(2):
         s.ask(REQUEST, BIOS, src=CLIENT, dst=SERVER, dport=4011)
         s.unreachable(3, dport=4011, sport=68) if bad else s.reply(ACK, {**ECHO, "sport": 4011})

@@ -258,7 +258,7 @@ def no_bootfile(e: Evidence) -> Iterator[Hit]:
 
 def _binl(m: Dhcp) -> bool:
     """Whether it sends the client to a boot server on port 4011."""
-    return m.vendor_class.startswith("PXEClient") and not pxe_options(m) and not gives_address(m)
+    return m.vendor_class.startswith("PXEClient") and not pxe_options(m)
 
 
 @rule(
