@@ -174,8 +174,7 @@ def test_tftp_is_tried_from_the_other_end_of_the_wire(firewall):
     status, findings = ward.doctor("tftp", options=there)
     assert status == 4
     assert "tftp://10.99.0.1:69/kernel does not come" in only(findings, "fault")[0]["sentence"]
-    status, findings = ward.doctor(
-        "tftp", "firewall"
-    )  # from here it works, and the doctor says what that is worth
-    assert "asked from this host" in only(findings, "ok")[0]["sentence"]
+    # From here it works, and the doctor says what that is worth.
+    status, findings = ward.doctor("tftp", "firewall")
+    assert any("asked from this host" in f["sentence"] for f in only(findings, "ok"))
     assert any("drops TFTP acknowledgements" in f["sentence"] for f in only(findings, "fault"))
