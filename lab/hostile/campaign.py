@@ -24,7 +24,7 @@ from lab.errors import (
     StreamClosed,
     UsageError,
 )
-from lab.hostile.cases import Case, Kind
+from lab.hostile.cases import STRAY, Case, Kind
 from lab.hostile.rig import Rig
 from lab.hostile.server import SANE, SANE_BYTES
 from lab.shells.uboot import UbootShell
@@ -108,11 +108,13 @@ class Campaign:
 
     def _play(self, case: Case) -> tuple[Result, str]:
         """One case; the result, and what the console said meanwhile."""
-        shell = self.shell()
         console = self._board.console
         begun, t_ns = time.monotonic(), time.monotonic_ns()
-        self._rig.set_case(case)
         try:
+            shell = (
+                self.shell()
+            )  # packets that an earlier case left on the way may hit the board here already
+            self._rig.set_case(case)
             verdict, evidence = self._act(shell, case)
         except AlarmRaised as error:
             verdict, evidence = Verdict.CRASH, f"{error.alarm.name}: {error.alarm.line.strip()}"
@@ -159,6 +161,8 @@ class Campaign:
             shell.setenv("autoload", "no" if case.number % 2 else "yes")
             return "dhcp"
         self._address(shell)
+        if case.name == STRAY:
+            return f"tftpboot ${{loadaddr}} {SANE}"
         if case.kind is Kind.TFTP:
             return "tftpboot ${loadaddr} hostile"
         return f"wget ${{loadaddr}} {self._rig.address}:/hostile"

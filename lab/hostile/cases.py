@@ -17,10 +17,12 @@ class Kind(StrEnum):
     HTTP = "http"
 
 
+STRAY = "stray-segments"  # lab.hostile.segments: nobody asked for them
+
 NAMES: dict[Kind, tuple[str, ...]] = {
     Kind.DHCP: (*dhcp.MALFORMED, *FRAMES),
     Kind.TFTP: tuple(tftp.MALFORMED),
-    Kind.HTTP: tuple(http.MALFORMED),
+    Kind.HTTP: (*http.MALFORMED, STRAY),
 }
 
 

@@ -18,8 +18,9 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from lab.hostile import dhcp, http, tftp
-from lab.hostile.cases import Case, Kind
+from lab.hostile.cases import STRAY, Case, Kind
 from lab.hostile.frames import FRAMES
+from lab.hostile.segments import stray
 from pxe.errors import WireError
 from pxe.wire.dhcp4 import DhcpPacket, MessageType, Op, decode
 from pxe.wire.frame import udp_frame
@@ -29,6 +30,7 @@ SANE_BYTES: Final = b"bootlab: still alive\n" * 100
 _ALL: Final = 0x0003  # ETH_P_ALL
 _MALFORMED_ROUNDS: Final = 1  # then a client that asks again gets a good answer
 _HTTP_SECONDS: Final = 20.0
+_STRAY_SECONDS: Final = 0.01
 
 
 @dataclass
@@ -82,8 +84,18 @@ class Server:
         self._rng, self._rounds, self._peer = random.Random(), {}, None
         if self.case is not None:
             self._rng = self.case.rng
+            if self.case.name == STRAY:
+                threading.Thread(target=self._send_stray, args=(self.case,), daemon=True).start()
         print("ready", flush=True)  # noqa: T201
         return True
+
+    def _send_stray(self, case: Case) -> None:
+        """Segments that belong to no connection, for as long as the case is played."""
+        source, to = (self._own_mac, self.address), (bytes.fromhex(self.mac.replace(":", "")), self.client)
+        rng = case.rng
+        while self.case is case:
+            self._raw.send(stray(rng, source, to))
+            time.sleep(_STRAY_SECONDS)
 
     def _on_dhcp(self) -> bool:
         try:
@@ -146,7 +158,7 @@ class Server:
         try:
             with sock:
                 sock.recv(4096)
-                if case is None or case.kind is not Kind.HTTP:
+                if case is None or case.kind is not Kind.HTTP or case.name == STRAY:
                     sock.sendall(
                         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SANE_BYTES) + SANE_BYTES
                     )

@@ -5,10 +5,13 @@ from ipaddress import IPv4Address
 from itertools import islice
 
 import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
 
 from lab.hostile import dhcp, http, tftp
 from lab.hostile.cases import NAMES, Kind, case_of
 from lab.hostile.frames import FRAMES
+from lab.hostile.segments import stray
 from pxe.wire.dhcp4 import DhcpPacket, MessageType, Op, Option, decode
 from pxe.wire.frame import udp_frame
 
@@ -59,6 +62,16 @@ def test_frames_lie_and_are_reproducible(name):
         made = [FRAMES[name](frame, random.Random(seed)) for _ in range(2)]
         assert made[0] == made[1] != frame
         assert made[0][:12] == frame[:12]
+
+
+def test_stray_segments_have_right_checksums():
+    for seed in range(50):
+        frame = stray(random.Random(seed), (b"\2" * 6, SERVER), (b"\4" * 6, CLIENT))
+        packet = Ether(frame)
+        again = Ether(bytes(frame))
+        del again[TCP].chksum, again[IP].chksum
+        assert bytes(again) == bytes(packet) == frame
+        assert (packet[TCP].sport, packet[IP].dst) == (80, str(CLIENT))
 
 
 def client(peer, rounds):
