@@ -29,6 +29,8 @@ EXPECTED = {
         "",
     ),  # its DATA is filtered out: nothing arrives after it
     "firmware-edk2-x64-pxe.pcap": ("", "got 10.99.0.195"),
+    "firmware-edk2-x64-4011.pcap": ("nobody-on-4011", "asks 10.99.0.2 on port 4011"),
+    "firmware-ipxe-tftp.pcap": ("", "got 10.99.0.185"),
     "firmware-edk2-x64-http.pcap": ("", "got 10.99.0.149"),
     "firmware-ipxe-rom.pcap": ("", "got 10.99.0.185"),
     "firmware-uboot-2023.01.pcap": ("", "got 10.99.0.174"),
