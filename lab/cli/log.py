@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lab.cli.api import with_api
+from lab.cli.api import json_option, with_api
 from lab.errors import UsageError
 from lab.netboot import BootService
 from pxe.plan import normalise_mac
@@ -22,7 +22,7 @@ _WAIT_SECONDS = 25.0
 @click.option(
     "-n", "--lines", default=200, show_default=True, type=click.IntRange(1, 2000), help="How many at most."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines with all that is known of each.")
+@json_option
 @with_api
 def log(service: BootService, mac: str, lines: int, *, follow: bool, as_json: bool) -> None:
     """Print the newest log lines of the machine MAC, the oldest first.
@@ -32,7 +32,9 @@ def log(service: BootService, mac: str, lines: int, *, follow: bool, as_json: bo
     address = normalise_mac(mac)
     page = service.machine_log(address, limit=lines)
     if not page["received"]:
-        raise UsageError("the boot service receives no log lines: add `logs: {}` to service in its site file")
+        raise UsageError(
+            "the boot service receives no log lines: add `logs: {}` to `service` in its site file"
+        )
     show(page["lines"], as_json=as_json)
     while follow:
         page = service.machine_log(address, since=page["next"], limit=2000, wait=_WAIT_SECONDS)

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from lab.cli.api import fields, json_option, print_json, print_table, with_api
+from lab.cli.log import log
 from lab.errors import UsageError
 from lab.netboot import BootService, Missing
 from pxe.plan import normalise_mac
@@ -15,6 +16,9 @@ _FIELDS = ("mac", "name", "ip", "plan", "next_plan", "hold", "uuid", "serial", "
 @click.group()
 def machine() -> None:
     """The machines that boot from us."""
+
+
+machine.add_command(log)
 
 
 @machine.command("list")
