@@ -16,7 +16,8 @@ class Connection:
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._sock.setblocking(False)
         self._sock.bind((machine.address, 0))
-        self._error = self._sock.connect_ex(self.peer)
+        self._sock.connect_ex(self.peer)  # what comes of it, the first write tells
+        self._failure = ""
         self._out = b""
         self._request: HttpRequest | None = None
         self._head = bytearray()
@@ -51,7 +52,7 @@ class Connection:
         try:
             self._sock.send(self._out)
         except OSError as exc:
-            self._error, self.ended = exc.errno or 1, True
+            self._failure, self.ended = exc.strerror or str(exc), True
         self._out = b""
 
     def read(self, buffer: bytearray, view: memoryview, now: float) -> HttpReply | None:
@@ -59,6 +60,8 @@ class Connection:
         if self._request is None:  # the server closed an idle connection
             self.ended = True
             return None
+        if self._failure:
+            return self._end(self._failure)
         try:
             count = self._sock.recv_into(buffer)
         except BlockingIOError:
@@ -98,7 +101,7 @@ class Connection:
         self.machine.receive_body(len(data), now)
         if self._request.keep:
             self._body += data
-        return self._end("") if self._got == self._left else None
+        return self._end("") if self._got == self._left and not self.hangs else None
 
     def _end(self, error: str) -> HttpReply:
         closed = bool(error) or self._headers.get("connection", "").lower() == "close"

@@ -24,6 +24,12 @@ FAULTS: Final = {
     "4011": "asks port 4011 of a boot server that is not there",
     "declines": "finds its address taken and declines it",
 }
+# What a firmware cannot do wrong, because it never does it, or because a script fits every architecture
+_NEVER: Final = {
+    "ipxe": ("wrong-arch",),
+    "uboot": ("4011", "wrong-arch"),
+    **dict.fromkeys(("pi3", "pi4", "pi5"), ("4011", "declines", "wrong-arch")),
+}
 _SILENT_AFTER: Final = 300_000
 
 
@@ -78,5 +84,9 @@ def _fault(word: str, rack: list[Seat]) -> tuple[int, str]:
         raise ValueError(f"{word!r}: write MACHINE=REASON; reasons are {', '.join(FAULTS)}")
     for seat in rack:
         if who in (str(seat.number), seat.mac):
+            if fault in _NEVER.get(seat.kind, ()):
+                raise ValueError(
+                    f"{word!r}: machine {seat.number} is a {seat.kind}, which cannot fail like that"
+                )
             return seat.number, fault
     raise ValueError(f"{word!r}: there is no machine {who} among these {len(rack)}")

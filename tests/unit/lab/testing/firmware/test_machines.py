@@ -161,16 +161,16 @@ def test_a_download_comes_whole_whatever_is_lost_or_comes_twice(content, fates):
     assert bytes(download.body) == content
 
 
-@pytest.mark.parametrize("words", [["3=nothing"], ["77=silent"], ["silent"], ["3="]])
+@pytest.mark.parametrize("words", [["3=nothing"], ["77=silent"], ["silent"], ["3="], ["2=4011"]])
 def test_a_fault_that_is_none(words):
-    with pytest.raises(ValueError, match=r"MACHINE=REASON|no machine"):
-        seats(5, ["edk2"], words)
+    with pytest.raises(ValueError, match=r"MACHINE=REASON|no machine|cannot fail like that"):
+        seats(5, ["edk2", "uboot"], words)
 
 
 def test_a_rack_has_each_kind_in_turn_and_its_faults():
-    rack = seats(22, list(KINDS), [f"{n}={name}" for n, name in enumerate(FAULTS, 1)])
+    rack = seats(22, list(KINDS), [f"{n}={name}" for n, name in enumerate(FAULTS, 11)])
     assert [seat.kind for seat in rack[:10]] == list(KINDS)
-    assert [seat.fault for seat in rack[:6]] == list(FAULTS)
+    assert [seat.fault for seat in rack[10:16]] == list(FAULTS)
     assert len({seat.mac for seat in rack}) == 22
     for seat in rack:
         seat.machine(0, 1.0).start(0.0)
