@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from itertools import starmap
 from ipaddress import IPv4Address
+from itertools import starmap
 
 from pxe.errors import WireError
 

@@ -25,10 +25,10 @@ from pxe.errors import WireError
 from pxe.wire import tftp
 
 FIRST_RTO: Final = 1.0  # seconds until the round trip is known
-KNOWN_RTO: Final = 0.1  # the least of these for a client whose round trip an earlier transfer has told
-MIN_RTO: Final = 0.02  # one that writes to flash is not flooded: each repetition waits twice as long
+KNOWN_RTO: Final = 0.25  # the least of these for a client whose round trip an earlier transfer has told
+MIN_RTO: Final = 0.05  # less, and a busy host repeats what was not lost: U-Boot on virtio hangs by that
 # What was waited for in vain may have been too short: as long is waited once more (Karn), but no longer.
-KEPT_RTO: Final = 0.05
+KEPT_RTO: Final = 0.1
 MAX_RTO: Final = 4.0
 MIN_TRIES: Final = 5
 GIVE_UP: Final = 30.0  # seconds without any progress

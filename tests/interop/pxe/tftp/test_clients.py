@@ -126,9 +126,7 @@ def test_the_window_is_used(service, tmp_path):
     started = next(e for e in events if isinstance(e, TransferStarted))
     assert started.options == {"blksize": 1468, "windowsize": 8}
     ended = next(e for e in events if isinstance(e, TransferEnded))
-    blocks = SIZES[-1] // 1468
-    assert ended.outcome == "complete"
-    assert ended.repeated <= blocks // 10, "only for a host that is busy"
+    assert (ended.outcome, ended.repeated) == ("complete", 0)
 
 
 @pytest.mark.parametrize("client", ["curl", "atftp", "tftp-hpa", "busybox"])

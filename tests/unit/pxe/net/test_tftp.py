@@ -27,7 +27,7 @@ def test_sizes(serve, root, size, options):
         assert client.fetch("x", **options) == data
         assert client.options == options
     ended = service.wait_for(TransferEnded)
-    assert (ended.outcome, ended.sent, ended.size) == ("complete", size, size)
+    assert (ended.outcome, ended.sent, ended.size, ended.repeated) == ("complete", size, size, 0)
 
 
 @pytest.mark.parametrize("options", [{"blksize": 8}, {"blksize": 8, "windowsize": 64}])

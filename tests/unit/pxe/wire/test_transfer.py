@@ -394,7 +394,7 @@ def test_a_round_trip_that_grew_beyond_our_wait_is_learnt():
         now += 0.001
         transfer.exchange(ack(block), now)
     for block in range(200, 300):
-        arrives = now + 0.03
+        arrives = now + 0.08
         while transfer.get_timer() < arrives:
             timer = transfer.get_timer()
             transfer.handle_timer(timer)
