@@ -1,8 +1,9 @@
 """Findings while the service runs: follows the events, and says of machines that got stuck why they did.
 
 A machine is looked at once something went wrong for it and it then did nothing for QUIET_SECONDS, or went on
-in circles for PATIENCE_SECONDS: a U-Boot that asks for fourteen names boots with the last of them. All
-of this is in one thread of its own; the packet loops never wait for it.
+in circles for PATIENCE_SECONDS: a U-Boot that asks for fourteen names boots with the last of them. One whose
+log says that it is lost is looked at after DYING_SECONDS: its next boot may begin soon. All of this is in one
+thread of its own; the packet loops never wait for it.
 """
 
 import logging
@@ -20,6 +21,7 @@ from pxe.events import (
     DhcpSent,
     Event,
     FindingMade,
+    LogTrouble,
     OtherServer,
     TransferEnded,
     TransferRefused,
@@ -33,6 +35,7 @@ _log = logging.getLogger(__name__)
 OURS: Final = "this service"
 QUIET_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 30.0
+DYING_SECONDS: Final = 1.0  # from an oops to the panic that follows it
 AGAIN_SECONDS: Final = 600.0  # the same sentence of the same machine
 A_SECOND: Final = 20  # findings: a rack that fails for one reason shall not drown the log
 _EVENTS: Final = 200  # kept of a machine: some three boots
@@ -45,6 +48,7 @@ _DISCOVERS: Final = 3  # a machine that asks so often within a boot is stuck
 class _Watched:
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=_EVENTS))
     suspect_ns: int = 0  # since when; 0: all is well
+    lost_ns: int = 0  # since when its log says so; 0: it does not
     last_ns: int = 0
     discovers: int = 0
     said: dict[str, int] = field(default_factory=dict)  # sentence -> when
@@ -96,8 +100,9 @@ class Findings:
             if not watched.suspect_ns:
                 continue
             waited = now_ns - watched.suspect_ns
-            if now_ns - watched.last_ns >= self._quiet_ns or waited >= self._patience_ns:
-                watched.suspect_ns = 0
+            dead = watched.lost_ns and now_ns - watched.lost_ns >= DYING_SECONDS * 1e9
+            if dead or now_ns - watched.last_ns >= self._quiet_ns or waited >= self._patience_ns:
+                watched.suspect_ns = watched.lost_ns = 0
                 self._explain(mac, watched, now_ns)
 
     def _remember(self, mac: str, event: Event) -> None:
@@ -112,6 +117,8 @@ class Findings:
             watched.discovers = 0
         elif isinstance(event, DhcpReceived) and event.message == "DISCOVER":
             watched.discovers += 1
+        if isinstance(event, LogTrouble) and event.fatal:
+            watched.lost_ns = watched.lost_ns or event.t_ns
         if not watched.suspect_ns and (_went_wrong(event) or watched.discovers >= _DISCOVERS):
             watched.suspect_ns = event.t_ns
 
@@ -161,6 +168,8 @@ def _went_wrong(event: Event) -> bool:
             return event.outcome in ("stalled", "error") or event.repeated >= _LOSSY
         case DhcpSent():
             return event.message == "NAK"
+        case LogTrouble():
+            return event.fatal
         case TransferRefused() | OtherServer():
             return True
     return False

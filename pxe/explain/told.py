@@ -9,6 +9,7 @@ from pxe.events import (
     DhcpReceived,
     DhcpSent,
     Event,
+    LogTrouble,
     OtherServer,
     TransferEnded,
     TransferRefused,
@@ -29,7 +30,10 @@ def evidence_of(
     network: Network | None = None,
     conflicts: Iterable[Arp] = (),
 ) -> Evidence:
-    """Return what `events`, all of this machine and in order, tell; `console` are lines that others saw."""
+    """Return what `events`, all of this machine and in order, tell; `console` are lines that others saw.
+
+    What its system said of trouble before its firmware asked anew is of an earlier boot, and left out.
+    """
     teller = _Teller(mac)
     for event in events:
         teller.take(event)
@@ -40,7 +44,7 @@ def evidence_of(
         transfers=tuple(teller.transfers.values()),
         ignored=tuple(teller.ignored),
         arp=tuple(arp for arp in conflicts if arp.ip in offered and arp.mac != mac),
-        console=tuple(console),
+        console=tuple(sorted((*console, *teller.lines), key=lambda it: it.t_ns)),
         network=network or Network(),
     )
 
@@ -50,6 +54,7 @@ class _Teller:
         self._chaddr = bytes.fromhex(mac.replace(":", "")) if mac else b""
         self.dhcp: list[Dhcp] = []
         self.ignored: list[Ignored] = []
+        self.lines: list[Line] = []
         self.transfers: dict[str, Transfer] = {}
 
     def take(self, event: Event) -> None:
@@ -66,6 +71,8 @@ class _Teller:
                 )
             case OtherServer():
                 self._other_server(event)
+            case LogTrouble():
+                self.lines.append(Line(t_ns=event.t_ns, text=event.line))
             case TransferStarted() | TransferEnded() | TransferRefused():
                 self._transfer(event)
 
@@ -73,6 +80,8 @@ class _Teller:
         options = {**_kind(event.message), int(Option.VENDOR_CLASS): event.vendor_class.encode()}
         packet = DhcpPacket(op=Op.REQUEST, xid=event.xid, chaddr=self._chaddr, options=options)
         firmware, arch = _firmware(event.firmware), _arch(event.arch)
+        if firmware not in (Firmware.OS, Firmware.UNKNOWN) and event.message == "DISCOVER":
+            self.lines.clear()
         self.dhcp.append(Dhcp(t_ns=event.t_ns, packet=packet, whole=False, firmware=firmware, arch=arch))
 
     def _sent(self, event: DhcpSent) -> None:

@@ -11,6 +11,7 @@ _LINES = {
     "no-serverip": ("*** ERROR: `serverip' not set", "TFTP from server 10.0.0.1"),
     "secure-boot": ("Verification failed: (0x1A) Security Violation", "UEFI Secure Boot is enabled."),
     "rejected-image": ("Bad Linux ARM64 Image magic!", "## Flattened Device Tree blob at 4a000000"),
+    "loader-crash": ('"Synchronous Abort" handler, esr 0x96000004', "Synchronous Abort vectors at 4fe00000"),
     "clock": ("The certificate is not yet valid", "Certificate chain verified"),
     "no-init": (
         "Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.",
@@ -24,6 +25,7 @@ _LINES = {
                        "Trying to unpack rootfs image as initramfs..."),
     "out-of-memory": ("Could not boot: Not enough space", "Memory: 435364K/524288K"),
     "kernel-panic": ("Kernel panic - not syncing: Fatal exception", "Freeing unused kernel memory"),
+    "kernel-oops": ("[    2.1] Internal error: Oops: 96000004 [#1] SMP", "[    2.1] panic_on_oops is off"),
     "pxe-error": ("PXE-E32: TFTP open timeout", "PXE-M0F: Exiting PXE ROM."),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from pxe.explain.evidence import Evidence, Line
+from pxe.explain.finding import Severity
 from pxe.explain.rule import Hit, Stage, hit, rule
 from pxe.explain.text import line, shown
 
@@ -114,6 +115,21 @@ def rejected_image(e: Evidence) -> Iterator[Hit]:
 
 
 @rule(
+    "loader-crash",
+    Stage.LOADER,
+    seen="U-Boot says on the console that it hit a fault of the processor",
+    sentence="The boot loader crashed: {line}",
+    cure="Check the load addresses (kernel_addr_r, ramdisk_addr_r, fdt_addr_r) against the memory and the "
+    "sizes of the files; try the U-Boot that booted last.",
+    basis="U-Boot arch/arm/lib/interrupts_64.c, interrupts.c",
+)
+def loader_crash(e: Evidence) -> Iterator[Hit]:
+    """Its exception handlers' own words."""
+    pattern = r"(?:Synchronous|Error) ?Abort\" handler|^(?:data|prefetch) abort|### ERROR ### Please RESET"
+    yield from map(_hit, _said(e, pattern))
+
+
+@rule(
     "clock",
     Stage.FILES,
     seen="the console says that a certificate is not valid yet, or no longer",
@@ -204,6 +220,25 @@ def out_of_memory(e: Evidence) -> Iterator[Hit]:
 def kernel_panic(e: Evidence) -> Iterator[Hit]:
     """Its own words."""
     yield from map(_hit, _said(e, r"Kernel panic - not syncing"))
+
+
+@rule(
+    "kernel-oops",
+    Stage.KERNEL,
+    seen="the kernel hit a fault of its own (an oops, a BUG, a lockup) and did not panic",
+    sentence="The kernel hit a fault of its own, and may go on half alive: {line}",
+    cure="Read the lines after it (`bootlab log`): they name the driver; try the kernel that booted last.",
+    basis="Linux Documentation/admin-guide/bug-hunting.rst",
+    severity=Severity.WARNING,
+    vague=True,
+)
+def kernel_oops(e: Evidence) -> Iterator[Hit]:
+    """A panic that follows says more."""
+    pattern = (
+        r"Internal error: |(?:^|\] ?)Oops\b|Unable to handle kernel |kernel BUG at |(?:^|\] ?)BUG: |"
+        r"BUG: K[A-Z]{1,3}SAN:|BUG: (?:soft|hard) lockup|hard LOCKUP"
+    )
+    yield from map(_hit, _said(e, pattern))
 
 
 @rule(

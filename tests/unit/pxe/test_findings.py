@@ -10,6 +10,7 @@ from pxe.events import (
     DhcpReceived,
     DhcpSent,
     FindingMade,
+    LogTrouble,
     OtherServer,
     TransferEnded,
     TransferRefused,
@@ -178,3 +179,41 @@ def test_it_follows_a_log_in_a_thread_until_that_is_closed():
     thread.join(30)
     assert not thread.is_alive()
     assert seen == ["unknown-machine"]
+
+
+def panicked(t_ns, line="Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"):
+    return LogTrouble(t_ns=t_ns, mac=MAC, rule="kernel-panic", line=line, source="netconsole")
+
+
+def asks(t_ns, firmware="u-boot"):
+    return DhcpReceived(t_ns=t_ns, mac=MAC, message="DISCOVER", xid=1, firmware=firmware)
+
+
+def test_a_panic_over_netconsole_is_explained_before_the_machine_starts_again():
+    log = EventLog()
+    findings = Findings(log)
+    findings.take([(1, complete(S)), (2, panicked(9 * S))])
+    findings.look(9 * S + 1)
+    assert findings_in(log) == []  # more of its last words may come
+    findings.take([(3, replace(complete(10 * S), mac=MAC))])  # not quiet, and dead all the same
+    findings.look(10 * S + 1)
+    (finding,) = findings_in(log)
+    assert finding.rule == "no-root"
+    assert "Unable to mount root fs" in finding.evidence[0]
+
+
+def test_an_oops_is_a_warning_and_what_is_not_fatal_is_none():
+    stall = LogTrouble(
+        t_ns=2 * S, mac=MAC, rule="rcu-stall", line="rcu: INFO: ...", source="syslog", fatal=False
+    )
+    assert told(complete(S), stall) == []
+    log = EventLog()
+    findings = Findings(log)
+    findings.take([(1, complete(S)), (2, panicked(2 * S, "[ 9.1] Internal error: Oops: 96000004 [#1] SMP"))])
+    findings.look(60 * S)
+    assert [(f.rule, f.severity) for f in findings_in(log)] == [("kernel-oops", "warning")]
+
+
+def test_the_panic_of_an_earlier_boot_says_nothing_of_this_one():
+    assert told(panicked(S), asks(20 * S), refused(30 * S)) == ["file-not-found"]
+    assert told(panicked(S), asks(2 * S, firmware="os")) == ["no-root"]
