@@ -1,4 +1,4 @@
-// Plans with their assets, leases, and machines that nobody told us of: fetched when they are looked at.
+// Plans with their assets, the rules that hand them out, leases, and machines that nobody told us of: fetched when they are looked at.
 
 import { adopt, may } from "./actions.js";
 import { get } from "./api.js";
@@ -77,6 +77,22 @@ function files(plan) {
   const names = ["kernel", "initrd", "dtb", "loader"].filter((part) => plan[part]).map((part) => `${part} ${shown(plan[part].name, 60)}`);
   if (plan.files?.length) names.push(`${plan.files.length} more`);
   return names.join(", ") || "none";
+}
+
+export class Rules extends List {
+  constructor(store) {
+    super("Rules", ["order", "rule", "machines with", "boot plan", "from"]);
+    Object.assign(this, { store, nothing: "There are no rules: each machine boots the plan that it names itself." });
+  }
+
+  load() {
+    return get("/rules").then((told) => told.rules.map((rule, at) => ({ ...rule, order: at + 1 }))); // the first that fits wins
+  }
+
+  cells(rule) {
+    const words = Object.entries(rule.when).filter(([, value]) => (Array.isArray(value) ? value.length : value)).map(([field, value]) => `${field} ${[value].flat().join(", ")}`);
+    return [String(rule.order), h("strong", {}, shown(rule.name, 80)), shown(words.join("; ") || "anything", 300), shown(rule.plan, 80), shown(rule.source, 20)];
+  }
 }
 
 export class Leases extends List {

@@ -4,6 +4,7 @@ import { actions } from "./actions.js";
 import { get } from "./api.js";
 import { h, pool, shown, text } from "./dom.js";
 import { clock, duration } from "./format.js";
+import { Log } from "./log.js";
 import { badge } from "./states.js";
 import { elapsed, stateOf } from "./store.js";
 import { told } from "./told.js";
@@ -22,25 +23,29 @@ export class Machine {
     this.act = h("div", { class: "actions" });
     this.chart = chart();
     this.now = h("p", { class: "soft" });
+    this.shadow = h("p", { class: "shadow" });
     this.next = h("div", {});
     this.past = h("ol", { class: "lanes" });
     this.events = h("ol", { class: "events" });
     this.links = h("p", { class: "links" });
+    this.log = new Log(mac);
     this.node = h("article", { class: "machine" },
       h("p", {}, h("a", { href: "#/" }, "\u2190 Rack")), this.heading, this.facts, this.act, this.why,
       h("section", {}, h("h3", {}, "This boot"), this.now, this.chart),
-      h("section", {}, h("h3", {}, "Next start"), this.next),
+      h("section", {}, h("h3", {}, "Next start"), this.shadow, this.next),
       h("section", {}, h("h3", {}, "Boots"), this.past),
-      h("section", {}, h("h3", {}, "Evidence"), this.links, this.events));
+      h("section", {}, h("h3", {}, "Evidence"), this.links, this.events), this.log.node);
   }
 
   mount() {
     this.timer = setInterval(() => document.hidden || this.draw(), TICK_MS);
     this.fetch();
+    this.log.mount();
     this.draw();
   }
 
   unmount() {
+    this.log.unmount();
     clearInterval(this.timer);
     clearTimeout(this.settle);
     this.gone = true;
@@ -62,6 +67,7 @@ export class Machine {
       const [boots, choice] = await Promise.all([get(`/boots?mac=${this.mac}`), get(`/machines/${this.mac}/choice`)]);
       this.history = boots.boots.reverse().map((boot) => ({ ...boot, received: performance.now() }));
       this.choice = choice;
+      if (this.shadowed !== false) this.drawShadow(await get("/shadow"));
       if (this.picked) this.picked = this.history.find((boot) => boot.id === this.picked.id) ?? this.picked;
       const boot = this.boot();
       const events = boot ? (await get(`/boots/${boot.id}`)).events : [];
@@ -121,6 +127,11 @@ export class Machine {
     });
   }
 
+  drawShadow(told) {
+    this.shadowed = told.interfaces.length > 0; // set in the site file: it does not change while this runs
+    text(this.shadow, this.shadowed ? inShadow(told, this.mac) : "");
+  }
+
   pick(boot) {
     this.picked = boot;
     this.sign = "";
@@ -145,6 +156,17 @@ function nextStart(choice) {
   const what = choice.plan ? `plan ${choice.plan}${choice.action && choice.action !== "boot" ? ` (${choice.action})` : ""}` : "nothing from us";
   const others = choice.candidates.map((one) => h("li", {}, `${shown(one.source, 80)}${one.plan ? ` \u2192 ${shown(one.plan, 80)}` : ""}: ${shown(one.why, 200)}`));
   return [h("p", {}, h("strong", {}, shown(what, 120)), `: ${shown(choice.why, 300)}`), others.length > 1 ? h("details", {}, h("summary", {}, "what was considered"), h("ul", {}, others)) : ""];
+}
+
+/** Who answers the machine where another DHCP server has the network, in a sentence. */
+function inShadow(told, mac) {
+  const where = `${told.interfaces.join(", ")} is in shadow mode`;
+  const machine = told.machines.find((one) => one.mac === mac);
+  if (machine?.taken) return `Taken over: ${where}, and this machine is answered by us.`;
+  if (!machine) return `${where}; this machine was not heard there.`;
+  const last = machine.exchanges.at(-1);
+  const heard = { same: "our answer would be the same", differs: "our answer would differ", silent: `we would not answer: ${last?.reason}`, unseen: "nobody was seen to answer" }[last?.verdict];
+  return `Shadowed: ${where}, and another server answers this machine${heard ? `; ${heard}` : ""} (docs/shadow.md).`;
 }
 
 function links(mac, boot) {

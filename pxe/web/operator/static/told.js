@@ -15,6 +15,7 @@ const LINES = {
   "plan-changed": (e) => `boots ${e.plan ?? "nothing from us"} from now on`,
   "other-server": (e) => `another DHCP server answers: ${e.server}`,
   "address-conflict": (e) => `answers ARP on ${e.ip}, which it was not given`,
+  "log-trouble": (e) => `its log says: ${e.line}`,
   finding: (e) => `${e.sentence} ${e.cure}`,
 };
 

@@ -1,5 +1,6 @@
 """The page in a real Chromium, before a real service on loopback."""
 
+import json
 import shutil
 import socket
 import sys
@@ -70,6 +71,10 @@ def rack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     kernel = RUNNING.sparse(folder / "kernel", KERNEL)
     service = RUNNING.Running(folder, kernel=kernel, api_port=RUNNING.free_port())
+    service.syslog_port = RUNNING.free_port(socket.SOCK_DGRAM)
+    site = json.loads(service.site.read_text())
+    site["service"]["logs"] = {"syslog": service.syslog_port, "netconsole": None}
+    service.site.write_text(json.dumps(site))
     try:
         yield service.start()
     finally:
@@ -100,6 +105,13 @@ def look(browser, rack):
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def log(rack, said):
+    """The machine logs a line."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((MACHINE, 0))
+        sock.sendto(f"<10>{said}".encode(), ("127.0.0.1", rack.syslog_port))
 
 
 class Machine:
@@ -174,6 +186,42 @@ def test_what_machines_say_stays_text(rack, look, make_machine):
     assert "\u202e" not in page.locator("main").inner_text()
 
 
+def test_a_machines_log_comes_as_text_while_it_is_looked_at(rack, look):
+    log(rack, "app: one <img src=x onerror=hit()>")
+    page = look(f"#/machine/{MAC}")
+    page.locator(".log li.bad", has_text="crit app: one <img src=x onerror=hit()>").wait_for()
+    log(rack, "Kernel panic - not syncing: Fatal exception")
+    page.locator(".log", has_text="Fatal exception").wait_for()
+    assert page.locator(".log li").count() == 2
+    assert page.locator(".log img").count() == 0
+
+
+def test_rules_are_listed_as_they_are_tried(rack, look):
+    with rack.client() as client:
+        client.ask("PUT", "/rules/arms", {"when": {"arch": "arm64"}, "plan": "p"})
+        client.ask("PUT", "/rules/edge", {"when": {"mac": "b8:27:eb", "tags": ["edge"]}, "plan": "p"})
+    page = look("#/rules")
+    page.locator("td", has_text="mac b8:27:eb; tags edge").wait_for()
+    rows = page.locator("tbody tr").all_inner_texts()
+    assert [row.split("\t")[:2] for row in rows] == [["1", "edge"], ["2", "arms"]]
+    assert "arch arm64" in rows[1]
+
+
+def test_who_answers_a_machine_in_shadow_mode(look):
+    """The answer of GET /shadow is played: lo cannot be shadowed."""
+    told = {"interfaces": [], "notes": [], "machines": []}
+    page = look()
+    page.route("**/api/v1/shadow", lambda route: route.fulfill(json=told))
+    page.locator(".tile").click()
+    page.get_by_text("what was considered").or_(page.locator("section", has_text="plan p")).first.wait_for()
+    assert page.locator(".shadow").inner_text() == ""
+    for taken, said in ((False, "our answer would differ"), (True, "Taken over: eth1")):
+        machine = {"mac": MAC, "taken": taken, "exchanges": [{"verdict": "differs", "reason": ""}]}
+        told |= {"interfaces": ["eth1"], "machines": [machine]}
+        page.reload()
+        page.locator(".shadow", has_text=said).wait_for()
+
+
 def test_it_can_be_used_by_keyboard_alone(look):
     page = look()
     page.locator(".tile").wait_for()
@@ -183,7 +231,7 @@ def test_it_can_be_used_by_keyboard_alone(look):
         order.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", f"{order[-1]}: the focus cannot be seen"
-    assert order[:6] == ["Skip to the machines", "Rack", "Plans", "Leases", "Unknown", "?"]
+    assert order[:6] == ["Skip to the machines", "Rack", "Plans", "Rules", "Leases", "Unknown"]
     page.keyboard.press("/")
     until(page, "document.activeElement.id === 'search'")
     page.keyboard.type("nothing like this")
@@ -203,17 +251,19 @@ def test_it_can_be_used_by_keyboard_alone(look):
     assert page.evaluate("location.hash") == "#/plans"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_too_wide_or_too_pale(look, make_machine, scheme):
+@pytest.mark.parametrize("widths", [{"light": (360, 1400)}, {"dark": (1400,)}], ids=["light", "dark"])
+def test_nothing_is_too_wide_or_too_pale(look, make_machine, widths):
     machine = make_machine()
     machine.ask()
     machine.read(KERNEL // 3)
-    for width in (360, 1400):
-        page = look(viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
-        page.locator(".tile").wait_for()
-        for where in ("", f"machine/{MAC}", "plans", "leases", "unknown"):
-            page.evaluate("where => { location.hash = `#/${where}`; }", where)
-            page.locator("main h2:visible").first.wait_for()
+    ((scheme, sizes),) = widths.items()
+    page = look(color_scheme=scheme, reduced_motion="reduce")
+    page.locator(".tile").wait_for()
+    for where in ("", f"machine/{MAC}", "plans", "rules", "leases", "unknown"):
+        page.evaluate("where => { location.hash = `#/${where}`; }", where)
+        page.locator("main h2:visible").first.wait_for()
+        for width in sizes:  # colours do not depend on it
+            page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate(FAULTS) == [], (width, where)
 
 
