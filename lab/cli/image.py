@@ -1,12 +1,14 @@
 """`bootlab image`: the catalogue of things to boot. docs/images.md is the manual."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
+from lab.cli.api import connect, with_options
 from lab.cli.progress import watching
 from lab.config.images import read_usage
 from lab.errors import InfrastructureError, UsageError
@@ -15,6 +17,13 @@ from pxe.assets import AddRequest, ImageName, Manifest, Promises, Store, add_ima
 from pxe.errors import ChecksumError
 
 _DEFAULT_SITE = Path("lab.yaml")
+_folder_option = click.option(
+    "--store",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The catalogue's folder.  [default: what the site file says, else ./images]",
+)
 _store_options = (
     click.option(
         "-c",
@@ -22,13 +31,7 @@ _store_options = (
         type=click.Path(path_type=Path, dir_okay=False),
         help="The site file, whose catalogue is meant.  [default: lab.yaml, where there is one]",
     ),
-    click.option(
-        "--store",
-        "folder",
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="The catalogue's folder.  [default: what the site file says, else ./images]",
-    ),
+    _folder_option,
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -43,17 +46,33 @@ class Opened:
         own = self.usage.store if self.usage is not None else Store(Path("images"))
         self.store = Store(folder) if folder is not None else own
 
-    def in_use(self) -> list[Path]:
-        """What plans serve: of the site file, and of the service while it runs (its API has more of them)."""
-        if self.usage is None:
-            return []
+    def in_use(self, service: BootService | None, *, must: bool) -> list[Path]:
+        """What plans serve: of the site file, and of the service while it runs (its API has more of them).
+
+        Raises InfrastructureError where a service is there and does not tell, for what it serves would be
+        removed; also where none is there, with `must`.
+        """
+        own = list(self.usage.paths) if self.usage is not None else []
+        if service is None:
+            return own
         try:
-            with BootService(self.usage.api) as service:
-                return [*self.usage.paths, *service.served_paths()]
-        except InfrastructureError:
+            return [*own, *service.served_paths()]
+        except InfrastructureError as exc:
+            if must or not _nobody_listens(exc):
+                raise
             note = "the boot service is not running: plans that were set through its API are not looked at"
             click.echo(note, err=True)
-            return list(self.usage.paths)
+            return own
+
+
+def _nobody_listens(exc: BaseException) -> bool:
+    """Whether no service is there at all; one with another certificate, or that wants a token, is."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _with_store(command: Any) -> Any:
@@ -238,11 +257,24 @@ def rm(wanted: str, *, force: bool, config: Path | None, folder: Path | None) ->
 @image.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @_json_option
-@_with_store
-def gc(*, dry_run: bool, as_json: bool, config: Path | None, folder: Path | None) -> None:
+@_folder_option
+@with_options
+def gc(
+    *,
+    dry_run: bool,
+    as_json: bool,
+    folder: Path | None,
+    config: Path | None,
+    url: str,
+    token: str,
+    ca: Path | None,
+) -> None:
     """Remove the files that no image has, no plan of the site file and none of the running service serves."""
     opened = Opened(config, folder)
-    garbage = collect_garbage(opened.store, opened.in_use(), dry_run=dry_run)
+    there = bool(url) or opened.usage is not None
+    with connect(config, url, token, ca) if there else nullcontext() as service:
+        used = opened.in_use(service, must=bool(url))
+    garbage = collect_garbage(opened.store, used, dry_run=dry_run)
     if as_json:
         files = [{"path": str(path), "size": size} for path, size in garbage.files]
         click.echo(json.dumps({"dry_run": dry_run, "size": garbage.size, "files": files}, indent=2))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import schema
-from lab.config.api import LOOPBACK
 from lab.config.yamlfile import Document, KeyPath, read_yaml
 from pxe.assets import ImageName, Store
 from pxe.errors import AssetError, PlanError
@@ -25,13 +24,11 @@ def store_of(document: Document) -> Store:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a site file says of its catalogue: `images` by plan, `paths` that plans serve, and where the
-    service's API is (the path of a socket, or a URL)."""
+    """What a site file says of its catalogue: `images` by plan, and `paths` that plans serve."""
 
     store: Store
     images: tuple[tuple[str, ImageName], ...]
     paths: tuple[Path, ...]
-    api: str
 
 
 def read_usage(site_file: Path) -> Usage:
@@ -48,15 +45,7 @@ def read_usage(site_file: Path) -> Usage:
             images.append((str(where[1]), ImageName.parse(part["image"])))
         if isinstance(part.get("path"), str):
             paths.append(base / part["path"])
-    return Usage(store_of(document), tuple(images), tuple(paths), _api(document.data, base))
-
-
-def _api(data: Any, base: Path) -> str:
-    try:
-        api = schema.ApiFile.model_validate(data["service"].get("api", {}))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        api = schema.ApiFile()
-    return str(base / api.socket) if api.socket is not None else f"http://{api.listen or LOOPBACK}:{api.port}"
+    return Usage(store_of(document), tuple(images), tuple(paths))
 
 
 def check_assets(document: Document) -> None:

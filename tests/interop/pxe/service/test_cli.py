@@ -4,6 +4,7 @@ import http.client
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -144,6 +145,38 @@ def test_without_a_site_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refused(Bootlab()("machine", "list"), 2, "there is no lab.yaml here", "--url")
     refused(Bootlab("--url", "lab1")("machine", "list"), 2, "write it like https://lab1:8067")
+
+
+def test_image_gc_asks_a_service_over_tls_and_keeps_what_it_serves(make_service, tmp_path):
+    service = make_service()
+    site = json.loads(service.site.read_text())
+    port = free_port()
+    site["service"]["api"] = {"listen": "127.0.0.1", "port": port, "tls": {}}
+    service.site.write_text(json.dumps(site))
+    bootlab = Bootlab()
+    gc = ("image", "gc", "-c", str(service.site))
+    where = ("-c", str(service.site))
+    for name in ("kept", "gone"):
+        (tmp_path / name).write_text(name)
+        part = f"kernel={tmp_path / name}"
+        ok(bootlab("image", "add", name, "--version", "1", "--arch", "arm64", part, *where))
+    kept = Path(bootlab.json("image", "show", "kept/1/arm64", *where)["parts"]["kernel"]["path"])
+    secret = bootlab.json("token", "add", "ci", "--role", "admin", *where)["token"]
+    service.launch()
+    eventually(lambda: "ready: " in service.log)
+    token = ("--token", secret)
+    refused(bootlab(*gc), 4, "a token is needed")
+    refused(bootlab(*gc, *token, "--ca", __file__), 4, "cannot trust")
+    refused(bootlab(*gc, *token, "--url", f"https://localhost:{free_port()}"), 4, "does not answer")
+    ok(bootlab("plan", "set", "k", "--kernel", str(kept), *where, *token))
+    for name in ("kept", "gone"):
+        ok(bootlab("image", "rm", f"{name}/1/arm64", *where))
+    removed = bootlab.json("image", "gc", *where, *token)["files"]
+    assert len(removed) == 1
+    assert kept.read_bytes() == b"kept"
+    service.kill()
+    ok(bootlab("image", "gc", *where), "the boot service is not running", "1 files")
+    assert not kept.exists()
 
 
 def test_tokens_over_tls(make_service):

@@ -88,4 +88,3 @@ def test_the_catalogue_of_a_site_file_with_faults(site, tmp_path):
     assert usage.store.root == tmp_path / "images"
     assert usage.images == (("linux", ImageName("none", "1", "arm64")),)
     assert usage.paths == (tmp_path / "ird",)
-    assert usage.api == "http://127.0.0.1:8067"
