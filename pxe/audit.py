@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import (
@@ -58,7 +59,8 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who does something: a token's name, or a user of this host; `source` is an address or a socket."""
+    """Who does something: a token's name, or a user of this host; `source` is an address or a socket. Of what
+    the service does by itself, `who` is `service`, and `source` says why. 80 characters each."""
 
     who: str
     role: str
@@ -146,6 +148,14 @@ class Audit:
                 db.execute(delete(_audit).where(_audit.c.id <= number - KEPT))
         except ServiceError as exc:
             _log.error("a line of the audit log is not on disk: %s", exc)
+
+
+def tag_of(thing: Json | None) -> str:
+    """The version of a thing, without quotes; "" where there is none."""
+    if thing is None:
+        return ""
+    text = json.dumps(thing, sort_keys=True, separators=(",", ":"), default=str)
+    return sha256(text.encode()).hexdigest()[:20]
 
 
 def differences(before: Json | None, after: Json | None) -> dict[str, list[Any]]:

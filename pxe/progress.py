@@ -16,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, Text, delete, insert, select
 
+from pxe.audit import Actor, Audit, tag_of
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.classify import Client
 from pxe.boot.names import normalise, script_kind, split_view
@@ -24,6 +25,7 @@ from pxe.boot.sightings import CAPACITY
 from pxe.errors import PlanError, ServiceError
 from pxe.events import DhcpReceived, DhcpSent, Event, TransferEnded, TransferStarted
 from pxe.plan import Action, Arch, BootPlan, Firmware
+from pxe.plan_json import to_json
 from pxe.plan_store import PlanStore
 from pxe.state import storage_errors
 
@@ -43,9 +45,9 @@ _clients = Table("clients", _metadata, Column("mac", String(17), primary_key=Tru
 class Progress:
     """Follows the events of one service: a sink for `pxe.eventlog.follow`, in one thread."""
 
-    def __init__(self, engine: Engine, catalogue: Catalogue, store: PlanStore) -> None:
+    def __init__(self, engine: Engine, catalogue: Catalogue, store: PlanStore, audit: Audit) -> None:
         """Read what was known before. Raises ServiceError where the database cannot be used."""
-        self._engine, self._catalogue, self._store = engine, catalogue, store
+        self._engine, self._catalogue, self._store, self._audit = engine, catalogue, store, audit
         self._had: dict[str, tuple[str, set[str]]] = {}  # MAC -> plan, names of its files fetched
         self._parts: dict[str, int] = {}  # transfer of a part of a file -> bytes that come after the part
         self._local: set[str] = set()  # machines whose firmware asks DHCP, and shall boot their own disk once
@@ -135,7 +137,7 @@ class Progress:
         if starts_seen:
             self._catalogue.booting[mac] = plan.name
         try:
-            self._store.finished(mac, plan.name)
+            self._go_on(mac, plan)
         except PlanError as exc:
             _log.error("machine %s stays with plan %s: %s", mac, plan.name, exc)
         if starts_seen:
@@ -143,6 +145,22 @@ class Progress:
         else:
             self._had.pop(mac, None)
         self._write(mac)
+
+    def _go_on(self, mac: str, plan: BootPlan) -> None:
+        """What nobody asked for is on record as well, with the versions that the API gives the machine."""
+        with self._store.changing:
+            before = self._shown(mac)
+            self._store.finished(mac, plan.name)
+            after = self._shown(mac)
+        if before != after:
+            actor = Actor(who="service", role="service", source=f"it has had plan {plan.name}")
+            tags = tag_of(before), tag_of(after)
+            self._audit.changed(actor, f"GO-ON /api/v1/machines/{mac}", before, after, tags)
+
+    def _shown(self, mac: str) -> dict[str, Any] | None:
+        """The machine as the API shows it."""
+        machine = self._catalogue.machine(mac)
+        return {**to_json(machine), "source": self._store.source(machine)} if machine is not None else None
 
     def _forget(self, mac: str) -> None:
         del self._had[mac]

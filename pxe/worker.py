@@ -90,7 +90,8 @@ class Service:
         self.watch, self.watchers = watch, Streams(watch, watch.encode)
         self._engine = open_state(settings.state_dir)
         self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
-        self.progress = Progress(self._engine, self.catalogue, self.store)
+        self.audit = Audit(self._engine)
+        self.progress = Progress(self._engine, self.catalogue, self.store, self.audit)
         self.configs = ConfigStore(self._engine)
         self.logs = MachineLogs(settings.state_dir / "logs") if sockets.logs else None
         self.shadow = self._make_shadow()
@@ -152,7 +153,7 @@ class Service:
             requester=self.requester,
             streams=self.streams,
             tokens=self.tokens,
-            audit=Audit(self._engine),
+            audit=self.audit,
             metrics=self.metrics,
             pools={s.network: s.ranges for link in self._settings.dhcp for s in link.subnets if s.ranges},
             shadow=self.shadow,

@@ -7,25 +7,17 @@ is none". Between the comparison and the change nobody else changes anything.
 
 import json
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any
 
 from flask import Response, abort, g, make_response, request
 from werkzeug.http import parse_etags, quote_etag
 
+from pxe.audit import tag_of
 from pxe.web.context import context
 
 Subject = Callable[
     ..., dict[str, Any] | None
 ]  # arguments of the route -> the thing as JSON, None: there is none
-
-
-def tag_of(thing: dict[str, Any] | None) -> str:
-    """The version of a thing, without quotes; "" where there is none."""
-    if thing is None:
-        return ""
-    text = json.dumps(thing, sort_keys=True, separators=(",", ":"), default=str)
-    return sha256(text.encode()).hexdigest()[:20]
 
 
 def shown(subject: Subject, view: Callable[..., Any], arguments: dict[str, Any]) -> Response:

@@ -6,11 +6,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from pxe.audit import Audit, tag_of
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.classify import Client
 from pxe.boot.snapshot import Snapshot
 from pxe.events import DhcpReceived, DhcpSent, PlanChanged, TransferEnded, TransferStarted
 from pxe.plan import Action, Arch, Asset, BootPlan, Firmware, Machine
+from pxe.plan_json import to_json
 from pxe.plan_store import PlanStore
 from pxe.progress import Progress
 from pxe.state import open_state
@@ -51,7 +53,8 @@ class Life:
         base = Snapshot({MAC: self.first}, self.plans)
         self.catalogue = Catalogue(base)
         self.store = PlanStore(self.engine, base, self.catalogue, self.events.append)
-        self.progress = Progress(self.engine, self.catalogue, self.store)
+        self.audit = Audit(self.engine)
+        self.progress = Progress(self.engine, self.catalogue, self.store, self.audit)
 
     def happens(self, *events):
         self.progress.follow(list(enumerate(events)))
@@ -100,6 +103,25 @@ def test_a_next_plan_is_forgotten_once_all_of_it_was_fetched(engine, plans):
     assert life.events == [PlanChanged(t_ns=life.events[0].t_ns, mac=MAC, plan="own")]
     life.start()
     assert life.machine.next_plan is None
+
+
+def test_what_the_service_changes_by_itself_is_on_record_with_why(engine, plans):
+    life = Life(engine, plans, ONCE)
+    life.dhcp()
+    before = tag_of({**to_json(ONCE), "source": "config"})
+    life.happens(fetched("linux"), fetched("initrd.gz"))
+    (entry,) = life.audit.entries(10, f"/machines/{MAC}")
+    assert (entry["who"], entry["source"], entry["outcome"]) == (
+        "service",
+        "it has had plan install",
+        "done",
+    )
+    assert entry["changes"] == {"next_plan": ["install", None], "source": ["config", "api"]}
+    assert entry["before"] == before
+    assert life.audit.since(f"/api/v1/machines/{MAC}", before)[0]["id"] == entry["id"]
+    life.dhcp()
+    life.happens(fetched("linux"))  # its own plan, which goes nowhere from here
+    assert len(life.audit.entries(10)) == 1
 
 
 @pytest.mark.parametrize(
