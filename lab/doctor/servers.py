@@ -6,18 +6,19 @@ sends and hears are whole frames, so neither our own service nor a firewall is i
 """
 
 import os
-import threading
+import select
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any
 
 from lab.doctor.finding import Finding, fault, ok, unknown, warning
 from lab.doctor.netlink import read_links
 from lab.doctor.rounds import Patient
-from pxe.errors import WireError
+from pxe.net.replies import open_for_replies, read_replies
 from pxe.settings import DhcpMode, DhcpSettings
-from pxe.wire.dhcp4 import DhcpPacket, MessageType, Op, Option, decode, encode
+from pxe.wire.dhcp4 import DhcpPacket, MessageType, Op, Option, encode
 
 CLIENT_ID = b"\0bootlab-doctor"
 _WANTED = bytes((1, 3, 6, 12, 15, 43, 51, 54, 60, 66, 67))
@@ -57,12 +58,8 @@ def discover(mac: bytes, xid: int) -> DhcpPacket:
     return DhcpPacket(op=Op.REQUEST, xid=xid, flags=_BROADCAST_FLAG, chaddr=mac, options=options)
 
 
-def read_offer(data: bytes, mac: str, xid: int) -> Offer | None:
-    """Return the offer in a datagram to us, None where it holds none."""
-    try:
-        packet = decode(data)
-    except WireError:
-        return None
+def offer_of(packet: DhcpPacket, mac: str, xid: int) -> Offer | None:
+    """Return the offer in a reply to us, None where it holds none."""
     if packet.op != Op.REPLY or packet.xid != xid or packet.message_type is MessageType.NAK:
         return None
     name = packet.options.get(Option.BOOTFILE_NAME, packet.file).rstrip(b"\0")
@@ -83,37 +80,36 @@ def _shown(ip: IPv4Address) -> str:
 def probe_servers(interface: str, seconds: float) -> list[Offer]:
     """Ask twice on `interface`, and return who answered. Raises OSError (PermissionError without
     CAP_NET_RAW)."""
-    # scapy is slow to import and logs about routes that it misses: only where it is needed
+    # scapy is slow to import and logs about routes that it misses: only where it is needed. It only sends:
+    # its filter for what it hears needs libpcap, which a host that only serves does not have.
     from scapy.layers.inet import IP, UDP
     from scapy.layers.l2 import Ether
-    from scapy.sendrecv import AsyncSniffer, sendp
+    from scapy.sendrecv import sendp
 
     mac, xid = b"\x02\x62\x6c" + os.urandom(3), int.from_bytes(os.urandom(4))
-    payload = encode(discover(mac, xid))
     frame = (
         Ether(src=mac.hex(":"), dst="ff:ff:ff:ff:ff:ff")
         / IP(src="0.0.0.0", dst="255.255.255.255")
         / UDP(sport=68, dport=67)
-        / payload
+        / encode(discover(mac, xid))
     )
-    listening = threading.Event()
-    sniffer = AsyncSniffer(iface=interface, filter="udp and dst port 68", started_callback=listening.set)
-    sniffer.start()
-    try:
-        if not listening.wait(seconds + 10):
-            raise OSError(f"cannot listen on {interface}")
+    found: dict[tuple[str, str], Offer] = {}
+    with open_for_replies(interface) as sock:
         for _ in range(2):
             sendp(frame, iface=interface, verbose=False)
-            sniffer.join(seconds / 2)
-    finally:
-        heard: list[Any] = list((sniffer.stop() if sniffer.running else sniffer.results) or [])
-    found: dict[tuple[str, str], Offer] = {}
-    for packet in heard:
-        if UDP in packet:
-            offer = read_offer(bytes(packet[UDP].payload), str(packet.src), xid)
-            if offer is not None:
-                found[offer.server, offer.mac] = offer
+            for packet, sender in _heard(sock, seconds / 2):
+                offer = offer_of(packet, sender, xid)
+                if offer is not None:
+                    found[offer.server, offer.mac] = offer
     return list(found.values())
+
+
+def _heard(sock: socket.socket, seconds: float) -> Iterator[tuple[DhcpPacket, str]]:
+    """Yield the replies that come within `seconds`."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([sock], [], [], left)[0]:
+            yield from read_replies(sock)
 
 
 def check_servers(patient: Patient) -> Iterator[Finding]:

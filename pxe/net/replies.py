@@ -35,15 +35,23 @@ _FILTER: Final = (
 def listen_for_replies(interface: str) -> socket.socket | None:
     """Return a socket that hears servers' replies; None, with a line in the log, where there can be none."""
     try:
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # 0: nothing comes before the filter is in
-    except OSError as exc:
+        return open_for_replies(interface)
+    except PermissionError as exc:
         _log.warning(
             "no packet socket (%s): the other server's answers on %s are not seen; run as root or with "
             "CAP_NET_RAW",
             exc.strerror,
             interface,
         )
-        return None
+    except OSError as exc:
+        _log.warning("%s: the other server's answers are not seen (%s)", interface, exc.strerror)
+    return None
+
+
+def open_for_replies(interface: str) -> socket.socket:
+    """Return a non-blocking socket that hears servers' replies. Raises OSError (PermissionError without
+    CAP_NET_RAW)."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # 0: nothing comes before the filter is in
     try:
         code = b"".join(struct.pack("=HBBI", *line) for line in _FILTER)
         buffer = ctypes.create_string_buffer(code)
@@ -54,10 +62,9 @@ def listen_for_replies(interface: str) -> socket.socket | None:
         index = socket.if_nametoindex(interface)
         membership = struct.pack("iHH8s", index, _PACKET_MR_PROMISC, 0, b"")
         sock.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
-    except OSError as exc:
-        _log.warning("%s: the other server's answers are not seen (%s)", interface, exc.strerror)
+    except OSError:
         sock.close()
-        return None
+        raise
     return sock
 
 

@@ -22,8 +22,7 @@ def _line(it: Ignored) -> str:
     Stage.DHCP,
     seen="our service ignored a message because nobody told it of the machine",
     sentence="{mac} is not among the machines that the boot service knows, so it got no answer.",
-    cure="Add it to `machines` in the site file (or PUT /api/v1/machines/{mac}), or set `unknown_machines: "
-    "boot`.",
+    cure="Add it: `bootlab machine set {mac}`, or `machines` in the site file; or say `unknown: boot` there.",
     basis="docs/boot-service.md",
 )
 def unknown_machine(e: Evidence) -> Iterator[Hit]:

@@ -4,6 +4,7 @@ import datetime
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
@@ -20,10 +21,10 @@ from lab.doctor.ports import Listener, Wanted, judge_ports
 from lab.doctor.reach import judge_fetch
 from lab.doctor.rights import Rights, judge_groups, judge_ports_allowed
 from lab.doctor.rounds import Patient, examine, exit_code
-from lab.doctor.servers import Offer, discover, judge_servers, read_offer
+from lab.doctor.servers import Offer, discover, judge_servers, offer_of
 from lab.doctor.service import judge_health
 from pxe.settings import AddressRange, DhcpMode, DhcpSettings, Subnet
-from pxe.wire.dhcp4 import Option, encode
+from pxe.wire.dhcp4 import Op, Option
 
 OK, WARNING, FAULT, UNKNOWN = Verdict.OK, Verdict.WARNING, Verdict.FAULT, Verdict.UNKNOWN
 US = IPv4Address("10.0.0.5")
@@ -161,8 +162,11 @@ def test_our_discover_is_marked_as_ours_and_asks_for_no_address():
     packet = discover(b"\2" * 6, 5)
     assert packet.options[Option.CLIENT_ID] == b"\0bootlab-doctor"
     assert Option.REQUESTED_IP not in packet.options
-    assert read_offer(encode(packet), "02:00:00:00:00:01", 5) is None
-    assert read_offer(b"noise", "02:00:00:00:00:01", 5) is None
+    assert offer_of(packet, "02:00:00:00:00:01", 5) is None
+    assert offer_of(replace(packet, op=Op.REPLY), "02:00:00:00:00:01", 6) is None
+    found = offer_of(replace(packet, op=Op.REPLY), "02:00:00:00:00:01", 5)
+    assert found is not None
+    assert not found.address
 
 
 GIVER = Offer("10.0.0.2", "02:00:00:00:00:02", "10.0.0.9", "", "", is_pxe=False)
