@@ -73,7 +73,7 @@ def explained(e: Evidence) -> tuple[str, ...]:
 
 
 # The lab knows more of these: how long it waited, its own milestones, which file is at fault.
-_SAID_BETTER = ("never-asked", "transfer-stalled", "kernel-panic", "tftp-unanswered")
+_SAID_BETTER = ("never-asked", "transfer-stalled", "http-stalled", "kernel-panic", "tftp-unanswered")
 
 
 def _service_lost(e: Evidence) -> Failure | None:

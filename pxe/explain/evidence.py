@@ -151,6 +151,7 @@ class HttpExchange:
     head: bytes = b""  # what the body begins with
     head_whole: bool = False
     received: int = 0  # bytes of the answer, head included, that were seen
+    stuck_ns: int = 0  # how long after its last byte it was seen to take nothing more
     closed: bool = False  # the server closed the connection after it
 
 

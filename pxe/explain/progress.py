@@ -68,8 +68,8 @@ def bytes_fetched(evidence: Evidence) -> int:
 
 
 def _arrived(exchange: HttpExchange) -> bool:
-    """Whether a file came, and was not cut off by the server."""
-    cut = exchange.closed and exchange.received < _length(exchange)
+    """Whether a file came, and was neither cut off by the server nor left by the client."""
+    cut = (exchange.closed or exchange.stuck_ns) and exchange.received < _length(exchange)
     return exchange.status in _OK and exchange.method == "GET" and not cut
 
 

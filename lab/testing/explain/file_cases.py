@@ -218,6 +218,18 @@ def _(s: Scene, bad: bool) -> None:
     s.http("GET", "/boot.efi", answer, _BODY, close=True)
 
 
+@case("http-stalled")
+def _(s: Scene, bad: bool) -> None:
+    s.offered(UEFI, ECHO)
+    s.http("GET", "/boot.efi", _OK.replace("Length: 8", "Length: 99999"), _BODY)
+    for _ in range(3):
+        s.wait(5)
+        s.tcp("A", window=0)  # to each probe of the server
+    if not bad:  # it was only slow
+        s.tcp("A")
+        s.tcp("PA", b"x" * 99, down=True, seq=1000)
+
+
 @case("http-refused")
 def _(s: Scene, bad: bool) -> None:
     s.offered(UEFI, ECHO)

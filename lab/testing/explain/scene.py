@@ -211,12 +211,19 @@ class Scene:
     # HTTP, ICMP, ARP
 
     def tcp(
-        self, flags: str, payload: bytes = b"", *, down: bool = False, port: int = 80, seq: int = 1
+        self,
+        flags: str,
+        payload: bytes = b"",
+        *,
+        down: bool = False,
+        port: int = 80,
+        seq: int = 1,
+        window: int = 8192,
     ) -> None:
         """A segment of the newest connection."""
         ends = (SERVER, CLIENT, port, self.port) if down else (CLIENT, SERVER, self.port, port)
         link = Ether(src=SERVER_MAC, dst=MAC) if down else Ether(src=MAC, dst=SERVER_MAC)
-        segment = TCP(sport=ends[2], dport=ends[3], flags=flags, seq=seq)
+        segment = TCP(sport=ends[2], dport=ends[3], flags=flags, seq=seq, window=window)
         self.put(link / IP(src=ends[0], dst=ends[1]) / segment / Raw(payload))
 
     def connect(self, port: int = 80) -> None:

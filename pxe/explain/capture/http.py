@@ -41,8 +41,10 @@ class HttpTracker:
         self.done: list[tuple[bytes, HttpExchange]] = []  # the client's MAC, the exchange
         self.faults: list[tuple[bytes, Connection]] = []
 
-    def up(self, key: bytes, mac: bytes, t_ns: int, frame: int, flags: int, payload: bytes) -> None:
-        """A segment from the client; `key` is its address and port, then those of the server."""
+    def up(self, key: bytes, mac: bytes, t_ns: int, frame: int, flags: int,
+           payload: bytes, window: int) -> None:  # fmt: skip
+        """A segment from the client; `key` is its address and port, then those of the server. `window` as in
+        the header: whatever its scale, 0 is "send nothing more"."""
         conn = self._open.get(key)
         if flags & SYN:
             self._begin(key, conn, mac, t_ns, frame)
@@ -51,6 +53,8 @@ class HttpTracker:
             if not payload.startswith(_METHODS) or len(self._open) >= _MAX:
                 return
             conn = self._open[key] = _Conn(t_ns, frame, mac, answered=True)
+        if conn.exchange is not None and window == 0 and not flags & RST:
+            conn.exchange.stuck_ns = max(0, t_ns - conn.exchange.last_ns) if conn.began >= 0 else 0
         if not payload:
             return
         if payload.startswith(b"\x16\x03") and not conn.exchanges:
@@ -119,8 +123,11 @@ class HttpTracker:
             if not payload.startswith(b"HTTP/"):
                 return
             conn.began, exchange.answer_frame, exchange.answer_ns = sequence, frame, t_ns
-        exchange.last_ns = t_ns
-        exchange.received = max(exchange.received, ((sequence - conn.began) & 0xFFFFFFFF) + length)
+        received = ((sequence - conn.began) & 0xFFFFFFFF) + length
+        if received <= exchange.received:  # once more: it was not acknowledged; one byte is a keep-alive
+            exchange.stuck_ns = t_ns - exchange.last_ns if length > 1 else exchange.stuck_ns
+            return
+        exchange.received, exchange.last_ns, exchange.stuck_ns = received, t_ns, 0
         if conn.told is None:
             return
         conn.told += payload

@@ -105,7 +105,8 @@ class Sorter:
         sport, dport, head = segment[:2], segment[2:4], (segment[12] >> 4) * 4
         if dport in self.http_ports:
             key = source + sport + target + dport
-            self.http.up(key, mac, t_ns, number, segment[13], segment[head:])
+            window = int.from_bytes(segment[14:16])
+            self.http.up(key, mac, t_ns, number, segment[13], segment[head:], window)
         elif sport in self.http_ports:
             key = target + dport + source + sport
             sequence = int.from_bytes(segment[4:8])

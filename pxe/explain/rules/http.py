@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pxe.explain.evidence import Evidence, HttpExchange
 from pxe.explain.finding import Severity
 from pxe.explain.rule import Hit, Stage, hit, rule
+from pxe.explain.rules.talk import SECOND, who
 from pxe.explain.rules.tftp import nearest
 from pxe.explain.text import line, shown
 
 _SUFFIXES = (".efi", ".iso", ".img")
+_STUCK_NS = 10 * SECOND
 _TYPES = ("application/efi", "application/vnd.efi-iso", "application/vnd.efi-img")
 
 
@@ -18,6 +20,11 @@ def _agent(x: HttpExchange) -> str:
 
 def _is_edk2(x: HttpExchange) -> bool:
     return x.request.get("user-agent", "").lower().startswith("uefihttpboot")
+
+
+def _length(x: HttpExchange) -> int:
+    text = x.answer.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def _url(x: HttpExchange) -> str:
@@ -172,11 +179,36 @@ def http_no_range(e: Evidence) -> Iterator[Hit]:
 def http_cut_short(e: Evidence) -> Iterator[Hit]:
     """The head counts among what was received, so that this is the least that is missing."""
     for x in e.http:
-        text = x.answer.get("content-length", "")
-        length = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+        length = _length(x)
         if x.method == "GET" and x.status in (200, 206) and x.closed and x.received < length:
             values = {"server": x.server, "received": x.received, "length": length}
             yield hit(max(x.t_ns, x.last_ns), line(x), url=_url(x), **values)
+
+
+@rule(
+    "http-stalled",
+    Stage.FILES,
+    seen="the service gave a download up because the client took nothing more; in a capture, its window "
+    "stays closed, or it leaves data unacknowledged, for 10 s or more",
+    sentence="{who} stopped reading {file} over HTTP: it took {sent} of {size} bytes, and nothing more.",
+    cure="See whether the machine still runs: firmware stops when memory is short or its disk does not keep "
+    "up; then check its link.",
+    basis="RFC 9293 section 3.8.6 (zero window)",
+)
+def http_stalled(e: Evidence) -> Iterator[Hit]:
+    """The server can only wait."""
+    for t in e.transfers:
+        if t.protocol == "http" and t.outcome == "stalled":
+            values = {
+                "file": shown(t.name),
+                "sent": t.sent,
+                "size": t.size if t.size is not None else "unknown",
+            }
+            yield hit(t.last_ns, line(t), who=who(e), **values)
+    for x in e.http:
+        length = _length(x)
+        if x.status in (200, 206) and x.stuck_ns >= _STUCK_NS and x.received < length:
+            yield hit(x.last_ns, line(x), who=who(e), file=_url(x), sent=x.received, size=length)
 
 
 @rule(

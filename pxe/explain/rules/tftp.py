@@ -213,7 +213,7 @@ def block_rollover(e: Evidence) -> Iterator[Hit]:
 )
 def transfer_stalled(e: Evidence) -> Iterator[Hit]:
     """Neither end says why."""
-    for t in e.transfers:
+    for t in _tftp(e):
         if t.outcome == "stalled":
             size = t.size if t.size is not None else "unknown"
             values = {
@@ -297,8 +297,11 @@ def tftp_from_other_address(e: Evidence) -> Iterator[Hit]:
     "lossy-link",
     Stage.FILES,
     seen="20 blocks or more, and more than 1 % of all, were sent again",
-    sentence="{file} needed {again} blocks again of {blocks} ({share:.1f} %): the link loses packets.",
-    cure="Check cable, switch port counters and duplex; a smaller windowsize loses less at once.",
+    sentence="{file} needed {again} blocks again of {blocks} ({share:.1f} %): packets are lost on the way, "
+    "or the machine or the server is too busy to be in time.",
+    cure="Where one machine alone has it, check its cable, switch port counters and duplex; where many have "
+    "it at once, start fewer at a time, or see what else the server does. A smaller windowsize loses less at "
+    "once.",
     basis="RFC 7440 section 3; RFC 1350 section 2",
     severity=Severity.WARNING,
 )

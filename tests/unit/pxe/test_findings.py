@@ -66,7 +66,7 @@ def test_a_machine_that_nobody_told_us_of():
         finding.sentence
         == f"{MAC} is not among the machines that the boot service knows, so it got no answer."
     )
-    assert "/api/v1/machines/" in finding.cure
+    assert f"bootlab machine set {MAC}" in finding.cure
     assert finding.severity == "fatal"
     assert finding.evidence
 
@@ -77,6 +77,9 @@ def test_a_machine_that_nobody_told_us_of():
         ([refused(S)], ["file-not-found"]),
         ([refused(S), complete(2 * S)], []),
         ([complete(2 * S)], []),
+        ([replace(complete(2 * S), protocol="http", sent=3, outcome="stalled")], ["http-stalled"]),
+        ([replace(complete(2 * S), protocol="tftp", sent=3, outcome="stalled")], ["transfer-stalled"]),
+        ([replace(complete(2 * S), protocol="http", sent=3, outcome="aborted")], []),
         ([replace(complete(2 * S), sent=500_000, repeated=40)], ["lossy-link"]),
         (
             [
