@@ -8,6 +8,69 @@ from pxe.explain.text import line, shown
 
 _UNKNOWN, _POOL, _POLICY, _SUBNET = "no machine ", "of the pool", "the policy ", "is in no subnet of ours"
 
+# What else the service says of a message that it leaves alone, and what to do about it: the first that fits.
+_CURES = (
+    (
+        "another DHCP server",
+        "Decide which server shall answer here, and switch the other off, or run this one as `mode: "
+        "proxy` or `mode: shadow`",
+    ),
+    (
+        "nothing to boot from us",
+        "Give the machine a plan: `bootlab machine set`, or a rule that selects it",
+    ),
+    (
+        "could not be stored",
+        "Make room on the disk of the service's `state` folder, or mend its database",
+    ),
+    (
+        "could not be sent",
+        "Look at the service's interface (`ip addr`, `bootlab doctor`): up, with its address, and no "
+        "firewall that forbids UDP 67",
+    ),
+    (
+        "has a reservation for",
+        "Wait: it asks anew and gets the reserved address; or start it again",
+    ),
+    (
+        "it will send DISCOVER next",
+        "Wait: it asks for a new address by itself; or start it again",
+    ),
+    (
+        "which is not in",
+        "Give the machine an address of this network, or correct `address` of the service",
+    ),
+    (
+        "declines",
+        "Nothing, if it goes on to boot; else see who has given it that address: another DHCP server",
+    ),
+    (
+        "is not leased to it",
+        "Nothing: it gives an address back that it had from elsewhere",
+    ),
+    (
+        "names no address",
+        "Update the client's firmware: its REQUEST breaks RFC 2131 (table 4)",
+    ),
+    (
+        "a client never sends",
+        "Find what sends it (its MAC is in the message): a DHCP server in the wrong role",
+    ),
+    (
+        "option 53",
+        "Use a client that speaks DHCP: this one speaks BOOTP only",
+    ),
+    (
+        "but the packet came from",
+        "Take NAT away between the machine and the service",
+    ),
+    (
+        "in use by",
+        "Free the address, or give the machine another one",
+    ),
+)
+_OTHERWISE = "Correct what the reason names in the machine's plan, or in the site file"
+
 
 def _ignored(e: Evidence, sign: str) -> Iterator[Ignored]:
     return (it for it in e.ignored if not it.elsewhere and sign in it.reason)
@@ -92,7 +155,7 @@ def held(e: Evidence) -> Iterator[Hit]:
     Stage.DHCP,
     seen="our service ignored a message for another reason",
     sentence="The boot service heard the {message} of {mac} and left it without an answer: {reason}",
-    cure="Do what the reason says; `bootlab serve` logs it with each message.",
+    cure="{cure}; `bootlab serve` logs each message that it ignores.",
     basis="docs/boot-service.md",
 )
 def ignored(e: Evidence) -> Iterator[Hit]:
@@ -100,4 +163,9 @@ def ignored(e: Evidence) -> Iterator[Hit]:
     named = (_UNKNOWN, _POOL, _POLICY, _SUBNET)
     for it in _ignored(e, ""):
         if not any(sign in it.reason for sign in named):
-            yield hit(it.t_ns, _line(it), mac=e.mac, message=it.message, reason=shown(it.reason))
+            values = {"message": it.message, "reason": shown(it.reason), "cure": _cure(it.reason)}
+            yield hit(it.t_ns, _line(it), mac=e.mac, **values)
+
+
+def _cure(reason: str) -> str:
+    return next((cure for sign, cure in _CURES if sign in reason), _OTHERWISE)

@@ -220,3 +220,22 @@ def test_an_oops_is_a_warning_and_what_is_not_fatal_is_none():
 def test_the_panic_of_an_earlier_boot_says_nothing_of_this_one():
     assert told(panicked(S), asks(20 * S), refused(30 * S)) == ["file-not-found"]
     assert told(panicked(S), asks(2 * S, firmware="os")) == ["no-root"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [
+        ("nothing to boot from us: no rule selects it", "Give the machine a plan"),
+        ("the lease could not be stored: No space left on device", "Make room on the disk"),
+        ("chose the offer of another DHCP server, 10.0.0.2", "Decide which server"),
+        ("port 4011 answers REQUEST, INFORM and DISCOVER alone", "Correct what the reason names"),
+    ],
+)
+def test_what_is_ignored_comes_with_its_own_cure(reason, cure):
+    log = EventLog()
+    findings = Findings(log)
+    findings.take([(1, replace(ignored(S), reason=reason))])
+    findings.look(60 * S)
+    (finding,) = findings_in(log)
+    assert finding.rule == "ignored"
+    assert finding.cure.startswith(cure)
