@@ -1,6 +1,7 @@
 """Runs a DHCP client and prints `ACK mac ip` for each ACK that comes in by the interface, whoever reads it.
 
-usage: acks.py INTERFACE COMMAND...    (ends with the command; prints `end` then)
+usage: acks.py INTERFACE COMMAND...
+Ends with the command, or ends it when a line is typed; prints `end` then.
 """
 
 import select
@@ -18,13 +19,18 @@ OURS = slice(34, 36)  # the source port
 
 def main() -> None:
     interface, *command = sys.argv[1:]
+    typed = [sys.stdin]
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE_IPV4)) as sock:
         sock.bind((interface, ETHERTYPE_IPV4))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as client:
             while client.poll() is None or select.select([sock], [], [], 0)[0]:
-                if select.select([sock], [], [], 0.1)[0]:
+                ready = select.select([sock, *typed], [], [], 0.1)[0]
+                if sock in ready:
                     tell(sock.recv(2048))
+                elif ready:
+                    typed.clear()
+                    client.terminate()
     print("end", flush=True)
 
 
