@@ -86,6 +86,7 @@ def test_a_crash_is_told_with_its_line_and_kept(campaign, tmp_path):
 
 def test_a_hang_is_proven_by_the_prompt_that_does_not_come(campaign, monkeypatch):
     monkeypatch.setattr(campaigns, "_CASE_SECONDS", 1.0)
+    monkeypatch.setattr(campaign.shell()._dialogue, "resync_timeout", 3.0)  # it answers after none
     campaign.command = HANG
     result, _ = campaign._play(CASE)
     assert result.verdict is Verdict.HANG
