@@ -193,6 +193,10 @@ def test_a_machines_log_comes_as_text_while_it_is_looked_at(rack, look):
     log(rack, "Kernel panic - not syncing: Fatal exception")
     page.locator(".log", has_text="Fatal exception").wait_for()
     assert page.locator(".log li").count() == 2
+    with rack.client() as client:
+        RUNNING.eventually(
+            lambda: [e for _, e in client.events(0) if e.kind == "finding" and e.rule == "kernel-panic"]
+        )
     assert page.locator(".log img").count() == 0
 
 
