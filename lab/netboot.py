@@ -198,11 +198,9 @@ class BootService:
         return self._object("/shadow")
 
     def shadow_take(self, mac: str, *, take: bool = True) -> tuple[str, ...]:
-        """Take a machine over from the other DHCP server, or release it; return warnings. Raises
-        InfrastructureError where the service refuses it, with its reason."""
-        what = "take" if take else "release"
-        answer = self._call("POST", f"/shadow/{_quoted(mac)}/{what}", body={})
-        return tuple(str(warning) for warning in _parsed_object(answer, self.address).get("warnings", ()))
+        """Take a machine over from the other DHCP server, or release it; return warnings. Raises as `ask`."""
+        answer, _ = self.ask("POST", f"/shadow/{_quoted(mac)}/{'take' if take else 'release'}", body={})
+        return tuple(str(warning) for warning in (answer or {}).get("warnings", ()))
 
     def asset_checksums(self, plan: str) -> dict[str, AssetChecksum]:
         """Return size and checksums of a plan's files as the server has them now, by asset name.
@@ -276,6 +274,9 @@ class BootService:
 
     def _no_answer(self, exc: Exception) -> str:
         reason = str(exc) or type(exc).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            cure = "copy `api-cert.pem` from the service's state folder, and name it with --ca or BOOTLAB_CA"
+            return f"{self.address} cannot be trusted: {reason}; {cure}"
         return f"the boot service at {self.address} does not answer: {reason}; does `bootlab serve` run?"
 
     def _object(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from lab.config.api import ApiAddress, read_api
@@ -17,6 +17,7 @@ from lab.errors import UsageError
 from lab.netboot import BootService
 
 _DEFAULT_SITE = Path("lab.yaml")
+_LONG = 20  # characters: what is no longer than a time of day with its date is not put below its row
 _options = (
     click.option(
         "-c",
@@ -94,17 +95,24 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
-    """Print a table, or the sentence `empty`. Cells come from the wire: none is read as markup."""
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    if not table.row_count:
+    """Print a table, or the sentence `empty`. Cells come from the wire: none is read as markup.
+
+    Where a terminal is too narrow, a long last column goes below its row. Nothing is ever cut off: a MAC
+    address or a path is there to be copied.
+    """
+    texts = [[_cell(value) for value in row] for row in rows]
+    if not texts:
         click.echo(empty)
         return
     console = Console(highlight=False)
-    if not console.is_terminal:  # a file or a pipe is as wide as it must be
-        console = Console(highlight=False, width=1000)
-    console.print(table)
+    widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
+    too_wide = sum(widths) + 2 * (len(widths) - 1) > console.width and console.is_terminal
+    beside = len(widths) - (too_wide and widths[-1] > _LONG)
+    for number, row in enumerate(([*columns], *texts)):
+        cells = (cell.ljust(width) for cell, width in zip(row[:beside], widths, strict=False))
+        console.print(Text("  ".join(cells).rstrip(), style="" if number else "bold"), soft_wrap=True)
+        if row[beside:] and row[-1]:
+            console.print(Padding(Text(row[-1], style="" if number else "bold"), (0, 0, 0, 4)))
 
 
 def clock(seconds: float | None) -> str:
@@ -112,6 +120,14 @@ def clock(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def moment(seconds: float | None) -> str:
+    """A time in this host's zone as short as it can be: without the date where it is of today."""
+    if seconds is None:
+        return ""
+    at = datetime.fromtimestamp(seconds).astimezone()
+    return f"{at:%H:%M:%S}" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
 
 
 def fields(names: Sequence[str], value: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from lab.cli.api import clock, json_option, print_json, print_table, with_api
+from lab.cli.api import json_option, moment, print_json, print_table, with_api
 from lab.cli.listings import print_events
 from lab.netboot import BootService
 
@@ -31,7 +31,7 @@ def boots(
         print_json(found["boots"])
         return
     rows = (
-        [b["id"], clock(b["began"]), b["mac"], b["name"], b["plan"] or "-", b["state"], _now(b)]
+        [b["id"], moment(b["began"]), b["mac"], b["name"], b["plan"] or "-", b["state"], _now(b)]
         for b in found["boots"]
     )
     print_table(("boot", "began", "MAC", "name", "plan", "state", "now, or why not"), rows, "no boots yet")

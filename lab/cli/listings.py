@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lab.cli.api import clock, json_option, print_json, print_table, with_api
+from lab.cli.api import clock, json_option, moment, print_json, print_table, with_api
 from lab.netboot import BootService
 
 
@@ -38,7 +38,7 @@ def unknown(service: BootService, *, as_json: bool) -> None:
         print_json(found)
         return
     rows = (
-        [s["mac"], s["arch"], s["firmware"], s["vendor_class"], s["serial"], s["count"], clock(s["last"])]
+        [s["mac"], s["arch"], s["firmware"], s["vendor_class"], s["serial"], s["count"], moment(s["last"])]
         for s in found["unknown"]
     )
     columns = ("MAC", "arch", "firmware", "vendor class", "serial", "messages", "last heard")
@@ -94,14 +94,21 @@ def audit(service: BootService, path: str, limit: int, *, as_json: bool) -> None
         print_json(found["audit"])
         return
     rows = (
-        [clock(a["at"]), a["who"], a["source"], a["action"].replace("/api/v1", ""), a["outcome"], _changes(a)]
+        [moment(a["at"]), a["who"], a["source"], a["action"].replace("/api/v1", ""), *_outcome(a)]
         for a in found["audit"]
     )
     print_table(("when", "who", "from", "action", "outcome", "changes"), rows, "no changes")
 
 
+def _outcome(entry: dict[str, Any]) -> tuple[str, str]:
+    """The outcome, and why, or what changed; of what is new, only what it says."""
+    word, _, why = entry["outcome"].partition(": ")
+    return word, why or _changes(entry)
+
+
 def _changes(entry: dict[str, Any]) -> str:
-    """What changed; of what is new, only what it says."""
+    if entry["action"].startswith("DELETE "):  # all of it is gone; --json has what it was
+        return ""
     return "; ".join(
         f"{name}: {json.dumps(new)}" if old is None else f"{name}: {json.dumps(old)} -> {json.dumps(new)}"
         for name, (old, new) in entry["changes"].items()

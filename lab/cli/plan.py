@@ -37,7 +37,7 @@ def list_plans(service: BootService, *, as_json: bool) -> None:
             p["name"],
             p["action"],
             p["arch"],
-            *(_path(p[part]) for part in ("kernel", "initrd")),
+            *((p[part] or {}).get("name") for part in ("kernel", "initrd")),
             p["then"],
             p["source"],
         ]

@@ -1,11 +1,11 @@
 """`bootlab shadow`: beside another DHCP server, what ours would answer; and take machines over one by one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from lab.cli.api import connect, json_option, print_json, with_api, with_options
@@ -67,42 +67,49 @@ def release(service: BootService, mac: str) -> None:
 
 
 def show(report: dict[str, Any], out: Console) -> None:
-    """Print a table. All of it came off the wire: it is drawn as text, never as markup."""
-    table = Table(title=f"shadow on {', '.join(report['interfaces'])}", title_justify="left")
-    table.add_column("machine", no_wrap=True)
-    for name in ("asks", "field", "we would say", "the other server says"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    """Print what was heard, by machine. It came off the wire: it is drawn as text, never as markup."""
+    out.print(Text(f"shadow on {', '.join(report['interfaces'])}"))
+    if not report["machines"]:
+        out.print("no machine has been heard yet")
     for machine in report["machines"]:
-        _add(table, machine)
-    out.print(table if report["machines"] else "no machine has been heard yet")
+        name = machine["name"] or ("" if machine["known"] else "(unknown)")
+        words = [machine["mac"], name, "taken over" if machine["taken"] else ""]
+        out.print(Text("\n" + "  ".join(filter(None, words)), style="bold"))
+        _show_exchanges(machine["exchanges"], out)
     for note in report["notes"]:
-        out.print(Text(f"note: {note}", style="cyan"))
+        out.print(Text(f"\nnote: {note}", style="cyan"))
 
 
-def _add(table: Table, machine: dict[str, Any]) -> None:
-    name = machine["name"] or ("" if machine["known"] else "(unknown)")
-    who = Text(f"{machine['mac']}\n{name}" + ("\ntaken over" if machine["taken"] else ""))
+def _show_exchanges(exchanges: list[dict[str, Any]], out: Console) -> None:
     grouped: dict[Any, list[str]] = {}  # OFFER and ACK mostly differ in the same fields
-    for exchange in machine["exchanges"]:
-        key = (exchange["firmware"], exchange["verdict"], tuple(_differences(exchange)))
+    for exchange in exchanges:
+        key = (exchange["firmware"], exchange["verdict"], tuple(_differences(exchange)), *_others(exchange))
         grouped.setdefault(key, []).append(exchange["message"])
-    if not grouped:
-        table.add_row(who, *[""] * 4, end_section=True)
-    for number, ((firmware, verdict, rows), messages) in enumerate(grouped.items()):
+    for (firmware, verdict, rows, why, others), messages in grouped.items():
         words, style = _VERDICTS.get(verdict, (verdict, ""))
-        asks = Text(f"{firmware}\n{', '.join(messages)}\n") + Text(words, style=style)
-        columns = zip(*rows, strict=True) if rows else [("",)] * 3
-        texts = [Text("\n".join(column)) for column in columns]
-        table.add_row(who if number == 0 else Text(), asks, *texts, end_section=number == len(grouped) - 1)
+        asks = f"  {firmware}, {', '.join(messages)}: "
+        out.print(Text(asks) + Text(words, style=style) + Text(why), soft_wrap=True)
+        table = [("", "we would say", "the other server says"), *rows] if rows else []
+        first, second = (max((len(row[column]) for row in table), default=0) for column in (0, 1))
+        for field, ours, theirs in table:
+            out.print(Text(f"    {field:{first}}  {ours:{second}}  {theirs}"), soft_wrap=True)
+        for other in others:
+            out.print(Text(f"    {other}"), soft_wrap=True)
 
 
-def _differences(exchange: dict[str, Any]) -> list[tuple[str, str, str]]:
-    rows = []
+def _differences(exchange: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for theirs in exchange["theirs"]:
-        server = theirs["answer"]["server"]
-        rows += [(d["field"], d["ours"] or "-", d["theirs"] or "-") for d in theirs["differences"]]
+        for differs in theirs["differences"]:
+            yield differs["field"], differs["ours"] or "-", differs["theirs"] or "-"
+
+
+def _others(exchange: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Why we would be silent, and what else is known of the other servers' answers."""
+    lines = []
+    for theirs in exchange["theirs"]:
+        answer = theirs["answer"]
         if exchange["ours"] is None:
-            rows.append(("", exchange["reason"], f"{server}: {theirs['answer']['address']}"))
+            lines.append(f"{answer['server']} gives {answer['address']}")
         elif not theirs["seen"]:
-            rows.append(("all else", "", f"sent by {server} by unicast, not seen"))
-    return rows
+            lines.append(f"all else of {answer['server']} was sent by unicast, and not seen")
+    return f": {exchange['reason']}" if exchange["ours"] is None else "", tuple(lines)
