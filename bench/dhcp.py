@@ -176,7 +176,7 @@ def perfdhcp(peer: Peer, rate: int, seconds: int, other: subprocess.Popen[bytes]
 
 
 def overflowed(other: subprocess.Popen[bytes]) -> int:
-    """Answers that came to perfdhcp's socket while it was full: it holds some 270, and none can enlarge it."""
+    """Answers that came to perfdhcp's socket while it was full: it holds some 270; none can enlarge it."""
     argv = ["nsenter", "-t", str(other.pid), "-n", "cat", "/proc/net/snmp"]
     shown = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     names, values = (line.split() for line in shown.splitlines() if line.startswith("Udp:"))
