@@ -20,7 +20,15 @@ _STATES = ("booting", "done", "waiting", "stalled", "failed")
 def boots(
     service: BootService, boot: str | None, mac: str | None, state: str | None, *, as_json: bool
 ) -> None:
-    """List boots, the one that changed last comes last; or show BOOT with its events."""
+    """List boots, or show BOOT with its events.
+
+    The one that changed last comes last.
+
+    \b
+    Examples:
+      bootlab boots --state failed
+      bootlab boots --mac 52:54:00:12:34:56 --json
+    """
     if boot is not None:
         found, _ = service.ask("GET", f"/boots/{boot}")
         print_json(found) if as_json else _show(found)

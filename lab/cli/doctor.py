@@ -64,6 +64,11 @@ def doctor(
     Nothing is changed. One DHCP DISCOVER, sent twice, goes out on the interfaces of the site file. What could
     not be looked at is said, with the reason. Exit code 0: nothing must be mended (warnings at most), 4: the
     lab's equipment is at fault, 2: the site file is.
+
+    \b
+    Examples:
+      bootlab doctor -c lab.yaml
+      bootlab doctor -c lab.yaml --check tftp --check http
     """
     logging.basicConfig(level=logging.ERROR)  # what others warn of by themselves is among the findings
     path = config or _DEFAULT

@@ -30,6 +30,11 @@ def explain(file: Path, mac: str | None, *, as_json: bool) -> int:
     """Say why the machines in the capture FILE (pcap or pcapng) did not boot.
 
     The capture may be of any DHCP, TFTP or HTTP server. Exit code 1 where a machine did not boot.
+
+    \b
+    Examples:
+      bootlab explain boot.pcap
+      bootlab explain boot.pcap --mac 52:54:00:12:34:56 --json
     """
     capture = read(file)
     machines = chosen(capture, mac)

@@ -67,6 +67,11 @@ def hostile(
 
     For an emulated place in its sandbox; a real one needs `hostile: true` in the site file, and a network
     of its own. docs/hostile.md. Exit code 1: there are findings.
+
+    \b
+    Examples:
+      bootlab hostile qemu1 --seed 7 --cases 150 --i-own-this-firmware
+      bootlab hostile qemu1 --seed 7 --case 15 --i-own-this-firmware
     """
     if not own:
         raise UsageError(_NOT_YOURS)

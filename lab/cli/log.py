@@ -28,6 +28,10 @@ def log(service: BootService, mac: str, lines: int, *, follow: bool, as_json: bo
     """Print the newest log lines of the machine MAC, the oldest first.
 
     The service receives them where the site file has `logs`: docs/console-logs.md.
+
+    \b
+    Examples:
+      bootlab log 52:54:00:12:34:56 --follow
     """
     address = normalise_mac(mac)
     page = service.machine_log(address, limit=lines)

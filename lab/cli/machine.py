@@ -68,7 +68,12 @@ def show(service: BootService, mac: str, *, as_json: bool) -> None:
 def set_machine(
     service: BootService, mac: str, etag: str, tags: tuple[str, ...], **given: str | None
 ) -> None:
-    """Add the machine MAC, or change what is given of it."""
+    """Add the machine MAC, or change what is given of it.
+
+    \b
+    Example:
+      bootlab machine set 52:54:00:12:34:56 --name spare --plan disk --tag rack1
+    """
     mac = normalise_mac(mac)
     try:
         found, version = service.ask("GET", f"/machines/{mac}")

@@ -49,6 +49,10 @@ def set_rule(service: BootService, name: str, when: tuple[str, ...], plan: str) 
     """Add or replace rule NAME for the machines that all of WORD=VALUE select.
 
     WORD is mac (an address, or how it begins), uuid, serial, arch, firmware, network, or tags (a,b).
+
+    \b
+    Example:
+      bootlab rule set arms arch=arm64 tags=rack1,lab --plan rescue
     """
     try:
         _, etag = service.ask("GET", f"/rules/{name}")

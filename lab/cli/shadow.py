@@ -31,6 +31,11 @@ def shadow(
     """Show, for each machine that was heard, how our answer differs from the other server's.
 
     For a service with `mode: shadow` in `dhcp` of its site file: docs/shadow.md.
+
+    \b
+    Examples:
+      bootlab shadow
+      bootlab shadow take 52:54:00:12:34:56
     """
     if ctx.invoked_subcommand is not None:
         return

@@ -29,7 +29,13 @@ _HTML_WIDTH = 140
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, nothing else.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page there instead.")
 def timeline(file: Path, mac: str | None, *, as_json: bool, html: Path | None) -> None:
-    """Draw where the time of each boot in the capture FILE (pcap or pcapng) went."""
+    """Draw where the time of each boot in the capture FILE (pcap or pcapng) went.
+
+    \b
+    Examples:
+      bootlab timeline boot.pcap
+      bootlab timeline boot.pcap --html boot.html
+    """
     machines = chosen(read(file), mac)
     if as_json:
         steps = {who: [asdict(s) for s in spans(e)] for who, e in machines.items()}

@@ -62,18 +62,22 @@ def _parse() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=("rack", "site"))
-    parser.add_argument("--machines", type=int, default=42)
+    parser.add_argument("--machines", type=int, default=42, help="how many; default: 42")
     parser.add_argument("--kinds", default=_DEFAULT, help=f"in turn; default: {_DEFAULT}")
     parser.add_argument("--fail", action="append", default=[], metavar="MACHINE=REASON", help="number or MAC")
-    parser.add_argument("--scale", type=float, default=1.0, help="multiplies every wait of the firmware")
     parser.add_argument(
-        "--stagger", type=float, default=0.0, help="seconds between one power-on and the next"
+        "--scale", type=float, default=1.0, help="multiplies every wait of the firmware; default: 1"
     )
-    parser.add_argument("--seconds", type=float, default=300.0, help="give up after so long")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--stagger", type=float, default=0.0, help="seconds between one power-on and the next; default: 0"
+    )
+    parser.add_argument("--seconds", type=float, default=300.0, help="give up after so many; default: 300")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same seed, the same xids and waits; default: 0"
+    )
     parser.add_argument("--json", action="store_true", help="the result as JSON, and no progress")
     parser.add_argument("--kernel", default="kernel", help="of the site file: its path")
-    parser.add_argument("--size", type=int, default=16, help="MiB of the kernel, with --serve")
+    parser.add_argument("--size", type=int, default=16, help="MiB of the kernel, with --serve; default: 16")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--interface", help="of the present network namespace, which should be a private one")
     where.add_argument("--bridge", help="plug a namespace of its own into this bridge")
