@@ -119,12 +119,12 @@ class TftpServer:
             os.close(self._wake)
 
     def _loop(self) -> None:
-        by_fd = self._sessions.by_fd
+        by_fd, under_way = self._sessions.by_fd, self._sessions.by_peer
         poll = self._epoll.poll
         next_tick = 0.0
         while not self._stopping:
-            tick = QUICK_TICK if len(self._sessions) <= FEW else TICK
-            ready = poll(tick if len(self._sessions) else -1, EVENTS_A_ROUND)
+            tick = QUICK_TICK if len(under_way) <= FEW else TICK
+            ready = poll(tick if under_way else -1, EVENTS_A_ROUND)
             now = monotonic()
             for fd, _ in ready:
                 session = by_fd.get(fd)

@@ -4,6 +4,7 @@ Only of names that Flask has answered with generated text before (`pxe.web.dispa
 and with the same headers and events. All else (a part, a condition, a stranger, a refusal) is left to Flask.
 """
 
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -13,6 +14,7 @@ from pxe.web.sending import Answer, peer_of, whole
 
 LARGEST = 32_768  # bytes; fits into what Linux buffers for a new connection (net.ipv4.tcp_wmem)
 
+_address = lru_cache(4096)(IPv4Address)  # the machines of a rack ask again and again
 _CONDITIONS = (
     "HTTP_RANGE",
     "HTTP_IF_MATCH",
@@ -28,7 +30,7 @@ def script(service: WebContext, environ: dict[str, Any]) -> Answer | None:
     plain = environ["REQUEST_METHOD"] == "GET" and not environ["QUERY_STRING"] and name.isascii()
     if not plain or any(condition in environ for condition in _CONDITIONS):
         return None
-    requester = service.requester(IPv4Address(environ["REMOTE_ADDR"]))
+    requester = service.requester(_address(environ["REMOTE_ADDR"]))
     if requester.mac is None:
         return None
     try:
