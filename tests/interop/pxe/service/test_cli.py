@@ -90,8 +90,9 @@ def test_machines_and_rules(bootlab):
 def test_plans(bootlab, service, tmp_path):
     kernel = str(service.kernel)
     ok(bootlab("plan", "set", "q", "--kernel", kernel, "--cmdline", "debug", "--then", "p"))
-    ok(bootlab("plan", "list"), kernel)
-    ok(bootlab("plan", "show", "q"), "cmdline", "debug")
+    listed = ok(bootlab("plan", "list"))
+    assert ["q", "boot", service.kernel.name, "p", "api"] in [line.split() for line in listed.splitlines()]
+    ok(bootlab("plan", "show", "q"), kernel, "cmdline", "debug")
     ok(bootlab("plan", "files", "q"), "sha256")
     refused(bootlab("plan", "set", "p", "--then", "q"), 2, "p -> q -> p goes round in circles")
     mine = tmp_path / "mine.json"
