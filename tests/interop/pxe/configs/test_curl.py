@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from service_running import MAC, eventually
+from service_running import MAC, eventually, has_ended
 
 from pxe.events import ConfigDelivered, ConfigRefused
 
@@ -82,7 +82,7 @@ def test_a_worker_killed_in_the_middle_of_a_boot(rack, fetch):
     eventually(lambda: seen(rack, ConfigDelivered))
     old = rack.worker()
     old.kill()
-    eventually(lambda: not old.is_running() or old.status() == "zombie")
+    eventually(lambda: has_ended(old))
     with rack.client() as client:
         client.wait_ready(30)
     assert fetch(url + "user-data") == b"#cloud-config\npassword: from-a-file\n"

@@ -12,7 +12,7 @@ import sys
 import psutil
 import pytest
 from dhcp_network import Network
-from service_running import eventually
+from service_running import eventually, has_ended
 
 from lab.errors import SandboxError
 from lab.netboot import BootService
@@ -82,7 +82,7 @@ class Rack(Network):
             old = client._object("/health")["worker_pid"]
         (process,) = [p for p in self.tree() if self.inner_pid(p) == old]
         process.send_signal(signal.SIGKILL)
-        eventually(lambda: _ended(process))
+        eventually(lambda: has_ended(process))
         with self.api() as client:
             client.wait_ready(30)
 
@@ -98,13 +98,6 @@ class Rack(Network):
     def boots_on_disk(self):
         with sqlite3.connect(self.folder / "state" / "state.sqlite") as db:
             return {mac: json.loads(body) for mac, body in db.execute("SELECT mac, body FROM boots")}
-
-
-def _ended(process):
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def _argv(process):

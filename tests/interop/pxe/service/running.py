@@ -113,6 +113,14 @@ class Running:
         self.process.wait(30)
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it runs no more, reaped or not; it may go between two looks at it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def eventually(check, seconds=20.0):
     """Return what `check` returns once it is true."""
     deadline = time.monotonic() + seconds
