@@ -28,13 +28,14 @@ from sqlalchemy import (
     select,
 )
 
+from pxe.budget import Budget
 from pxe.errors import ServiceError
 from pxe.state import storage_errors
 
 _log = logging.getLogger(__name__)
 
 KEPT = 10_000
-BURST, PER_SECOND = 50.0, 1.0  # of refusals
+BURST, PER_SECOND = 50, 1.0  # of refusals
 _LONGEST = 300  # characters of a value
 
 _metadata = MetaData()
@@ -74,7 +75,7 @@ class Audit:
         """Raises ServiceError where the database cannot be used."""
         self._engine = engine
         self._lock = threading.Lock()
-        self._left, self._at, self._unsaid = BURST, time.monotonic(), 0
+        self._budget = Budget(BURST, PER_SECOND, time.monotonic())
         with storage_errors(engine):
             _metadata.create_all(engine)
 
@@ -93,14 +94,9 @@ class Audit:
     def refused(self, actor: Actor, action: str, reason: str) -> None:
         """Record that `action` was refused; of a flood only some."""
         with self._lock:
-            now = time.monotonic()
-            self._left = min(BURST, self._left + (now - self._at) * PER_SECOND)
-            self._at = now
-            if self._left < 1:
-                self._unsaid += 1
+            if not self._budget.spend(time.monotonic()):
                 return
-            self._left -= 1
-            unsaid, self._unsaid = self._unsaid, 0
+            unsaid = self._budget.take_skipped()
         more = f" ({unsaid} more refusals before this one)" if unsaid else ""
         self._write(actor, action, f"refused: {reason}{more}", {}, ("", ""))
 

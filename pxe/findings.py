@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pxe.budget import Budget
 from pxe.eventlog import EventLog
 from pxe.events import (
     AddressConflict,
@@ -70,7 +71,7 @@ class Findings:
         self._quiet_ns, self._patience_ns = int(quiet * 1e9), int(patience * 1e9)
         self._machines: OrderedDict[str, _Watched] = OrderedDict()
         self._conflicts: deque[Arp] = deque(maxlen=50)
-        self._budget_ns, self._budget = 0, A_SECOND
+        self._budget = Budget(A_SECOND, A_SECOND, 0.0)
 
     def follow(self) -> None:
         """Take in events until the log is closed."""
@@ -134,12 +135,9 @@ class Findings:
         before = watched.said.get(finding.sentence)
         if before is not None and now_ns - before < AGAIN_SECONDS * 1e9:
             return
-        if now_ns - self._budget_ns > 1_000_000_000:
-            self._budget_ns, self._budget = now_ns, A_SECOND
-        if self._budget == 0:
+        if not self._budget.spend(now_ns / 1e9):
             watched.suspect_ns = now_ns  # later
             return
-        self._budget -= 1
         if len(watched.said) > _DISCOVERS * 10:
             watched.said.clear()
         watched.said[finding.sentence] = now_ns

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from pxe.boot.decision import Decision
+from pxe.budget import Budget
 from pxe.events import DhcpSkipped, Event, OtherServer, PacketMalformed
 
 _log = logging.getLogger("pxe.net.dhcp")
@@ -21,26 +22,6 @@ _STRANGERS: Final = (500, 50)
 _LINES: Final = (500, 100)
 _SERVERS: Final = 64  # other DHCP servers that are told apart
 _SERVER_SECONDS: Final = 60.0  # between two events of one of them
-
-
-class Budget:
-    """A token bucket: `size` at once, `rate` a second."""
-
-    def __init__(self, size: int, rate: int, now: float) -> None:
-        self._size, self._rate = size, rate
-        self._left, self._then = float(size), now
-        self.skipped = 0
-
-    def spend(self, now: float) -> bool:
-        """Take one; False where none is left."""
-        if self._left < 1.0:
-            self._left = min(self._size, self._left + (now - self._then) * self._rate)
-            self._then = now
-            if self._left < 1.0:
-                self.skipped += 1
-                return False
-        self._left -= 1.0
-        return True
 
 
 class Reporter:

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Final
 
+from pxe.budget import Budget
 from pxe.events import Event, LogTrouble
-from pxe.net.dhcp_report import Budget
 from pxe.net.mute import mute
 from pxe.trouble import RULES, Judge
 from pxe.wire.logline import LogLine
@@ -168,7 +168,7 @@ class LogReceiver:
         for sender in self._senders.values():
             sender.dropped = 0
             if sender.budget.skipped:
-                count, sender.budget.skipped = sender.budget.skipped, 0
+                count = sender.budget.take_skipped()
                 text = f"{count} or more lines left out: this machine sends over {LINES[1]} a second"
                 self._take(sender.mac, [LogLine(source="bootlab", text=text)], t_ns)
             if sender.assembler.waiting and now - sender.heard >= _TICK_SECONDS:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from pxe.budget import Budget
 from pxe.errors import RefusalReason
 from pxe.events import ConfigRefused, Event
 
@@ -25,18 +26,14 @@ class Refusals:
     def __init__(self, emit: Callable[[Event], None], clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._emit, self._clock = emit, clock
         self._lock = threading.Lock()
-        self._left, self._at, self._unsaid = float(BURST), clock(), 0
+        self._budget = Budget(BURST, PER_SECOND, clock() / 1e9)
 
     def note(self, *, mac: str | None, name: str, peer: str, reason: str) -> None:
         """A request for a config was refused."""
         with self._lock:
             now = self._clock()
-            self._left = min(BURST, self._left + (now - self._at) / 1e9 * PER_SECOND)
-            self._at = now
-            if self._left < 1:
-                self._unsaid += 1
+            if not self._budget.spend(now / 1e9):
                 return
-            self._left -= 1
-            unsaid, self._unsaid = self._unsaid, 0
+            unsaid = self._budget.take_skipped()
         name = name[:NAME_CHARACTERS]
         self._emit(ConfigRefused(t_ns=now, mac=mac, name=name, peer=peer, reason=reason, unsaid=unsaid))
