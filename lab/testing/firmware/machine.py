@@ -7,6 +7,7 @@ time until which it waits, and is sent what came, or None when the time is over.
 """
 
 import random
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ T = TypeVar("T")
 Steps = Generator[float, Came, T]
 
 
-class Machine:
+class Machine(ABC):
     """Base of all firmware. `scale` multiplies every wait; `seed` makes xid and ports.
 
     `stage` says in a word where it is, `failure` why it does not boot; `up` once it has all files.
@@ -119,9 +120,9 @@ class Machine:
         self._steps: Steps[None] | None = None
         self._timer: float | None = None
 
+    @abstractmethod
     def boot(self) -> Steps[None]:
         """From power-on to the last file. Raises BootFailed."""
-        raise NotImplementedError(type(self).__name__)
 
     @property
     def over(self) -> bool:
