@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -169,13 +170,13 @@ def boot(net: Net, options: argparse.Namespace, page: Page | None = None) -> flo
     argv = [*inside(net.rack), sys.executable, "-m", "lab.testing.firmware", "rack", "--json"]
     argv += ["--machines", str(options.machines), "--kinds", options.kind, "--interface", RACK_INTERFACE]
     argv += ["--stagger", str(options.stagger)]
-    running = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    waiting = threading.Thread(target=running.wait)
-    waiting.start()
-    while page is not None and waiting.is_alive():
-        page.wait_for_timeout(250)
-    told, errors = running.communicate(timeout=400)
-    result = json.loads(told) if told else sys.exit(errors)
+    # What 500 machines tell is more than a pipe holds: it is read while they boot
+    with ThreadPoolExecutor(1) as reader:
+        whole = reader.submit(subprocess.run, argv, capture_output=True, text=True, timeout=400)
+        while page is not None and not whole.done():
+            page.wait_for_timeout(250)
+        done = whole.result()
+    result = json.loads(done.stdout) if done.stdout else sys.exit(done.stderr)
     if result["up"] != options.machines:
         print(f"only {result['up']} of {options.machines} came up", file=sys.stderr)
     return float(result["median"])
