@@ -1,7 +1,7 @@
-"""What the API of a node needs of the machine below it: `linux` is the real one, the fleet has simulated ones.
+"""What the API of a node needs of the machine below it: `linux` is the real one, a fleet has simulated ones.
 
 Nothing here knows of gRPC. Every method that may wait is a coroutine or an asynchronous iterator; times are
-seconds, sizes bytes. A method that cannot do what it is asked raises PlatformError with one sentence that names
+seconds, sizes bytes. A method that cannot do what it is asked raises PlatformError: one sentence that names
 the cause.
 """
 
