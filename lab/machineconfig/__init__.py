@@ -1,0 +1,35 @@
+"""The machine config of a node: YAML documents -> checked values; patches; differences.
+
+Pure: imports yaml and the standard library only, because the guest of refos runs it too.
+
+    config = load(text)                  # ConfigFaults with every fault at once
+    changed = merge(config, patch)       # ConfigFaults where the patch does not apply
+    print(difference(config, changed))   # secrets masked; "" where nothing changes
+    reasons = reboot_reasons(config, changed)
+"""
+
+from lab.machineconfig.config import Document, MachineConfig
+from lab.machineconfig.difference import difference
+from lab.machineconfig.effects import reboot_reasons
+from lab.machineconfig.faults import ConfigFaults, Fault
+from lab.machineconfig.loading import load
+from lab.machineconfig.merging import merge
+from lab.machineconfig.model import Authority, Endpoint, Install, KernelLog, Link, Resolvers, Route
+
+__all__ = [
+    "Authority",
+    "ConfigFaults",
+    "Document",
+    "Endpoint",
+    "Fault",
+    "Install",
+    "KernelLog",
+    "Link",
+    "MachineConfig",
+    "Resolvers",
+    "Route",
+    "difference",
+    "load",
+    "merge",
+    "reboot_reasons",
+]

@@ -1,0 +1,97 @@
+"""Text -> MachineConfig: check each document against its kind, then the documents against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lab.machineconfig.config import Document, MachineConfig
+from lab.machineconfig.conflicts import conflicts
+from lab.machineconfig.faults import ConfigFaults, Fault
+from lab.machineconfig.kinds import BASE, KINDS, NAMED
+from lab.machineconfig.schema import Finding, unknown
+from lab.machineconfig.yamltext import KeyPath, NotYaml, YamlDocument, path_text, read_documents
+
+MAX_BYTES = 1 << 20
+_PATH = 300  # characters: keys come from strangers
+
+
+@dataclass(frozen=True)
+class Part:
+    """One document of a text: its kind and name as far as they can be told, and where its values stand."""
+
+    number: int
+    kind: str
+    name: str
+    yaml: YamlDocument
+
+    def fault(self, where: KeyPath, reason: str) -> Fault:
+        """Return a fault at `where` of this document."""
+        return Fault(self.path(where), reason, self.yaml.line_of(where) if self.yaml.lines else None)
+
+    def path(self, where: KeyPath) -> str:
+        """Return `LinkConfig[eth0].addresses[0]`, or `machine.type` in the base document."""
+        title = f"{self.kind}[{self.name}]" if self.name else self.kind
+        text = ".".join(filter(None, (title, path_text(where)))).replace(".[", "[")
+        return "".join(char if char.isprintable() else "?" for char in text[:_PATH])
+
+
+def load(text: str) -> MachineConfig:
+    """Return the config that `text` is. Raises ConfigFaults with every fault at once, in the lines' order."""
+    parts, faults = read_parts(text)
+    if not parts and not faults:
+        raise ConfigFaults([Fault("", "the text is empty; a machine config has at least one document")])
+    return assemble(parts, faults)
+
+
+def assemble(parts: Iterable[Part], faults: Iterable[Fault] = ()) -> MachineConfig:
+    """Return the config that has these documents. Raises ConfigFaults with `faults` and those found."""
+    parts = tuple(parts)
+    found = [*faults]
+    for part in parts:
+        found += [part.fault(finding.where, finding.reason) for finding in _findings(part)]
+    documents = [
+        Document(part.kind, part.name, part.yaml.data) for part in parts if isinstance(part.yaml.data, dict)
+    ]
+    if not found:
+        found += conflicts(parts)
+    if found:
+        raise ConfigFaults(sorted(set(found), key=lambda fault: (fault.line or 0, fault.path, fault.reason)))
+    return MachineConfig(tuple(sorted(documents, key=lambda document: (document.kind, document.name))))
+
+
+def read_parts(text: str) -> tuple[list[Part], list[Fault]]:
+    """Return a text's documents, empty ones left out, and what is wrong with them as YAML.
+
+    Raises ConfigFaults where the text is no YAML at all.
+    """
+    if len(text) > MAX_BYTES:
+        raise ConfigFaults([Fault("", f"larger than {MAX_BYTES} characters; that is no machine config")])
+    try:
+        documents = read_documents(text)
+    except NotYaml as exc:
+        raise ConfigFaults([Fault("", exc.reason, exc.line)]) from exc
+    faults = [Fault("", reason, line) for document in documents for line, reason in document.faults]
+    kept = [document for document in documents if document.data is not None]
+    return [_part(number, document) for number, document in enumerate(kept, 1)], faults
+
+
+def _part(number: int, document: YamlDocument) -> Part:
+    data = document.data if isinstance(document.data, Mapping) else {}
+    kind = data.get("kind")
+    name = data.get("name")
+    named = isinstance(name, str) and kind in NAMED
+    return Part(number, kind if isinstance(kind, str) else "", str(name) if named else "", document)
+
+
+def _findings(part: Part) -> Iterable[Finding]:
+    data: Any = part.yaml.data
+    if not isinstance(data, dict):
+        return [Finding((), f"document {part.number} must have keys with values")]
+    if "kind" not in data:
+        return BASE.check(data, ())
+    if part.kind not in KINDS:
+        given = part.kind or "this"
+        return [Finding(("kind",), unknown(given, KINDS, "kind of document"))]
+    return KINDS[part.kind].check(data, ())

@@ -1,0 +1,158 @@
+"""What a checked config says, as values. The base document and the newer documents say the same things:
+a config that says one of them in both is refused when it is read, so each function looks at both.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from lab.machineconfig.model import Authority, Endpoint, Install, KernelLog, Link, Resolvers, Route
+
+if TYPE_CHECKING:
+    from lab.machineconfig.config import MachineConfig
+
+_IGNORED_KINDS = ("ExtensionServiceConfig", "SideroLinkConfig")
+_IGNORED_KEYS = ("cluster", "machine.token", "machine.type")
+
+
+def at(config: MachineConfig, *keys: str) -> Any:
+    """Return the value at `keys` of the base document; None where it is missing."""
+    value: Any = config.find("") or {}
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def hostname(config: MachineConfig) -> str | None:
+    """HostnameConfig.hostname or machine.network.hostname."""
+    document = config.find("HostnameConfig") or {}
+    return document.get("hostname") or at(config, "machine", "network", "hostname")
+
+
+def resolvers(config: MachineConfig) -> Resolvers | None:
+    """ResolverConfig or machine.network.{nameservers,searchDomains}."""
+    document = config.find("ResolverConfig")
+    if document is None:
+        servers = at(config, "machine", "network", "nameservers") or []
+        search = at(config, "machine", "network", "searchDomains") or []
+    else:
+        servers = [entry["address"] for entry in document.get("nameservers", [])]
+        search = document.get("searchDomains", {}).get("domains", [])
+    if not servers and not search:
+        return None
+    return Resolvers(tuple(ip_address(text) for text in servers), tuple(search))
+
+
+def links(config: MachineConfig) -> tuple[Link, ...]:
+    """LinkConfig with DHCPv4Config of the same name, and machine.network.interfaces."""
+    names = sorted({d.name for kind in ("LinkConfig", "DHCPv4Config") for d in config.of_kind(kind)})
+    return tuple([*(_link(config, name) for name in names), *_legacy_links(config)])
+
+
+def _link(config: MachineConfig, name: str) -> Link:
+    data = config.find("LinkConfig", name) or {}
+    return Link(
+        name=name,
+        addresses=tuple(ip_interface(entry["address"]) for entry in data.get("addresses", [])),
+        routes=tuple(_route(entry, entry.get("destination")) for entry in data.get("routes", [])),
+        dhcp=config.find("DHCPv4Config", name) is not None,
+        mtu=data.get("mtu"),
+        up=data.get("up", True),
+    )
+
+
+def _legacy_links(config: MachineConfig) -> Iterator[Link]:
+    for entry in at(config, "machine", "network", "interfaces") or []:
+        selected = entry.get("deviceSelector", {}).get("hardwareAddr")
+        yield Link(
+            name=entry.get("interface", ""),
+            hardware_address=selected.lower() if selected else None,
+            addresses=tuple(ip_interface(text) for text in entry.get("addresses", [])),
+            routes=tuple(_route(route, route.get("network")) for route in entry.get("routes", [])),
+            dhcp=entry.get("dhcp", False),
+            mtu=entry.get("mtu"),
+        )
+
+
+def _route(entry: Mapping[str, Any], destination: str | None) -> Route:
+    gateway = ip_address(entry["gateway"]) if "gateway" in entry else None
+    everywhere = "::/0" if gateway is not None and gateway.version == 6 else "0.0.0.0/0"
+    return Route(ip_network(destination or everywhere), gateway, entry.get("metric"))
+
+
+def time_servers(config: MachineConfig) -> tuple[str, ...]:
+    """TimeSyncConfig.ntp.servers or machine.time.servers."""
+    document = config.find("TimeSyncConfig")
+    found = (
+        at(config, "machine", "time", "servers")
+        if document is None
+        else document.get("ntp", {}).get("servers")
+    )
+    return tuple(found or ())
+
+
+def time_enabled(config: MachineConfig) -> bool:
+    """TimeSyncConfig.enabled or not machine.time.disabled."""
+    document = config.find("TimeSyncConfig") or {}
+    return bool(document.get("enabled", not at(config, "machine", "time", "disabled")))
+
+
+def sysctls(config: MachineConfig) -> Mapping[str, str]:
+    """machine.sysctls; numbers become text."""
+    return {key: str(value) for key, value in (at(config, "machine", "sysctls") or {}).items()}
+
+
+def kernel_logs(config: MachineConfig) -> tuple[KernelLog, ...]:
+    """KmsgLogConfig documents."""
+    found = []
+    for document in config.of_kind("KmsgLogConfig"):
+        url = urlsplit(document.data["url"])
+        found.append(KernelLog(document.name, url.scheme, Endpoint(url.hostname or "", url.port or 0)))
+    return tuple(found)
+
+
+def event_sink(config: MachineConfig) -> Endpoint | None:
+    """EventSinkConfig.endpoint."""
+    document = config.find("EventSinkConfig")
+    if document is None:
+        return None
+    host, _, port = str(document["endpoint"]).rpartition(":")
+    return Endpoint(host.strip("[]"), int(port))
+
+
+def install(config: MachineConfig) -> Install | None:
+    """machine.install."""
+    data = at(config, "machine", "install")
+    if data is None:
+        return None
+    extra = tuple(data.get("extraKernelArgs", ()))
+    return Install(data.get("disk"), data.get("image"), data.get("wipe", False), extra)
+
+
+def authority(config: MachineConfig) -> Authority | None:
+    """machine.ca."""
+    data = at(config, "machine", "ca")
+    return Authority(base64.b64decode(data["crt"]), base64.b64decode(data["key"])) if data else None
+
+
+def accepted_cas(config: MachineConfig) -> tuple[bytes, ...]:
+    """machine.acceptedCAs."""
+    return tuple(base64.b64decode(entry["crt"]) for entry in at(config, "machine", "acceptedCAs") or [])
+
+
+def cert_sans(config: MachineConfig) -> tuple[str, ...]:
+    """machine.certSANs."""
+    return tuple(at(config, "machine", "certSANs") or ())
+
+
+def ignored(config: MachineConfig) -> tuple[str, ...]:
+    """What the schema knows and refos does not act on."""
+    found = [key for key in _IGNORED_KEYS if at(config, *key.split(".")) is not None]
+    for number, entry in enumerate(at(config, "machine", "network", "interfaces") or []):
+        if "vlans" in entry:
+            found.append(f"machine.network.interfaces[{number}].vlans")
+    return tuple(found) + tuple(d.title for kind in _IGNORED_KINDS for d in config.of_kind(kind))
