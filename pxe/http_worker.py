@@ -14,7 +14,6 @@ docs/adr/0007-scripts-in-the-loop.md has the figures.
 import contextlib
 import errno
 import fcntl
-import re
 import selectors
 import socket
 import ssl
@@ -28,10 +27,9 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from pxe.web import quick
+
 _HEAD = 4096  # bytes; firmware sends some hundred
-_GET = re.compile(rb"GET (/\S*) HTTP/1\.[01]\r\n")
-# A body would have to be waited for, and so would what these ask for
-_SLOW = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect|upgrade)[ \t]*:", re.IGNORECASE)
 _ACCEPTS = 32  # connections taken at once before others have their turn
 _LINGER_SECONDS = 2.0
 _HANDSHAKE_SECONDS = 10.0
@@ -70,7 +68,7 @@ def _say_it_is_https(sock: socket.socket) -> None:
 
 
 class LoopWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """A threaded worker whose application says with `is_quick(target)` what its loop may answer itself."""
+    """A threaded worker whose application gives its loop with `quick(...)` what that may answer itself."""
 
     def init_process(self) -> None:
         """Runs in the new process, until it ends."""
@@ -127,25 +125,35 @@ class LoopWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         if not head:  # it left without a word
             self._close(conn.sock)
             return
-        conn.data_ready = True  # gunicorn would wait for it once more
-        if not self._is_quick(conn, head):
+        if not self._answer(conn, head):
+            conn.data_ready = True  # gunicorn would wait for it once more
             self.enqueue_req(conn)
-            return
-        # Head, body and FIN leave in one segment: each costs more than making the script does
-        conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-        done: Future[bool] = Future()
-        done.set_result(self.handle(conn))
-        if done.result():
-            conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
-        self.finish_request(conn, done)
 
-    def _is_quick(self, conn: Any, head: bytes) -> bool:
-        """Whether nothing of this request can make the loop wait: neither reading it nor sending the answer,
-        for which there is room as long as the client has taken all earlier ones."""
-        found = _GET.match(head)
-        if found is None or not head.endswith(b"\r\n\r\n") or _SLOW.search(head):
+    def _answer(self, conn: Any, head: bytes) -> bool:
+        """Answer a script; False where a thread must, because reading or sending might make the loop wait."""
+        get = quick.parse(head)
+        sock = conn.sock
+        # There is room as long as the client has taken all earlier answers
+        if get is None or (conn.timeout is not None and _unsent(sock)):
             return False
-        return bool(self.wsgi.is_quick(found[1])) and _unsent(conn.sock) == 0
+        script = self.wsgi.quick(get.target, conn.client, sock)
+        if script is None:
+            return False
+        keep = get.keep and self.alive and len(self.keepalived_conns) < self.max_keepalived
+        answer = quick.response(script, get.version, keep)
+        sent = _exchanged(sock, len(head), answer, keep)
+        if sent < len(answer):
+            script.ended(max(0, sent - len(answer) + len(script.data)), "aborted", "the client left")
+            self._close(sock)
+            return True
+        script.ended(len(script.data), "complete", "")
+        if keep:
+            conn.set_timeout()
+            self.keepalived_conns.append(conn)
+            self.poller.register(sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn))
+        else:
+            self._linger(sock)
+        return True
 
     def finish_request(self, conn: Any, done: "Future[Any]") -> None:
         """The answer is sent: keep the connection, or close it without waiting for the other side."""
@@ -199,6 +207,18 @@ class LoopWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         now = time.monotonic()
         while self._lingering and (self._lingering[0][0] < now or self._lingering[0][1].fileno() < 0):
             self._let_go(self._lingering.popleft()[1])
+
+
+def _exchanged(sock: socket.socket, asked: int, answer: bytes, keep: bool) -> int:
+    """Take the request off the socket and send its answer; return how many bytes of it the kernel took.
+
+    The FIN leaves in the answer's own segment: one more costs more than making the script does.
+    """
+    try:
+        sock.recv(asked)
+        return sock.send(answer, socket.MSG_DONTWAIT | (0 if keep else socket.MSG_MORE))
+    except OSError:
+        return 0
 
 
 def _unsent(sock: socket.socket) -> int:

@@ -3,6 +3,7 @@
 The kernel says which socket that was, so no header can lead a machine to the operator's API.
 """
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from pxe.web.body import Body
 from pxe.web.machine.scripts import LARGEST
-from pxe.web.sending import Answer
+from pxe.web.sending import Script
 from pxe.web.streams import Streams, TakenOver
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -20,16 +21,17 @@ STREAM = "bootlab.stream"  # set by the operator's app: this answer is a stream,
 _ANY = "0.0.0.0"
 _QUICK_NAMES = 1024
 _TOKENS = "/c/"  # each is asked for once
+_ENCODED = re.compile(rb"[^!-~]|[%?]")  # what would have to be decoded
 
 
-def _no_script(_environ: dict[str, Any]) -> None:
+def _no_script(_name: str, _client: tuple[str, int]) -> None:
     return None
 
 
 class Dispatcher:
     """Hands requests that came in at `api_address` to `operator`, all others to `machine` (None: 404).
 
-    Before that, `script` may answer what `is_quick`; it returns None for what it does not.
+    `script` makes what `quick` returns; it returns None for what the app must look at.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class Dispatcher:
         machine: Wsgi | None,
         operator: Wsgi,
         api_address: Address,
-        script: Callable[[dict[str, Any]], Answer | None] = _no_script,
+        script: Callable[[str, tuple[str, int]], Script | None] = _no_script,
         streams: Sequence[Streams[Any]] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -57,10 +59,6 @@ class Dispatcher:
         if app is not self._machine:
             return self._operate(environ, start_response)
         target: str = environ.get("RAW_URI", "")
-        known = self._script(environ) if self.is_quick(target.encode("latin-1", "replace")) else None
-        if known is not None and known.body is not None:
-            start_response(f"{known.status:d} {known.status.phrase}", known.headers)
-            return known.body
         answer = app(environ, start_response)
         self._note(target, answer)
         return answer
@@ -88,16 +86,18 @@ class Dispatcher:
             return None
         return self._tls
 
-    def is_quick(self, target: bytes) -> bool:
-        """Whether the last answer to this request target was a few bytes made in memory, so that the next one
-        will neither read a file nor outgrow a socket's buffer."""
-        return target in self._quick
+    def quick(self, target: bytes, client: tuple[str, int], connection: socket.socket) -> Script | None:
+        """Return the answer where it is a few bytes made in memory, as the last one to this target was: it
+        reads no file, and does not outgrow a socket's buffer."""
+        if target not in self._quick or self._is_api(connection):
+            return None
+        return self._script(target[1:].decode("ascii"), client)
 
     def _note(self, target: str, answer: Iterable[bytes]) -> None:
         """Learn it: only the app can tell what a name is to a machine, and the names are few."""
         key = target.encode("latin-1", "replace")
         made = isinstance(answer, Body) and answer.in_memory and answer.length <= LARGEST
-        if not made or target.startswith(_TOKENS):
+        if not made or target.startswith(_TOKENS) or _ENCODED.search(key):
             self._quick.discard(key)
         elif len(self._quick) < _QUICK_NAMES:
             self._quick.add(key)

@@ -23,6 +23,12 @@ def connect(service):
 
 def answer(sock):
     """Read one response off a connection that is kept alive; return status line and body."""
+    head, body = read(sock)
+    return head.partition(b"\r\n")[0], body
+
+
+def read(sock):
+    """Read one response off a connection that is kept alive; return head and body."""
     data = b""
     while b"\r\n\r\n" not in data:
         chunk = sock.recv(65536)
@@ -34,20 +40,49 @@ def answer(sock):
         chunk = sock.recv(65536)
         assert chunk
         body += chunk
-    return head.partition(b"\r\n")[0], body
+    return head, body
 
 
 def test_the_loop_answers_as_a_thread_does(connect, service):
     sock = connect()
     sock.sendall(GET % 1)
-    first = answer(sock)  # by a thread: the name is new
+    first = read(sock)  # by a thread: the name is new
     for _ in range(3):
         sock.sendall(GET % 1)
-        assert answer(sock) == first
-    assert first[0] == b"HTTP/1.1 200 OK"
+        head, body = read(sock)
+        assert body == first[1]
+        assert undated(head) == undated(first[0])
+    assert first[0].startswith(b"HTTP/1.1 200 OK\r\n")
     with service.client() as client:
         ended = [e for _, e in client.events(0) if e.kind == "transfer-ended"]
     assert [e.outcome for e in ended] == ["complete"] * 4
+
+
+def undated(head):
+    return [line for line in head.split(b"\r\n") if not line.startswith(b"Date: ")]
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (b"GET /boot.scr.uimg HTTP/1.0\r\n", False),
+        (b"GET /boot.scr.uimg HTTP/1.0\r\nConnection: Keep-Alive\r\n", True),
+        (b"GET /boot.scr.uimg HTTP/1.1\r\nConnection: close\r\n", False),
+    ],
+)
+def test_a_connection_is_kept_as_gunicorn_would(connect, line, kept):
+    """With a query gunicorn answers; with none, from the second time on, the loop."""
+    heads = []
+    for asked in (line.replace(b".uimg", b".uimg?"), line, line):
+        sock = connect()
+        sock.sendall(asked + b"Host: x\r\n\r\n")
+        heads.append(undated(read(sock)[0]))
+        if kept:
+            sock.sendall(GET % 0)
+            assert answer(sock)[0].endswith(b"200 OK")
+        else:
+            assert sock.recv(1) == b""
+    assert heads[0] == heads[1] == heads[2]
 
 
 def test_requests_in_one_packet_and_in_pieces(connect):
