@@ -233,6 +233,8 @@ def percentile(values: list[float], share: float) -> float:
 
 def markdown(found: dict[str, Any], options: argparse.Namespace) -> str:
     alone, watched = statistics.median(found["alone"]), statistics.median(found["read"])
+    # Of each round: a guest's speed changes from minute to minute
+    ratios = [read / alone for read, alone in zip(found["read"], found["alone"], strict=True)]
     rows = ["| | median | 95th percentile | changes |", "| --- | --- | --- | --- |"]
     for key, what in (("late", "event to a reader, ms"), ("drawn", "event to Chromium's frame, ms")):
         values = found[key]
@@ -242,11 +244,11 @@ def markdown(found: dict[str, Any], options: argparse.Namespace) -> str:
     heap = ", ".join(f"{value:.1f}" for value in found["heap"])
     nodes = ", ".join(str(value) for value in found["nodes"])
     late = max(percentile(found["late"], 0.95), percentile(found["drawn"], 0.95))
-    ratio = watched / alone
+    ratio = statistics.median(ratios)
     return "\n".join([
         *rows, "",
         f"{options.machines} machines, until a machine is up: {alone:.3f} s alone, {watched:.3f} s with "
-        f"{options.readers} readers: ratio {ratio:.3f} "
+        f"{options.readers} readers: ratio {ratio:.3f}, of the rounds {min(ratios):.3f} to {max(ratios):.3f} "
         f"({'reached' if ratio <= SLOWER else 'MISSED'}: at most {SLOWER})",
         f"95th percentile: {late:.0f} ms ({'reached' if late <= LATE_MS else 'MISSED'}: at most {LATE_MS:g})",
         f"Chromium after each round: heap {heap} MiB, DOM nodes {nodes}", "",
