@@ -16,6 +16,7 @@ from lab.board import Board
 from lab.config import Site, load_site
 from lab.errors import InfrastructureError, LabError
 from lab.images import Image, small_linux
+from lab.packets import recording, with_packets
 from lab.sandbox.impairment import Impairment
 from lab.session import LabSession
 from lab.testing.debian import IPXE_ARM64, file_of
@@ -28,6 +29,7 @@ MATRIX = Path(__file__).with_name("matrix.yaml")
 PATIENCE = 10  # deadlines on a bad cable, as a multiple of those on a good one
 # "kernel", too: a firmware that gave up goes on to its own menu, which looks like a loader that it starts
 EARLY, EARLY_PATIENCE = ("dhcp-discover", "dhcp-ack", "loader", "kernel"), 4
+MOST_A_BLOCK = 1468  # bytes, in a frame of Ethernet
 logger = logging.getLogger(__name__)
 
 
@@ -72,7 +74,7 @@ class Seen:
     def files(self, protocol: str) -> list[str]:
         """The files that came whole over `protocol`, in order, without their folders."""
         ended = [e for e in self._events(TransferEnded) if e.protocol == protocol]
-        whole = [e for e in ended if e.outcome in ("complete", "unacknowledged") and e.sent == e.size]
+        whole = [e for e in ended if (e.outcome == "complete" and e.sent == e.size) or _all_sent(e)]
         return list(dict.fromkeys(e.name.rpartition("/")[2] for e in whole))
 
     @property
@@ -84,12 +86,19 @@ class Seen:
         return [e for e in self.outcome.events if isinstance(e, kind)]
 
 
+def _all_sent(ended: TransferEnded) -> bool:
+    """Its last ACK alone was lost: GRUB and U-Boot close their port once they have the last block."""
+    return ended.outcome == "unacknowledged" and ended.size - ended.sent <= MOST_A_BLOCK
+
+
 class Matrix:
     """The site of the matrix, brought up once with HTTP and (when first asked for) once without."""
 
-    def __init__(self, site: Site, impairment: Impairment | None) -> None:
+    def __init__(self, site: Site, impairment: Impairment | None, packets: Path) -> None:
+        """`packets` is the folder for what is recorded of boots on a bad cable."""
         self.site = site
         self.impairment = impairment
+        self.packets = packets
         self._sessions: dict[bool, LabSession] = {}
         self._bad: set[str] = set()  # places whose cable was made bad in this session
 
@@ -165,16 +174,29 @@ class Matrix:
             if cycle > 1 and self.impairment:  # the same seed would lose the same packets
                 self._impair(session, board, replace(self.impairment, seed=self.impairment.seed + cycle))
             attempt = Attempt(board, service, _patient(made, board, patience), drive, observers)
+            packets = self.packets / f"{place}-{cycle}.pcapng"
             try:
-                with self._own_tries(board):
+                with self._own_tries(board), self._recording(session, board, packets):
                     outcome = attempt.run()
             finally:
                 board.power_off()
             if outcome.failure is None:
                 return Seen(board, outcome, cycle)
             said = board.console.transcript.text_since(outcome.timeline.t0_ns)[-800:]
-            logger.warning("%s: power cycle %d of %d: %s\n%s", place, cycle, cycles, outcome.failure, said)
+            failure = with_packets(outcome.failure, packets, board.place.mac) if packets.exists() else ""
+            logger.warning("%s: power cycle %d of %d: %s\n%s", place, cycle, cycles, failure, said)
         pytest.fail(f"{outcome.failure}\n{session.service_log[-3000:]}")
+
+    def _recording(
+        self, session: LabSession, board: Board, path: Path
+    ) -> contextlib.AbstractContextManager[object]:
+        """On a bad cable the packets are kept, to see whose silence ended a boot."""
+        if self.impairment is None:
+            return contextlib.nullcontext()
+        place = board.place
+        logger.info("%s: packets are in %s", place.name, path)
+        comment = f"{place.name} over a bad cable"
+        return recording(session.sandbox, session.interface(place), place.mac, path, comment)
 
     def _own_tries(self, board: Board) -> contextlib.AbstractContextManager[None]:
         """On a bad cable a script that says that it cannot boot, and tries again, is not at its end."""
@@ -203,16 +225,17 @@ def _patient(image: Image, board: Board, factor: float) -> Image:
 
 
 @pytest.fixture(scope="session")
-def matrix(pytestconfig: pytest.Config) -> Iterator[Matrix]:
+def matrix(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     words = pytestconfig.getoption("lab_impair")
     try:
         impairment = Impairment.of_words(words.split(",")) if words else None
     except (ValueError, KeyError) as exc:
         raise pytest.UsageError(f"--lab-impair {words}: {exc}") from exc
     try:
-        made = Matrix(load_site(Path(pytestconfig.getoption("lab_matrix") or MATRIX)), impairment)
+        site = load_site(Path(pytestconfig.getoption("lab_matrix") or MATRIX))
     except LabError as exc:
         raise pytest.UsageError(str(exc)) from exc
+    made = Matrix(site, impairment, tmp_path_factory.mktemp("packets"))
     yield made
     made.close()
 
@@ -222,7 +245,8 @@ def proxied(matrix: Matrix) -> Iterator[Matrix]:
     """The matrix once more, with a boot service that gives no addresses: something else must do that."""
     matrix.close()  # it comes up again by itself
     dhcp = replace(matrix.site.service.dhcp[0], mode=DhcpMode.PROXY, subnets=())
-    made = Matrix(replace(matrix.site, service=replace(matrix.site.service, dhcp=(dhcp,))), matrix.impairment)
+    site = replace(matrix.site, service=replace(matrix.site.service, dhcp=(dhcp,)))
+    made = Matrix(site, matrix.impairment, matrix.packets)
     yield made
     made.close()
 
