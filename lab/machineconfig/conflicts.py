@@ -30,9 +30,8 @@ def _twice(parts: Sequence[Part]) -> Iterator[Fault]:
     for part in parts:
         first = seen.setdefault((part.kind, part.name), part)
         if first is not part:
-            what = part.path(()) or "the base document"
-            first_line = first.yaml.line_of(())
-            yield part.fault((), f"{what} is there twice; the first begins in line {first_line}")
+            what = "is" if part.kind else "the base document is"
+            yield part.fault((), f"{what} there twice; the first begins in line {first.yaml.line_of(())}")
 
 
 def _two_places(parts: Sequence[Part]) -> Iterator[Fault]:

@@ -30,7 +30,8 @@ def at(config: MachineConfig, *keys: str) -> Any:
 def hostname(config: MachineConfig) -> str | None:
     """HostnameConfig.hostname or machine.network.hostname."""
     document = config.find("HostnameConfig") or {}
-    return document.get("hostname") or at(config, "machine", "network", "hostname")
+    found: str | None = document.get("hostname") or at(config, "machine", "network", "hostname")
+    return found
 
 
 def resolvers(config: MachineConfig) -> Resolvers | None:

@@ -168,4 +168,6 @@ class _Converter:
         if name not in _PLAIN or not _PLAIN[name][0].match(text):
             self.document.fault(where, f"the tag {node.tag} is not allowed; leave it out")
             return None
-        return {"int": int, "float": float, "bool": "true".__eq__, "null": lambda _: None}[name](text)
+        if name == "null":
+            return None
+        return text == "true" if name == "bool" else int(text) if name == "int" else float(text)

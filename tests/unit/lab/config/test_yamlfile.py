@@ -86,6 +86,15 @@ def test_tags(read):
     ]
 
 
+@pytest.mark.parametrize("text", ["!!int x", "!!float '1e5'", "!!bool yes", "!!null x", "!!binary eA=="])
+def test_a_tag_that_does_not_fit_its_text(read, text):
+    assert "is not allowed; leave it out" in fault(read, f"a: {text}\n")[0]
+
+
+def test_a_number_that_is_too_long_for_python_is_text(read):
+    assert read("a: " + "9" * 5000).data == {"a": "9" * 5000}
+
+
 def test_a_key_that_is_no_word(read):
     assert fault(read, "a:\n  ? [1, 2]\n  : x\n") == [":2: a: a key must be a word"]
 
@@ -104,7 +113,7 @@ def test_empty(read, text):
 
 
 def test_two_documents(read):
-    assert "expected a single document" in fault(read, "a: 1\n---\nb: 2\n")[0]
+    assert fault(read, "a: 1\n---\nb: 2\n") == [":3: a second document begins; one file has one"]
 
 
 def test_not_utf8(read):
