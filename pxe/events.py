@@ -127,8 +127,9 @@ class TransferEnded(Event):
 
     `outcome`: complete · unacknowledged (all sent, last ACK never came) · aborted (the client said so; EDK2
     and iPXE do after a size probe) · stalled (we gave up waiting) · error. `sent` counts payload bytes
-    acknowledged (TFTP) or handed to the kernel (HTTP); `repeated` counts DATA blocks sent again. Of an
-    upload, `sent` and `repeated` count what the client sent, and `detail` says where it was stored.
+    acknowledged (TFTP) or handed to the kernel (HTTP); `repeated` counts DATA blocks sent again, and `late`
+    those of them that the client answered twice, so that neither copy was lost. Of an upload, `sent` and
+    `repeated` count what the client sent, and `detail` says where it was stored.
     """
 
     kind: ClassVar[str] = "transfer-ended"
@@ -140,6 +141,7 @@ class TransferEnded(Event):
     sent: int
     duration_ns: int
     repeated: int = 0
+    late: int = 0
     outcome: str
     detail: str = ""
     upload: bool = False
@@ -224,7 +226,8 @@ class EventsLost(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingMade(Event):
     """Why a machine does not boot, as pxe.explain sees it: `rule` names the heading in
-    docs/why-did-it-not-boot.md, `severity` is fatal or warning, `evidence` are lines that show it."""
+    docs/why-did-it-not-boot.md, `severity` is fatal or warning, `evidence` are lines that show it.
+    `again`: the same was said of an earlier boot of the machine a short while ago."""
 
     kind: ClassVar[str] = "finding"
     rule: str
@@ -232,6 +235,7 @@ class FindingMade(Event):
     cure: str
     severity: str
     evidence: list[str] = field(default_factory=list)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,9 +56,11 @@ def sentence(event: Event) -> str | None:
     return None
 
 
-def _warning(event: AddressConflict | DhcpSkipped | FindingMade | OtherServer) -> str:
+def _warning(event: AddressConflict | DhcpSkipped | FindingMade | OtherServer) -> str | None:
     match event:
         case FindingMade():
+            if event.again:  # a machine that fails starts again and again
+                return None
             return f"{event.mac}: {event.sentence} {event.cure} ({event.rule})"
         case AddressConflict():
             who = f"{event.mac} answers ARP" if event.mac else "a host behind a relay answers ping"

@@ -37,7 +37,7 @@ OURS: Final = "this service"
 QUIET_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 30.0
 DYING_SECONDS: Final = 1.0  # from an oops to the panic that follows it
-AGAIN_SECONDS: Final = 600.0  # the same sentence of the same machine
+AGAIN_SECONDS: Final = 600.0  # the same sentence of the same boot; of a later boot, in the log
 A_SECOND: Final = 20  # findings: a rack that fails for one reason shall not drown the log
 _EVENTS: Final = 200  # kept of a machine: some three boots
 _MACHINES: Final = 2000
@@ -52,7 +52,17 @@ class _Watched:
     lost_ns: int = 0  # since when its log says so; 0: it does not
     last_ns: int = 0
     discovers: int = 0
-    said: dict[str, int] = field(default_factory=dict)  # sentence -> when
+    said: dict[str, tuple[int, str]] = field(
+        default_factory=dict
+    )  # sentence, rule and time -> when, of which boot
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A boot: its id, and when it began."""
+
+    ident: str = ""
+    t_ns: int = 0
 
 
 class Findings:
@@ -62,12 +72,13 @@ class Findings:
         self,
         log: EventLog,
         about: Callable[[str], Network | None] = lambda mac: Network(ours=OURS),
+        boot_of: Callable[[str], Begun] = lambda mac: Begun(),
         quiet: float = QUIET_SECONDS,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         """`about` says what the service knows of a machine, by MAC, and None where it is no business of ours;
-        `quiet` and `patience` are in seconds."""
-        self._events, self._about = log, about
+        `boot_of` names its newest boot; `quiet` and `patience` are in seconds."""
+        self._events, self._about, self._boot_of = log, about, boot_of
         self._quiet_ns, self._patience_ns = int(quiet * 1e9), int(patience * 1e9)
         self._machines: OrderedDict[str, _Watched] = OrderedDict()
         self._conflicts: deque[Arp] = deque(maxlen=50)
@@ -132,15 +143,17 @@ class Findings:
             self._say(finding, watched, now_ns)
 
     def _say(self, finding: Finding, watched: _Watched, now_ns: int) -> None:
-        before = watched.said.get(finding.sentence)
-        if before is not None and now_ns - before < AGAIN_SECONDS * 1e9:
+        boot, same = self._boot_of(finding.mac), f"{finding.rule} {finding.t_ns}"
+        when, of = watched.said.get(finding.sentence, (0, ""))
+        again = bool(when) and now_ns - when < AGAIN_SECONDS * 1e9
+        if same in watched.said or (again and (of == boot.ident or finding.t_ns < boot.t_ns)):
             return
         if not self._budget.spend(now_ns / 1e9):
             watched.suspect_ns = now_ns  # later
             return
         if len(watched.said) > _DISCOVERS * 10:
             watched.said.clear()
-        watched.said[finding.sentence] = now_ns
+        watched.said[finding.sentence] = watched.said[same] = now_ns, boot.ident
         self._events.append(
             FindingMade(
                 t_ns=now_ns,
@@ -150,6 +163,7 @@ class Findings:
                 cure=finding.cure,
                 severity=finding.severity,
                 evidence=list(finding.evidence),
+                again=again,
             )
         )
 

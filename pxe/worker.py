@@ -28,7 +28,7 @@ from pxe.eventlog import EventLog, JsonlFile, Sink, follow
 from pxe.events import Event, PacketMalformed, ServiceReady, TransferRefused
 from pxe.eventtext import log_sink
 from pxe.explain.evidence import Network
-from pxe.findings import OURS, Findings
+from pxe.findings import OURS, Begun, Findings
 from pxe.machine_logs import MachineLogs
 from pxe.metrics import Metrics
 from pxe.net.dhcp import DhcpServer
@@ -178,7 +178,7 @@ class Service:
             self._followers.append(_thread("events", partial(follow, self.events, sink)))
         self._followers.append(_thread("streams", self.streams.serve))
         self._followers.append(_thread("watchers", self.watchers.serve))
-        self._followers.append(_thread("findings", Findings(self.events, self._about).follow))
+        self._followers.append(_thread("findings", Findings(self.events, self._about, self._boot_of).follow))
         if self._dhcp is not None:
             self._loops["dhcp"] = _thread("dhcp", partial(self._guard, "dhcp", self._dhcp.serve))
         if self._sockets.tftp is not None:
@@ -348,6 +348,10 @@ class Service:
         parts = (plan.kernel, plan.initrd, plan.dtb) if plan.kernel is not None else (plan.loader,)
         needed = frozenset(part.name for part in parts if part is not None)
         return Network(ours=OURS, files=names, needed=needed, held=plan.action is Action.HOLD)
+
+    def _boot_of(self, mac: str) -> Begun:
+        found = self.boots.of(mac)
+        return Begun(found[0].ident, found[0].start_ns) if found else Begun()
 
     def _leases(self) -> list[dict[str, Any]]:
         found = self._dhcp.leases() if self._dhcp is not None else []

@@ -8,7 +8,7 @@ from lab.cli.api import json_option, moment, print_json, print_table, with_api
 from lab.cli.listings import print_events
 from lab.netboot import BootService
 
-_STATES = ("booting", "done", "waiting", "stalled", "failed")
+_STATES = ("booting", "done", "waiting", "stalled", "failed", "unknown")
 
 
 @click.command()

@@ -32,6 +32,7 @@ FINDINGS: Final = 8
 _NAMES: Final = 64
 _XIDS: Final = 8
 _FATAL: Final = "fatal"
+_NOT_OURS: Final = "unknown-machine"  # the rule of pxe.explain: no boot of ours fails
 _NO_FIRMWARE: Final = (Firmware.OS, Firmware.UNKNOWN)
 PlanOf = Callable[[str, str | None], BootPlan | None]  # MAC, name of the plan where DHCP told it
 
@@ -44,6 +45,7 @@ class State(StrEnum):
     WAITING = "waiting"  # its plan holds it
     STALLED = "stalled"  # it says nothing more, and is not through
     FAILED = "failed"
+    UNKNOWN = "unknown"  # nobody told us of the machine, so it got no answer
 
 
 @dataclass(slots=True)
@@ -132,7 +134,10 @@ class Boot:
 
     def state(self, now_ns: int) -> State:
         """How it is at `now_ns`."""
-        if self.fatal() is not None or (self.trouble and not self.stalled):
+        fatal = self.fatal()
+        if fatal is not None and fatal.rule == _NOT_OURS:
+            return State.UNKNOWN
+        if fatal is not None or (self.trouble and not self.stalled):
             return State.FAILED
         if self.done_ns is not None:
             return State.DONE

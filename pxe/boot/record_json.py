@@ -2,9 +2,8 @@
 
 from typing_extensions import TypedDict
 
-from pxe.boot.record import Boot, Moved, Stage, State, Told
-
-_LOOK = "Look at its console, or switch it off and on."
+from pxe.boot.record import Boot, Moved, Stage
+from pxe.events import FindingMade
 
 
 class StageReply(TypedDict):
@@ -54,8 +53,8 @@ class BeforeReply(TypedDict):
 
 
 class BootReply(TypedDict):
-    """One boot of one machine. `state`: booting, done, waiting, stalled, failed; `sentence` says why it does
-    not go on. `began` is in seconds since 1970; all `_ms` count from there, also `now_ms`, which
+    """One boot of one machine. `state`: booting, done, waiting, stalled, failed, unknown; `sentence` says why
+    it does not go on. `began` is in seconds since 1970; all `_ms` count from there, also `now_ms`, which
     is when the record was shown; `to_ms` is null while it goes on."""
 
     id: str
@@ -85,14 +84,13 @@ class BootReply(TypedDict):
 
 def to_json(boot: Boot, *, now_ns: int, wall_ns: int, name: str = "") -> BootReply:
     """Return the record at `now_ns` of CLOCK_MONOTONIC; `wall_ns` is what to add for time since 1970."""
-    state = boot.state(now_ns)
     return {
         "id": boot.ident,
         "mac": boot.mac,
         "name": name,
         "known": boot.known,
-        "state": state.value,
-        "sentence": boot.sentence() or _silence(boot, state),
+        "state": boot.state(now_ns).value,
+        "sentence": boot.sentence(),
         "plan": boot.plan,
         "firmware": boot.firmware,
         "arch": boot.arch,
@@ -108,21 +106,9 @@ def to_json(boot: Boot, *, now_ns: int, wall_ns: int, name: str = "") -> BootRep
         "stages": [_stage(boot, stage) for stage in boot.stages],
         "transfers": [_moved(boot, moved) for moved in boot.transfers],
         "transfers_left_out": boot.dropped,
-        "findings": [_told(boot, told) for told in boot.findings],
+        "findings": [_told(boot, told.finding) for told in boot.findings],
         "before": _before(boot),
     }
-
-
-def _silence(boot: Boot, state: State) -> str:
-    """What is known of a boot that no rule explains."""
-    if state is not State.STALLED or not boot.stages:
-        return ""
-    open_ = next((m for m in reversed(boot.transfers) if not m.outcome), None)
-    if open_ is not None:
-        return f"It takes nothing more of {open_.name}: {open_.sent} of {open_.size} bytes arrived. {_LOOK}"
-    seconds = (boot.last_ns - boot.start_ns) / 1e9
-    last = boot.stages[-1].role
-    return f"It says nothing more since its {last}, {seconds:.1f} s after it began to boot. {_LOOK}"
 
 
 def _before(boot: Boot) -> BeforeReply | None:
@@ -171,8 +157,7 @@ def _moved(boot: Boot, moved: Moved) -> MovedReply:
     }
 
 
-def _told(boot: Boot, told: Told) -> FindingReply:
-    finding = told.finding
+def _told(boot: Boot, finding: FindingMade) -> FindingReply:
     return {
         "rule": finding.rule,
         "sentence": finding.sentence,

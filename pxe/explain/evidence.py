@@ -111,6 +111,7 @@ class Transfer:
     sent: int = 0  # payload bytes, each block once
     blocks: int = 0  # DATA datagrams, repeated ones included
     repeated: int = 0
+    late: int = 0  # of the repeated: the client answered both copies, so the first had arrived
     requests: int = 1  # how often it was asked for from the same port
     fragments_lost: int = 0
     head: bytes = b""  # what the file begins with, as far as the capture kept it
@@ -204,6 +205,21 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """What our own service sees of a boot that does not go on: `since_ns` is when the machine last did
+    anything, `after_ns` how long its boot had lasted by then, `step` what it did. `file` is being sent ("":
+    none is); of its `size` bytes `sent` were acknowledged."""
+
+    t_ns: int
+    since_ns: int
+    after_ns: int
+    step: str
+    file: str = ""
+    sent: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A line of the machine's console."""
 
@@ -238,4 +254,5 @@ class Evidence:
     unreachable: tuple[Unreachable, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     console: tuple[Line, ...] = ()
+    silence: Silence | None = None
     network: Network = field(default_factory=Network)

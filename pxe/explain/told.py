@@ -114,7 +114,8 @@ class _Teller:
         transfer = self.transfers.setdefault(event.transfer, self._made(event))
         transfer.size, transfer.upload = event.size, event.upload
         if isinstance(event, TransferEnded):
-            transfer.outcome, transfer.sent, transfer.repeated = event.outcome, event.sent, event.repeated
+            transfer.outcome, transfer.sent = event.outcome, event.sent
+            transfer.repeated, transfer.late = event.repeated, event.late
             transfer.error_text, transfer.last_ns = event.detail, event.t_ns
 
     def _made(self, event: TransferStarted | TransferEnded | TransferRefused) -> Transfer:

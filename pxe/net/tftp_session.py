@@ -100,7 +100,7 @@ class Session(ABC):
             t_ns=t_ns, mac=self.mac, transfer=self.ident, protocol="tftp", peer=format_peer(self.peer),
             name=self.name, size=self.size, sent=transfer.acknowledged,
             duration_ns=max(0, t_ns - self._start_ns - waited_ns), repeated=transfer.repeated,
-            outcome=str(transfer.outcome), detail=transfer.detail, upload=self.upload,
+            late=transfer.late, outcome=str(transfer.outcome), detail=transfer.detail, upload=self.upload,
         )  # fmt: skip
 
     def _on_fault(self, exc: OSError) -> None:

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from pxe.boot.catalogue import Catalogue
 from pxe.boot.record import Boot
-from pxe.boot.record_json import BootReply, to_json
+from pxe.boot.record_json import BootReply
 from pxe.boots import Boots
+from pxe.stalls import shown
 
 _SAMPLE_SECONDS: Final = 0.5
 Item = Boot | dict[str, Any]
@@ -62,7 +63,7 @@ class Watch:
         """The boot as the API shows it."""
         machine = self._catalogue.snapshot.machines.get(boot.mac)
         name = machine.name if machine is not None else ""
-        return to_json(boot, now_ns=time.monotonic_ns(), wall_ns=self._wall_ns, name=name)
+        return shown(boot, now_ns=time.monotonic_ns(), wall_ns=self._wall_ns, name=name)
 
     def measure(self) -> dict[str, int]:
         """Bring the records up to date with the transfers under way; return those that moved."""

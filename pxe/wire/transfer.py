@@ -88,6 +88,8 @@ class Transfer:
     # While `_expected` is set, block `_acked + 1` is in flight, for the first time, since `_sent_at`.
     __slots__ = (
         "_acked",
+        "_again",
+        "_again_to",
         "_ceiling",
         "_due",
         "_expected",
@@ -110,6 +112,7 @@ class Transfer:
         "_tries",
         "_window",
         "detail",
+        "late",
         "outcome",
         "repeated",
     )
@@ -136,6 +139,8 @@ class Transfer:
         self.outcome: Outcome | None = None
         self.detail = ""
         self.repeated = 0  # DATA blocks sent again
+        self.late = 0  # of these, such as were answered twice: nothing was lost, the answer came late
+        self._again, self._again_to = 0, -1  # the newest blocks sent again, how many and up to which
         self._source = source
         self._window = windowsize
         self._oack = oack
@@ -263,7 +268,8 @@ class Transfer:
         whole = self._tries == 0 or self._tries % 3 == 1
         sent = self._sent = min(acked + (self._window if whole else 1), self._last)
         if acked < self._highest:
-            self.repeated += min(sent, self._highest) - acked
+            self._again, self._again_to = min(sent, self._highest) - acked, min(sent, self._highest)
+            self.repeated += self._again
         elif self._window == 1 and self._rtt_next != _AT_ONCE:
             return (self._enter_lockstep(acked + 1),)
         if sent > self._highest:
@@ -313,6 +319,9 @@ class Transfer:
         Not where it cannot be the answer to this window yet, nor for two windows in a row: a repeated window
         that was not lost makes the client say the same of the next one, and so for ever.
         """
+        if self._acked == self._again_to:  # both copies of the last blocks were answered
+            self.late += self._again
+            self._again_to = -1
         early = now - self._sent_at < self._srtt / 4
         if self._window > 1 and not self._no_nack and not early and self._sent > self._acked >= 0:
             self._no_nack = 2

@@ -35,7 +35,7 @@ class Upload:
         "_oack", "_progress_at", "_rto", "_said_at", "_stored", "_timeout", "_tries", "_window",
         "detail", "outcome", "received", "repeated",
     )  # fmt: skip
-    block, resumed, round_trip = 0, False, 0.0  # an upload never is, nor does it measure
+    block, resumed, round_trip, late = 0, False, 0.0, 0  # an upload never is, nor does it measure
 
     def __init__(
         self,

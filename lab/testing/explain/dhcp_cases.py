@@ -95,6 +95,18 @@ def _(s: Scene, bad: bool) -> None:
     s.ask(DISCOVER, UEFI, **relayed)
 
 
+@case("takes-nothing-more")
+def _(s: Scene, bad: bool) -> None:
+    fine(s, UBOOT)
+    s.fall_silent(31 if bad else 29, "vmlinuz", 400, 1000)
+
+
+@case("fell-silent")
+def _(s: Scene, bad: bool) -> None:
+    fine(s, UBOOT)
+    s.fall_silent(31 if bad else 29)
+
+
 @case("unknown-machine")
 def _(s: Scene, bad: bool) -> None:
     s.ask(DISCOVER, UEFI)

@@ -158,6 +158,19 @@ def _(s: Scene, bad: bool) -> None:
     s.ack(60)
 
 
+@case("late-answers")
+def _(s: Scene, bad: bool) -> None:
+    s.offered(UEFI, ECHO)
+    s.rrq("boot.efi")
+    for block in range(1, 60):
+        for _ in range(2 if block % 2 else 1):
+            s.data(block, b"MZ" + b"x" * 510)
+        for _ in range(2 if bad and block % 2 else 1):
+            s.ack(block)
+    s.data(60, b"x")
+    s.ack(60)
+
+
 @case("http-not-found")
 def _(s: Scene, bad: bool) -> None:
     s.offered(UEFI, ECHO)

@@ -2,8 +2,9 @@
 
     python -m lab.testing.explain.record FOLDER [NAME ...]
 
-As root (a network namespace, a tap, ports 67 and 69). Needs qemu-system-arm and -x86, u-boot-qemu, ovmf,
-ipxe, ipxe-qemu, dnsmasq-base and kea-dhcp4-server. Frames that are long are kept in part, DHCP is kept whole.
+As root (a network namespace, a tap, ports 67, 69 and 80). Needs qemu-system-arm and -x86, u-boot-qemu, ovmf,
+ipxe, ipxe-qemu, dnsmasq-base, kea-dhcp4-server and debian-installer-12-netboot-amd64 (its shim). Frames that
+are long are kept in part, DHCP is kept whole. What the firmware says goes into NAME.txt beside NAME.pcapng.
 """
 
 import json
@@ -21,20 +22,42 @@ _IN = "BOOTLAB_RECORD_INSIDE"
 _MAC, _SERVER = "52:54:00:aa:00:01", "10.99.0.1"
 _OVMF = Path("/usr/share/OVMF")
 _IPXE = Path("/usr/lib/ipxe")
+_SHIM = Path("/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/bootnetx64.efi")
 _UBOOT = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-m", "256",
           "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin"]  # fmt: skip
 _X86 = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-m", "512"]
+_NO_PXE = {
+    "uefi": [],
+    "uefi-secure": [],
+    "uefi-http": [
+        word
+        for what in ("IPv4PXESupport", "IPv6PXESupport", "IPv6Support")
+        for word in ("-fw_cfg", f"name=opt/org.tianocore/{what},string=n")
+    ],
+}
+_LOCKED = ["-machine", "smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
+           "-global", "ICH9-LPC.disable_s3=1"]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Setup:
     """One recording: which firmware, which server with what arguments, which files, and for how long."""
 
-    firmware: str  # uboot, uefi or ipxe
+    firmware: str  # uboot, uefi, uefi-http (PXE taken out), uefi-secure (Microsoft's keys) or ipxe
     seconds: float
     dnsmasq: tuple[str, ...] = ()
     kea: str = ""  # JSON of options in the subnet
-    files: tuple[str, ...] = ()  # of Debian's ipxe package
+    files: tuple[str, ...] = ()  # of Debian's ipxe package, under their names or as NAME=FILE; shim
+    http: str = ""  # how the HTTP server is wrong, see wrong_http; none: nobody listens
+
+
+def _over_http(fault: str, name: str = "boot.efi") -> Setup:
+    dhcp = (
+        "--dhcp-vendorclass=set:http,HTTPClient",
+        "--dhcp-option-force=tag:http,60,HTTPClient",
+        f"--dhcp-boot=tag:http,http://{_SERVER}/{name}",
+    )
+    return Setup("uefi-http", 45, dnsmasq=dhcp, http=fault)
 
 
 _TFTP = "--enable-tftp"
@@ -55,6 +78,25 @@ SETUPS = {
     "uefi-bios-loader": Setup("uefi", 120, dnsmasq=(_BIOS_LOADER, _TFTP), files=("undionly.kpxe",)),
     "uefi-fine": Setup("uefi", 120, dnsmasq=("--dhcp-boot=snponly.efi", _TFTP), files=("snponly.efi",)),
     "ipxe-loop": Setup("ipxe", 110, dnsmasq=(_BIOS_LOADER, _TFTP), files=("undionly.kpxe",)),
+    "http-fine": _over_http("fine"),
+    "http-not-found": _over_http("not-found"),
+    "http-error": _over_http("forbidden"),
+    "http-redirect": _over_http("redirect"),
+    "http-no-length": _over_http("chunked"),
+    "http-unknown-type": _over_http("text", "boot"),
+    "http-closed-after-head": _over_http("close"),
+    "http-empty-server": _over_http("empty-server"),
+    "http-cut-short": _over_http("cut"),
+    "http-refused": _over_http(""),
+    "secure-boot-loader": Setup(
+        "uefi-secure", 150, dnsmasq=("--dhcp-boot=snponly.efi", _TFTP), files=("snponly.efi",)
+    ),
+    "secure-boot-shim": Setup(
+        "uefi-secure",
+        180,
+        dnsmasq=("--dhcp-boot=bootx64.efi", _TFTP),
+        files=("bootx64.efi=shim", "grubx64.efi=snponly.efi"),
+    ),
 }
 
 
@@ -73,18 +115,23 @@ def main() -> None:
         record(name, SETUPS[name], folder / f"{name}.pcapng")
 
 
-def record(name: str, setup: Setup, path: Path) -> None:
+def record(fault: str, setup: Setup, path: Path) -> None:
     """Record one firmware against its server, for its time."""
     with tempfile.TemporaryDirectory() as work, ExitStack() as stack:
         place = Path(work)
         place.chmod(0o755)
         for file in setup.files:
-            shutil.copy(_IPXE / file, place)
-        capture = [sys.executable, "-m", "pxe.capture", "tap0", str(path.absolute()), "--comment", name]
+            name, _, source = file.partition("=")
+            shutil.copy(_SHIM if source == "shim" else _IPXE / (source or name), place / name)
+        capture = [sys.executable, "-m", "pxe.capture", "tap0", str(path.absolute()), "--comment", fault]
         recorder = _start(stack, capture, stdout=subprocess.PIPE)
         assert recorder.stdout is not None
         recorder.stdout.readline()
-        _start(stack, _qemu(setup.firmware, place))
+        said = ["-serial", f"file:{path.with_suffix('.txt').absolute()}"]
+        _start(stack, [*_qemu(setup.firmware, place), *said])
+        if setup.http:
+            served = [sys.executable, "-m", "lab.testing.explain.wrong_http", setup.http]
+            _start(stack, [*served, str(_IPXE / "snponly.efi")])
         time.sleep(0.5)  # Kea leaves out an interface that has no carrier when it starts
         _start(stack, _server(setup, place))
         time.sleep(setup.seconds)
@@ -118,14 +165,20 @@ def _qemu(firmware: str, place: Path) -> list[str]:
     network = ["-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-display", "none"]
     if firmware == "uboot":
         return [*_UBOOT, *network, "-device", f"virtio-net-device,netdev=n0,mac={_MAC}"]
-    rom = ",romfile=" if firmware == "uefi" else ""
+    rom = ",romfile=" if firmware.startswith("uefi") else ""
     card = ["-device", f"virtio-net-pci,netdev=n0,mac={_MAC},bootindex=1{rom}"]
     if firmware == "ipxe":
         return [*_X86, "-boot", "n", *network, *card]
-    shutil.copy(_OVMF / "OVMF_VARS_4M.fd", place / "vars.fd")
-    code = f"if=pflash,format=raw,readonly=on,file={_OVMF}/OVMF_CODE_4M.fd"
+    return [*_X86, *_flash(place, secure=firmware == "uefi-secure"), *network, *card, *_NO_PXE[firmware]]
+
+
+def _flash(place: Path, *, secure: bool) -> list[str]:
+    """Firmware and its variables; with secure boot behind system management mode, as OVMF wants it."""
+    kind = "secboot.fd" if secure else "fd"
+    shutil.copy(_OVMF / ("OVMF_VARS_4M.ms.fd" if secure else "OVMF_VARS_4M.fd"), place / "vars.fd")
+    code = f"if=pflash,format=raw,readonly=on,file={_OVMF}/OVMF_CODE_4M.{kind}"
     flash = ["-drive", code, "-drive", f"if=pflash,format=raw,file={place}/vars.fd"]
-    return [*_X86, *flash, *network, *card]
+    return [*flash, *_LOCKED] if secure else flash
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from scapy.packet import Packet, Raw
 
 from pxe.explain import Evidence
 from pxe.explain.capture import read_bytes
-from pxe.explain.evidence import Ignored, Line, Network
+from pxe.explain.evidence import Ignored, Line, Network, Silence
 
 MAC, SERVER_MAC, OTHER_MAC = "52:54:00:12:34:56", "52:54:00:00:00:01", "52:54:00:99:99:99"
 CLIENT, SERVER, OTHER, ROUTER = "10.0.0.100", "10.0.0.1", "10.0.0.2", "10.0.0.254"
@@ -68,6 +68,7 @@ class Scene:
     console: list[Line] = field(default_factory=list)
     ours: str = ""
     held: bool = False
+    silence: Silence | None = None
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -91,6 +92,16 @@ class Scene:
     def ignore(self, reason: str, message: str = "DISCOVER") -> None:
         """Our service tells that it left a message without answer."""
         self.ignored.append(Ignored(t_ns=START_NS + int(self.now * 1e9), message=message, reason=reason))
+
+    def fall_silent(self, seconds: float, file: str = "", sent: int = 0, size: int = 0) -> None:
+        """Our service has heard nothing for so long, or nothing of `file`, which it is still sending."""
+        since, began = (START_NS + int(at * 1e9) for at in (self.now, 0))
+        self.wait(seconds)
+        step = "kernel" if file else "script"
+        self.silence = Silence(
+            t_ns=since + int(seconds * 1e9), since_ns=since, after_ns=since - began, step=step, file=file,
+            sent=sent, size=size,
+        )  # fmt: skip
 
     # DHCP
 
@@ -280,6 +291,7 @@ class Scene:
             mac=MAC, dhcp=seen.dhcp, malformed=seen.malformed, transfers=seen.transfers, http=seen.http,
             connections=seen.connections, arp=seen.arp, unreachable=seen.unreachable, network=network,
             ignored=tuple(self.ignored), console=tuple(self.console),
+            silence=self.silence,
         )  # fmt: skip
 
 

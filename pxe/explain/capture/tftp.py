@@ -23,6 +23,8 @@ class _Flow:
     blksize: int = DEFAULT_BLKSIZE
     final: int = 0  # number of the last block, once it was seen
     stuck: int = 0  # packets since something new came
+    again: int = 0  # blocks sent again that no second ACK has come for
+    again_to: int = 0  # the highest of them
     mac: bytes = b""
 
 
@@ -90,6 +92,7 @@ class TftpTracker:
         if number <= transfer.block:
             transfer.repeated += 1
             flow.stuck += 1
+            _again(flow, number)
             return
         if transfer.block == 0:
             transfer.head = payload[4 : 4 + _HEAD]
@@ -105,8 +108,13 @@ class TftpTracker:
         if number > transfer.acked:
             flow.stuck = 0
             transfer.acked = number
+            if number > flow.again_to:
+                flow.again = 0  # one ACK for what was sent twice: a copy, or an ACK, was lost
         else:
             flow.stuck += 1
+            if number == flow.again_to:
+                transfer.late += flow.again
+                flow.again = 0
         if flow.final and transfer.acked >= flow.final:
             transfer.outcome = "complete"
 
@@ -148,6 +156,15 @@ class TftpTracker:
             elif flow.stuck > 1 or (waited >= _STALL_NS and transfer.blocks):  # else its DATA is filtered out
                 transfer.outcome = "stalled"
         self.done.append((flow.mac, transfer))
+
+
+def _again(flow: _Flow, number: int) -> None:
+    """Block `number` is sent again. Where its ACK was seen already, the first copy arrived; else it did where
+    a second ACK comes."""
+    if number <= flow.transfer.acked:
+        flow.transfer.late += 1
+    else:
+        flow.again, flow.again_to = flow.again + 1, max(flow.again_to, number)
 
 
 def address(packed: bytes) -> str:

@@ -89,7 +89,7 @@ def secure_boot(e: Evidence) -> Iterator[Hit]:
     """EDK2, shim, GRUB and iPXE each have their own words for it."""
     pattern = (
         r"(?i)security violation|image verification failed|bad shim signature|"
-        r"access denied.*secure|secure boot.*(?:fail|violation|denied)|"
+        r"^BdsDxe: failed to load .*: access denied|secure boot.*(?:fail|violation|denied)|"
         r"verification failed: \(?0x1a\)?|invalid signature detected|SBAT self-check failed"
     )
     yield from map(_hit, _said(e, pattern))

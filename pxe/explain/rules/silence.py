@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from pxe.boot.record import QUIET_NS
 from pxe.explain.evidence import Evidence
 from pxe.explain.finding import Severity
 from pxe.explain.rule import Hit, Stage, hit, rule
@@ -166,3 +167,37 @@ def relay_unknown(e: Evidence) -> Iterator[Hit]:
     relayed = [m for m in discovers(e) if int(m.packet.giaddr)]
     if relayed and not replies(e) and not e.ignored:
         yield hit(relayed[-1].t_ns, line(relayed[0]), mac=e.mac, relay=relayed[0].packet.giaddr)
+
+
+@rule(
+    "takes-nothing-more",
+    Stage.FILES,
+    seen="our service is still sending a file, and for 30 s not one more byte of it was acknowledged",
+    sentence="{mac} takes nothing more of {file}: {sent} of {size} bytes arrived.",
+    cure="Look at its console, or switch it off and on; then check its link and its memory.",
+    basis="docs/page.md; RFC 9293 section 3.8.6 (zero window)",
+    vague=True,
+)
+def takes_nothing_more(e: Evidence) -> Iterator[Hit]:
+    """Before the service gives the transfer up: the machine may go on yet."""
+    it = e.silence
+    if it is not None and it.file and it.t_ns - it.since_ns > QUIET_NS:
+        seen = f"event: {shown(it.file)} began, and did not end"
+        yield hit(it.since_ns, seen, mac=e.mac, file=shown(it.file), sent=it.sent, size=it.size)
+
+
+@rule(
+    "fell-silent",
+    Stage.LOADER,
+    seen="our service heard nothing of the machine for 30 s, and it has not all that its plan boots with",
+    sentence="{mac} says nothing more since its {step}, {seconds:.1f} s after it began to boot.",
+    cure="Look at its console, or switch it off and on: what it loaded last may not have started.",
+    basis="docs/page.md",
+    vague=True,
+)
+def fell_silent(e: Evidence) -> Iterator[Hit]:
+    """Nothing goes wrong on the wire: it simply does not go on."""
+    it = e.silence
+    if it is not None and not it.file and it.t_ns - it.since_ns > QUIET_NS:
+        seen = f"event: the last of its {it.step}"
+        yield hit(it.since_ns, seen, mac=e.mac, step=it.step, seconds=it.after_ns / 1e9)

@@ -70,8 +70,11 @@ def netboots(e: Evidence, reply: Dhcp) -> bool:
 
 
 def who(e: Evidence, reply: Dhcp | None = None) -> str:
-    """The client in words."""
-    return _NAMES.get(firmware_of(e, reply), "the client")
+    """The client in words. U-Boot tries its own EFI boot after its scripts, and then asks as UEFI does."""
+    firmware = firmware_of(e, reply)
+    if firmware is Firmware.UEFI_PXE and any(m.firmware is Firmware.UBOOT for m in e.dhcp):
+        return "U-Boot's EFI boot"
+    return _NAMES.get(firmware, "the client")
 
 
 def not_taken(e: Evidence) -> list[Dhcp]:

@@ -27,7 +27,7 @@ class BootsQuery(TypedDict, total=False):
     for a first change."""
 
     mac: str
-    state: Literal["booting", "done", "waiting", "stalled", "failed"]
+    state: Literal["booting", "done", "waiting", "stalled", "failed", "unknown"]
     since: _NUMBER
     wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)]
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pxe.boot.record import FINDINGS, QUIET_NS, RETRY_NS, TRANSFERS, State
-from pxe.boot.record_json import to_json
 from pxe.boots import KNOWN, PER_MACHINE, STRANGERS, Boots
 from pxe.events import (
     DhcpIgnored,
@@ -22,6 +21,7 @@ from pxe.events import (
     TransferStarted,
 )
 from pxe.plan import Action, Asset, BootPlan
+from pxe.stalls import shown
 
 MAC = "52:54:00:00:00:01"
 SECOND = 1_000_000_000
@@ -104,7 +104,7 @@ class Wire:
         return self.boot().state(self.now)
 
     def shown(self):
-        return to_json(self.boot(), now_ns=self.now, wall_ns=0)
+        return shown(self.boot(), now_ns=self.now, wall_ns=0)
 
 
 @pytest.fixture
@@ -190,6 +190,7 @@ def test_silence_stalls_but_a_transfer_under_way_does_not(wire):
     wire.boots.tick()
     changed, _ = wire.boots.since(version)
     assert [b.state(wire.now) for b in changed] == [State.STALLED]
+    assert [finding["rule"] for finding in wire.shown()["findings"]] == ["fell-silent"]
     wire.fetches("initrd")
     assert wire.state() is State.DONE
 
@@ -218,11 +219,14 @@ def test_a_transfer_that_is_seen_not_to_move_stalls_the_boot_until_it_does(wire)
     version = wire.boots.newest()
     assert (wire.state(), wire.shown()["sentence"]) == (
         State.STALLED,
-        "It takes nothing more of vmlinuz: 400 of 1000 bytes arrived. "
-        "Look at its console, or switch it off and on.",
+        f"{MAC} takes nothing more of vmlinuz: 400 of 1000 bytes arrived.",
     )
+    (finding,) = wire.shown()["findings"]
+    assert finding["rule"] == "takes-nothing-more"
+    assert "its console" in finding["cure"]
     wire.boots.advance({transfer: 500})
     assert wire.state() is State.BOOTING
+    assert wire.shown()["findings"] == []
     assert len(wire.boots.since(version)[0]) == 1
 
 
@@ -273,6 +277,13 @@ def test_a_fatal_finding_fails_it_until_it_goes_on(wire):
     wire.fetches("initrd")
     wire.finds("kernel-panic")
     assert wire.state() is State.FAILED  # also of a boot that had all it wanted
+
+
+def test_a_machine_that_nobody_told_us_of_does_not_fail(wire):
+    wire.says()
+    wire.finds("unknown-machine")
+    assert wire.state() is State.UNKNOWN
+    assert wire.shown()["sentence"] == "it fell silent"
 
 
 def test_its_own_disk_and_a_hold():
@@ -405,17 +416,17 @@ class AnyOrder(RuleBasedStateMachine):
             assert [b.start_ns for b in boots] == sorted((b.start_ns for b in boots), reverse=True)
 
     def _check(self, boot):
-        shown = json.loads(json.dumps(to_json(boot, now_ns=self.wire.now, wall_ns=0)))
-        assert len(shown["transfers"]) <= TRANSFERS
-        assert len(shown["findings"]) <= FINDINGS
-        assert len({(s["stage"], s["by"]) for s in shown["stages"]}) == len(shown["stages"])
-        for part in (*shown["stages"], *shown["transfers"]):
+        told = json.loads(json.dumps(shown(boot, now_ns=self.wire.now, wall_ns=0)))
+        assert len(told["transfers"]) <= TRANSFERS
+        assert len(told["findings"]) <= FINDINGS
+        assert len({(s["stage"], s["by"]) for s in told["stages"]}) == len(told["stages"])
+        for part in (*told["stages"], *told["transfers"]):
             assert part["to_ms"] is None or part["from_ms"] <= part["to_ms"]
-        for moved in shown["transfers"]:
+        for moved in told["transfers"]:
             assert 0 <= moved["sent"] <= moved["size"]
             assert (moved["to_ms"] is None) == (moved["outcome"] == "")
-        if shown["state"] in ("failed", "stalled"):
-            assert shown["sentence"]
+        if told["state"] in ("failed", "stalled"):
+            assert told["sentence"]
 
 
 AnyOrder.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)

@@ -15,8 +15,9 @@ from pxe.events import (
     TransferEnded,
     TransferRefused,
 )
+from pxe.eventtext import sentence
 from pxe.explain.evidence import Network
-from pxe.findings import A_SECOND, AGAIN_SECONDS, Findings
+from pxe.findings import A_SECOND, AGAIN_SECONDS, Begun, Findings
 
 MAC = "52:54:00:aa:00:01"
 S = 1_000_000_000
@@ -81,6 +82,7 @@ def test_a_machine_that_nobody_told_us_of():
         ([replace(complete(2 * S), protocol="tftp", sent=3, outcome="stalled")], ["transfer-stalled"]),
         ([replace(complete(2 * S), protocol="http", sent=3, outcome="aborted")], []),
         ([replace(complete(2 * S), sent=500_000, repeated=40)], ["lossy-link"]),
+        ([replace(complete(2 * S), sent=500_000, repeated=40, late=20)], ["late-answers"]),
         (
             [
                 DhcpSent(t_ns=S, mac=MAC, message="NAK", xid=1, ip=""),
@@ -153,6 +155,34 @@ def test_a_sentence_is_said_again_only_after_ten_minutes():
         findings.take([(1, ignored(int(at * S) + 1))])
         findings.look(int((at + 30) * S))
     assert len(findings_in(log)) == 2
+
+
+def test_a_later_boot_hears_the_same_again_and_the_log_does_not():
+    log, boot = EventLog(), Begun("1", 0)
+    findings = Findings(log, boot_of=lambda mac: boot)
+    for at in (1, 40):
+        findings.take([(at, refused(at * S))])
+        findings.look((at + 30) * S)
+    assert len(findings_in(log)) == 1
+    boot = Begun("9", 100 * S)
+    findings.take([(101, refused(101 * S))])
+    findings.look(130 * S)
+    first, second = findings_in(log)
+    assert (first.again, second.again) == (False, True)
+    assert first.sentence == second.sentence
+    assert sentence(first) is not None
+    assert sentence(second) is None
+
+
+def test_what_was_wrong_with_an_earlier_boot_is_not_said_of_a_later_one():
+    log, boot = EventLog(), Begun("1", 0)
+    findings = Findings(log, boot_of=lambda mac: boot)
+    findings.take([(1, replace(complete(S), sent=500_000, repeated=40))])
+    findings.look(30 * S)
+    boot = Begun("2", 100 * S)
+    findings.take([(100, asks(100 * S)), (101, refused(101 * S))])
+    findings.look(130 * S)
+    assert [finding.rule for finding in findings_in(log)] == ["lossy-link", "file-not-found"]
 
 
 def test_a_rack_that_fails_for_one_reason_is_told_of_in_portions():

@@ -8,6 +8,7 @@ export const STATES = {
   booting: { word: "booting", paths: ["M6 3.5 L12 8 L6 12.5 Z"], solid: true },
   waiting: { word: "on hold", paths: ["M4 4 H12 V12 H4 Z"] },
   done: { word: "done", paths: ["M3 8.5 L6.5 12 L13 4.5"] },
+  unknown: { word: "unknown", paths: ["M5.5 6 a2.5 2.5 0 1 1 3.6 2.2 Q8 8.8 8 10 M8 12.7 V12.8"] },
   idle: { word: "not seen", paths: ["M8 4 a4 4 0 1 0 0.01 0"] },
 };
 

@@ -87,6 +87,7 @@ export class Store {
 
 export function stateOf(machine, boot) {
   if (machine?.hold && boot?.state !== "booting") return "waiting";
+  if (machine && boot?.state === "unknown") return IDLE; // it was added since
   return boot ? boot.state : IDLE;
 }
 

@@ -238,6 +238,24 @@ def test_a_doubled_ack_repeats_one_window_and_not_all_that_follow():
     assert sent == 8 * 99 + transfer.repeated
 
 
+@pytest.mark.parametrize("window", [1, 4])
+@pytest.mark.parametrize("twice", [True, False], ids=["late", "lost"])
+def test_what_is_answered_twice_was_late_and_what_is_answered_once_was_lost(window, twice):
+    transfer = begin(200, windowsize=window)
+    transfer.datagrams_to_send(0.0)
+    now = transfer.get_timer()
+    transfer.handle_timer(now)
+    assert transfer.datagrams_to_send(now)
+    assert transfer.repeated == window
+    for _ in range(1 + twice):
+        now += 0.01
+        transfer.receive_datagram(ack(window), now)
+        transfer.datagrams_to_send(now)
+    transfer.receive_datagram(ack(2 * window), now + 0.01)
+    assert transfer.late == (window if twice else 0)
+    assert transfer.block == 2 * window
+
+
 @pytest.mark.parametrize("stray", [ack(9), ack(65535), ack(2000)])
 def test_an_ack_of_what_was_never_sent_is_ignored(stray):
     transfer = begin(800, windowsize=8)
