@@ -1,0 +1,1 @@
+"""What the operating systems under test offer to whoever manages them."""

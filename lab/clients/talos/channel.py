@@ -1,0 +1,157 @@
+"""One connection to one node: calls with deadlines, and every failure as one clear error.
+
+grpclib's Channel is given two things that it has no option for. TCP keepalive: a node whose power is cut says
+nothing, and a stream would wait for ever (HTTP/2 pings would do, but Go's servers end a connection that pings
+more often than every 5 minutes). And why a connection was lost: there TLS 1.3 tells a client that its
+certificate is refused.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError
+from grpclib.client import Channel, Handler, UnaryStreamMethod, UnaryUnaryMethod
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+from grpclib.protocol import H2Protocol
+
+from lab.clients.talos.errors import NodeError, NodeUnreachable, from_status
+from lab.clients.talos.faults import from_os_error
+from lab.clients.talos.tls import Credentials
+from lab.errors import LabError
+from lab.machineapi.limits import limit_messages
+
+PORT = 50000
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+Item = TypeVar("Item")
+Answers = AsyncGenerator[Item, None]  # of a call that answers many times; close it or read it to the end
+
+# Silence of this many seconds, then probes: a dead node is noticed after about 20
+_KEEPALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
+)
+# What grpclib and protobuf raise over bytes that are no gRPC
+_GARBAGE = (DecodeError, ProtocolError, AssertionError, NotImplementedError, ValueError, KeyError)
+
+
+class _Protocol(H2Protocol):
+    lost: Exception | None = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.lost = exc if isinstance(exc, Exception) else None
+        super().connection_lost(exc)
+
+
+class _Channel(Channel):
+    """A channel over a socket with keepalive that remembers why it was lost."""
+
+    last: _Protocol | None = None
+
+    def _protocol_factory(self) -> _Protocol:
+        self.last = _Protocol(Handler(), self._config, self._h2_config)
+        return self.last
+
+    async def _create_connection(self) -> H2Protocol:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(
+            self._protocol_factory, self._host, self._port, ssl=self._ssl
+        )
+        sock = transport.get_extra_info("socket")
+        for level, option, value in _KEEPALIVE:
+            sock.setsockopt(level, option, value)
+        return protocol
+
+
+class Connection:
+    """The connection to one node, made at the first call and again where it was lost; a context manager.
+
+    `node` is an address or a name, with `:port` where it is not 50000; `timeout` (seconds) is for
+    connecting and for each call that answers once.
+    """
+
+    def __init__(self, node: str, credentials: Credentials, *, timeout: float = 20.0) -> None:
+        self.node = node
+        self.credentials = credentials
+        self.timeout = timeout
+        host, port = split_address(node)
+        self.channel = _Channel(host, port, ssl=credentials.context)
+
+    async def __aenter__(self) -> "Connection":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; a later call connects again."""
+        self.channel.close()
+
+    async def ask(
+        self, method: UnaryUnaryMethod[Request, Reply], request: Request, timeout: float | None = None
+    ) -> Reply:
+        """Call and return the answer. Raises NodeError or NodeAccessDenied."""
+        try:
+            await self._connect()
+            async with method.open(timeout=timeout or self.timeout) as stream:
+                await stream.send_message(request, end=True)
+                limit_messages(stream)
+                reply = await stream.recv_message()
+            if reply is None:
+                raise ProtocolError("no answer")
+            return reply
+        except _EXPECTED as exc:
+            raise self._explain(method.name, exc) from exc
+
+    async def stream(self, method: UnaryStreamMethod[Request, Reply], request: Request) -> Answers[Reply]:
+        """Call and yield the answers as they come; without a deadline. Raises as `ask` does."""
+        try:
+            await self._connect()
+            async with method.open() as stream:
+                await stream.send_message(request, end=True)
+                limit_messages(stream)
+                async for reply in stream:
+                    yield reply
+        except _EXPECTED as exc:
+            raise self._explain(method.name, exc) from exc
+
+    async def _connect(self) -> None:
+        async with asyncio.timeout(self.timeout):
+            await self.channel.__connect__()
+
+    def _explain(self, call: str, exc: Exception) -> LabError:
+        if isinstance(exc, GRPCError):
+            return from_status(self.node, call, exc, self.credentials.role)
+        name = call.rpartition("/")[2]
+        if isinstance(exc, TimeoutError) and exc.errno is None:
+            return NodeUnreachable(self.node, f"{name}: no answer within {self.timeout:g} s")
+        if isinstance(exc, StreamTerminatedError):
+            lost = self.channel.last.lost if self.channel.last else None
+            if isinstance(lost, ssl.SSLError):
+                return from_os_error(self.node, lost, self.credentials)
+            return NodeUnreachable(self.node, f"went away in the middle of {name}: {lost or exc}")
+        if isinstance(exc, OSError):
+            return from_os_error(self.node, exc, self.credentials)
+        return NodeError(self.node, f"{name}: what it answers is no gRPC: {exc or type(exc).__name__}")
+
+
+_EXPECTED = (GRPCError, StreamTerminatedError, OSError, TimeoutError, *_GARBAGE)
+
+
+def split_address(node: str) -> tuple[str, int]:
+    """Split `10.0.0.5`, `node1:50001`, `fd00::1` or `[fd00::1]:50001`. Raises NodeUnreachable."""
+    host, port = node, ""
+    if node.startswith("["):
+        host, _, port = node[1:].partition("]")
+        port = port.removeprefix(":")
+    elif node.count(":") == 1:
+        host, _, port = node.partition(":")
+    if not host or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
+        raise NodeUnreachable(node, "not an address: write 10.0.0.5, node1:50000 or [fd00::1]:50000")
+    return host, int(port) if port else PORT
