@@ -85,23 +85,6 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Authority:
-    """The certificate authority of a machine configuration, both as PEM."""
-
-    certificate: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class LinkPlan:
-    """Addresses of one link, as CIDR; by DHCP where there are none. `link` "" is the first one."""
-
-    link: str = ""
-    addresses: tuple[str, ...] = ()
-    gateway: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class KernelMessage:
     """One record of /dev/kmsg; `clock` is in microseconds since the kernel started."""
 

@@ -8,14 +8,13 @@ the cause.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
+from lab.machineconfig.model import Authority, Link
 from lab.refos.guest.model import (
-    Authority,
     BpfInstruction,
     Disk,
     FileEntry,
     Identity,
     KernelMessage,
-    LinkPlan,
     Mount,
     Packet,
     Release,
@@ -82,8 +81,8 @@ class SlotControl(Protocol):
         """
         ...
 
-    async def wipe(self, labels: Sequence[str]) -> None:
-        """Erase partitions by label (STATE, SLOT-A, ...); all of the system disk where none are named."""
+    async def wipe(self, labels: Sequence[str], disks: Sequence[str]) -> None:
+        """Erase partitions by label (STATE, SLOT-A, ...), all of the system disk where none; and `disks`."""
         ...
 
 
@@ -98,7 +97,7 @@ class Network(Protocol):
         """Return the host's name."""
         ...
 
-    async def set_links(self, plans: Sequence[LinkPlan]) -> None:
+    async def set_links(self, links: Sequence[Link]) -> None:
         """Configure the links; none named: DHCP on the first. Returns once an address is there.
 
         Raises PlatformError where none came.
@@ -118,7 +117,10 @@ class Network(Protocol):
         ...
 
     async def resolve(self, name: str) -> tuple[str, ...]:
-        """Look a name up at the resolvers in use, really: no cache. Raises PlatformError."""
+        """Ask the resolvers in use for the addresses of a name, really: no cache. () where it does not exist.
+
+        Raises PlatformError where no resolver answered.
+        """
         ...
 
     async def set_time(self, servers: Sequence[str]) -> None:
@@ -198,16 +200,22 @@ class Platform(Protocol):
         """What can be looked at."""
         ...
 
-    async def identity(self, authority: Authority | None, names: Sequence[str]) -> Identity:
+    async def identity(
+        self, authority: Authority | None, accepted: Sequence[bytes], names: Sequence[str]
+    ) -> Identity:
         """Issue the server's certificate: self-signed and asking for no client where `authority` is None.
 
-        Otherwise signed by it, and the context demands a client's certificate of the same authority. `names`
-        are further host names and addresses for subjectAltName.
+        Otherwise signed by it, and the context demands a client's certificate of the same authority or one of
+        those `accepted` (PEM). `names` are further host names and addresses for subjectAltName.
         """
         ...
 
     async def set_sysctls(self, values: Mapping[str, str]) -> None:
         """Write kernel parameters. Raises PlatformError that names the one that was refused."""
+        ...
+
+    async def services(self) -> Mapping[str, str]:
+        """Return the services below the API by name with what is wrong with each, "" where nothing is."""
         ...
 
     def say(self, line: str) -> None:

@@ -1,0 +1,73 @@
+"""Every call of the API by its path: what answers it, and the role it takes."""
+
+from collections.abc import Mapping
+
+from google.protobuf.empty_pb2 import Empty
+from grpclib.const import Handler
+
+from lab.machineapi import common_pb2, lifecycle_pb2, machine_pb2, resource_pb2, storage_pb2
+from lab.refos.guest.api import capture, lifecycle, looking, machine, state, watching
+from lab.refos.guest.api.access import Role
+from lab.refos.guest.api.call import Method, handler
+from lab.refos.guest.node import Node
+
+_READER, _OPERATOR, _ADMIN = Role.READER, Role.OPERATOR, Role.ADMIN
+_m, _l, _s, _d = machine_pb2, lifecycle_pb2, resource_pb2, common_pb2.Data
+
+METHODS: Mapping[str, Method] = {
+    "/machine.MachineService/ApplyConfiguration": Method(
+        machine.apply_configuration, _ADMIN, _m.ApplyConfigurationRequest, _m.ApplyConfigurationResponse
+    ),
+    "/machine.MachineService/Dmesg": Method(watching.dmesg, _READER, _m.DmesgRequest, _d),
+    "/machine.MachineService/Events": Method(watching.events, _READER, _m.EventsRequest, _m.Event),
+    "/machine.MachineService/List": Method(looking.listing, _READER, _m.ListRequest, _m.FileInfo),
+    "/machine.MachineService/Logs": Method(watching.logs, _READER, _m.LogsRequest, _d),
+    "/machine.MachineService/Mounts": Method(looking.mounts, _READER, Empty, _m.MountsResponse),
+    "/machine.MachineService/PacketCapture": Method(
+        capture.packet_capture, _OPERATOR, _m.PacketCaptureRequest, _d
+    ),
+    "/machine.MachineService/Read": Method(looking.read, _ADMIN, _m.ReadRequest, _d),
+    "/machine.MachineService/Reboot": Method(machine.reboot, _OPERATOR, _m.RebootRequest, _m.RebootResponse),
+    "/machine.MachineService/Reset": Method(machine.reset, _ADMIN, _m.ResetRequest, _m.ResetResponse),
+    "/machine.MachineService/Rollback": Method(
+        machine.rollback, _ADMIN, _m.RollbackRequest, _m.RollbackResponse
+    ),
+    "/machine.MachineService/ServiceList": Method(
+        looking.service_list, _READER, Empty, _m.ServiceListResponse
+    ),
+    "/machine.MachineService/Shutdown": Method(
+        machine.shutdown, _OPERATOR, _m.ShutdownRequest, _m.ShutdownResponse
+    ),
+    "/machine.MachineService/SystemStat": Method(looking.system_stat, _READER, Empty, _m.SystemStatResponse),
+    "/machine.MachineService/Upgrade": Method(machine.upgrade, _ADMIN, _m.UpgradeRequest, _m.UpgradeResponse),
+    "/machine.MachineService/Version": Method(machine.version, _READER, Empty, _m.VersionResponse),
+    "/machine.LifecycleService/Install": Method(
+        lifecycle.install, _ADMIN, _l.LifecycleServiceInstallRequest, _l.LifecycleServiceInstallResponse
+    ),
+    "/machine.LifecycleService/Upgrade": Method(
+        lifecycle.upgrade, _ADMIN, _l.LifecycleServiceUpgradeRequest, _l.LifecycleServiceUpgradeResponse
+    ),
+    "/machine.ImageService/Pull": Method(
+        lifecycle.pull, _OPERATOR, _l.ImageServicePullRequest, _l.ImageServicePullResponse
+    ),
+    "/storage.StorageService/Disks": Method(looking.disks, _READER, Empty, storage_pb2.DisksResponse),
+    "/cosi.resource.State/Get": Method(state.get, _READER, _s.GetRequest, _s.GetResponse),
+    "/cosi.resource.State/List": Method(state.listing, _READER, _s.ListRequest, _s.ListResponse),
+    "/cosi.resource.State/Watch": Method(state.watch, _READER, _s.WatchRequest, _s.WatchResponse),
+}
+
+
+class Methods(dict[str, Handler]):
+    """The table as grpclib asks it, for one node; nothing is made before it is called.
+
+    A fleet has ten thousand nodes in one process: a ready table for each would cost a hundred megabytes.
+    """
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self._node = node
+
+    def get(self, path: str, default: object = None) -> Handler | None:  # type: ignore[override]
+        """Return what answers a call to this path, None where nothing does."""
+        method = METHODS.get(path)
+        return handler(self._node, path, method) if method is not None else None

@@ -1,0 +1,87 @@
+"""ApplyConfiguration: from a text to the active configuration of a node, or all that is wrong with it."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+
+from lab.machineconfig import ConfigFaults, Fault, MachineConfig, difference
+from lab.refos.guest.node import CONFIG, Node
+from lab.refos.guest.operations import Operation, write_image
+from lab.refos.guest.state.configuration import TRY_SECONDS, ApplyMode, Decision, Refused
+from lab.refos.guest.state.sequences import BOOT, INSTALL_AND_REBOOT, REBOOT
+
+_LARGEST = 1 << 20  # bytes; a real configuration has some tens of kB
+_SMALL = 1 << 16  # read at once; a larger one in a thread, that the watchdog be fed
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a configuration."""
+
+    mode: ApplyMode
+    details: str
+    warnings: tuple[str, ...]
+
+
+async def apply(
+    node: Node, data: bytes, mode: ApplyMode, *, dry_run: bool = False, try_seconds: float = TRY_SECONDS
+) -> Applied:
+    """Check a configuration and take it over. Raises ConfigFaults, Refused, Unsupported, PlatformError."""
+    config = await _read(node, data)
+    if not node.maintenance and not config.complete:
+        raise ConfigFaults([Fault("machine.ca", "is missing: a configured node must know whom to trust")])
+    running = node.machine.running
+    if running is not None:
+        raise Refused(f"{running.name} is running: apply the configuration when it is over")
+    reboot_mode = node.settings.personality.reboot_mode
+    configuration = node.machine.configuration
+    decision = configuration.decide(mode, maintenance=node.maintenance, reboot_mode=reboot_mode)
+    warnings = tuple(f"{path} is ignored: refos has no use for it" for path in config.ignored)
+    if dry_run:
+        return Applied(decision.mode, _summary(node, config, decision), warnings)
+    await _commit(node, config, decision, try_seconds)
+    return Applied(decision.mode, decision.details, warnings)
+
+
+async def _read(node: Node, data: bytes) -> MachineConfig:
+    if len(data) > _LARGEST:
+        raise ConfigFaults([Fault("", f"has {len(data)} bytes; at most {_LARGEST} are read")])
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigFaults([Fault("", f"is not UTF-8 at byte {error.start}")]) from None
+    if len(data) > _SMALL:
+        return await asyncio.to_thread(node.read_config, text)
+    return node.read_config(text)
+
+
+def _summary(node: Node, config: MachineConfig, decision: Decision) -> str:
+    changes = config.dump() if node.config is None else difference(node.config, config)
+    return f"Dry run summary:\n{decision.details}\nConfig diff:\n\n{changes or 'No changes.'}"
+
+
+async def _commit(node: Node, config: MachineConfig, decision: Decision, try_seconds: float) -> None:
+    """Save and activate; the first whole configuration ends maintenance."""
+    text = config.dump()
+    first = node.maintenance
+    if decision.save:
+        await node.platform.store.save(CONFIG, text)
+    node.machine.configuration.commit(decision, text, node.now(), try_seconds)
+    node.say(f"configuration: {decision.details}")
+    if decision.mode is ApplyMode.REBOOT:
+        node.spawn(node.run(REBOOT, {}))
+    elif decision.activate:
+        node.activate(config)
+        if first and config.complete:
+            node.spawn(_leave_maintenance(node, config))
+
+
+async def _leave_maintenance(node: Node, config: MachineConfig) -> None:
+    """Install where the configuration says so and nothing is installed; else go on booting."""
+    install = config.install
+    if install is not None and install.disk and install.image and not node.machine.slots.installed:
+        operation = Operation()
+        write = partial(write_image, node, operation, install.image, install.disk, wipe=install.wipe)
+        await node.run(INSTALL_AND_REBOOT, {"writeImage": write})
+    else:
+        await node.run(BOOT, {})
