@@ -9,7 +9,9 @@ import click
 from rich.console import Console
 
 from lab.cli.api import connect, with_options
+from lab.cli.image_build import build_image
 from lab.cli.progress import watching
+from lab.cli.unpack import unpack
 from lab.config.images import read_usage
 from lab.errors import InfrastructureError, UsageError
 from lab.netboot import BootService
@@ -84,6 +86,9 @@ def _with_store(command: Any) -> Any:
 @click.group()
 def image() -> None:
     """The catalogue of things to boot, by name, version and architecture."""
+
+
+image.add_command(unpack)
 
 
 def _pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
@@ -164,6 +169,30 @@ def add(
     unchecked = [part for part, found in manifest.parts.items() if not found.checked]
     if unchecked:
         click.echo(f"nothing upstream vouches for {', '.join(unchecked)}: taken as it came", err=True)
+
+
+@image.command("build")
+@click.argument("name", type=click.Choice(["refos"]))
+@click.option("--arch", type=click.Choice(["arm64", "amd64"]), default="arm64", show_default=True)
+@click.option("--version", default="", help="The version it says it is.  [default: bootlab's own]")
+@click.option("--update", is_flag=True, help="Take the newest packages, not those of the last build.")
+@_json_option
+@_with_store
+def build(
+    name: str,
+    arch: str,
+    version: str,
+    *,
+    update: bool,
+    as_json: bool,
+    config: Path | None,
+    folder: Path | None,
+) -> None:
+    """Build refos, the lab's reference operating system, from Debian's packages, and add it to the catalogue.
+
+    Needs no root and runs nothing of the other architecture. docs/refos.md tells what it is.
+    """
+    build_image(arch, version, Opened(config, folder).store, update=update, as_json=as_json)
 
 
 @image.command("list")

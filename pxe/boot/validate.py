@@ -18,7 +18,7 @@ from pxe.plan import Action, Arch, Asset, BootPlan
 
 _ZBOOT = (
     "is an EFI zboot kernel, which U-Boot's booti cannot start; UEFI can. For U-Boot, give the raw Image "
-    "that is inside it, or an EFI loader (loader) that starts it"
+    "that is inside it (`bootlab image unpack`), or an EFI loader (loader) that starts it"
 )
 
 

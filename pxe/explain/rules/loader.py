@@ -149,7 +149,7 @@ def _loaded_names(e: Evidence) -> Iterator[tuple[int, str]]:
     Stage.LOADER,
     seen="U-Boot fetched an EFI zboot kernel, which only EFI can unpack, and nothing else after it",
     sentence="U-Boot fetched {file}, an EFI zboot kernel: booti takes a plain arm64 Image only.",
-    cure="Unpack it once (`bootlab image` does), or start it with bootefi.",
+    cure="Unpack it once (`bootlab image unpack`), or start it with bootefi.",
     basis="Linux drivers/firmware/efi/libstub/zboot-header.S; U-Boot cmd/booti.c",
 )
 def zboot_for_booti(e: Evidence) -> Iterator[Hit]:

@@ -1,0 +1,48 @@
+"""`bootlab image unpack`: the kernel inside an EFI zboot kernel, for U-Boot's booti."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from lab.errors import InfrastructureError, UsageError
+from pxe.assets.zboot import unpack as unpack_zboot
+from pxe.boot.sniff import program
+from pxe.errors import AssetError
+
+
+@click.command()
+@click.argument("kernel", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+def unpack(kernel: Path, target: Path) -> None:
+    """Write the plain kernel that the EFI zboot KERNEL holds to TARGET.
+
+    UEFI starts a zboot kernel as it is; U-Boot's booti needs what is inside.
+
+    \b
+    Example:
+      bootlab image unpack vmlinuz Image
+      bootlab image add mine --version 1 --arch arm64 kernel=Image
+    """
+    try:
+        data = kernel.read_bytes()
+    except OSError as exc:
+        raise UsageError(f"{kernel}: {exc.strerror}") from None
+    try:
+        inside = unpack_zboot(data)
+    except AssetError as exc:
+        raise UsageError(f"{kernel}: {exc}") from None
+    _write(target, inside)
+    click.echo(f"{target}: {program(inside).kind or 'a kernel of no kind that we know'}, {len(inside)} bytes")
+
+
+def _write(target: Path, data: bytes) -> None:
+    """Whole or not at all: the file that is there may be served."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.absolute().parent, delete=False) as file:
+            file.write(data)
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, target)
+    except OSError as exc:
+        raise InfrastructureError(f"{target}: {exc.strerror}") from None
