@@ -70,6 +70,7 @@ class Node:
         self._reconciler = Reconciler(platform)
         self._reporting = Reporting(self)
         self._settling = asyncio.Lock()
+        self._serving = asyncio.Lock()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -313,6 +314,10 @@ class Node:
 
     async def serve(self) -> None:
         """Open the API, or open it anew where our certificate has to say something else now."""
+        async with self._serving:
+            await self._serve()
+
+    async def _serve(self) -> None:
         config = None if self.maintenance else self.config
         authority = config.ca if config is not None else None
         accepted = config.accepted_cas if config is not None else ()
