@@ -41,6 +41,8 @@ COMMANDS = {
     "token": "lab.cli.token:token",
     "log": "lab.cli.log:log",
     "hostile": "lab.cli.hostile:hostile",
+    "rollout": "lab.cli.rollout:rollout",
+    "dns": "lab.cli.dns:dns",
 }
 
 

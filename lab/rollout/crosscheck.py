@@ -1,0 +1,115 @@
+"""What pydantic does not see in a plan file: what goes together, what must exist, cycles of groups.
+
+Works on the raw values and passes over what is missing or of the wrong shape, so that all faults come
+out at once.
+"""
+
+import graphlib
+from pathlib import Path
+from typing import Any
+
+from lab.config.yamlfile import Document, KeyPath
+from lab.machineconfig import ConfigFaults, load, merge
+
+_CHANGES = ("patch", "upgrade", "rollback", "command")
+_OF_THE_NODE = ("cannot be deleted", "does not apply")  # may well apply to what a node has
+_GATES = ("ready", "resolves", "command")
+
+
+def crosscheck(document: Document, base: Path) -> None:
+    """Note the faults that need more than one value to see; relative paths are seen from `base`."""
+    data = document.data
+    change = _dict(data, "change")
+    gates = _get(data, "gates")
+    _check_one(document, ("change",), change, _CHANGES)
+    for number, gate in enumerate(gates if isinstance(gates, list) else []):
+        if isinstance(gate, dict):
+            _check_one(document, ("gates", number), gate, _GATES)
+    order(document)
+    if _get(data, "steps", "batches") == []:
+        document.fault(("steps", "batches"), "is empty: write sizes of batches, such as [5, 10%, 50%]")
+    _check_patch(document, base)
+    _check_talosconfig(document, base, gates if isinstance(gates, list) else [])
+    command, revert = _dict(change, "command"), _get(data, "revert")
+    if command and "revert" not in command and revert in ("failed", "all"):
+        sentence = f"{revert!r} needs change.command.revert, the program that takes the change back"
+        document.fault(("revert",), sentence)
+
+
+def order(document: Document) -> list[str]:
+    """Return the groups in an order that follows `after` and `groups`; [] where there is a cycle."""
+    groups = _dict(document.data, "nodes")
+    sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+    for name, group in groups.items():
+        sorter.add(name)
+        for where, other in _references(name, group):
+            if other in groups:
+                sorter.add(name, other)
+            else:
+                document.fault(where, f"there is no group {other!r}; there are {', '.join(groups)}")
+    try:
+        return list(sorter.static_order())
+    except graphlib.CycleError as exc:
+        cycle: list[str] = exc.args[1][::-1]  # graphlib names them from the first to go to the last
+        where = next(place for place, other in _references(cycle[0], groups[cycle[0]]) if other == cycle[1])
+        document.fault(where, f"a cycle: {' waits for '.join(cycle)}; take one of these out")
+        return []
+
+
+def _references(name: str, group: Any) -> list[tuple[KeyPath, str]]:
+    """Return (where, the other group) of each group that `name` waits for."""
+    found: list[tuple[KeyPath, str]] = []
+    for key in ("after", "groups"):
+        others = _get(group, key)
+        if isinstance(others, list):
+            texts = [(number, other) for number, other in enumerate(others) if isinstance(other, str)]
+            found += [(("nodes", name, key, number), other) for number, other in texts]
+    return found
+
+
+def _check_one(document: Document, where: KeyPath, part: dict[str, Any], names: tuple[str, ...]) -> None:
+    given = [name for name in names if name in part]
+    if len(given) != 1:
+        told = f", not {' and '.join(given)}" if given else ""
+        document.fault(where, f"name exactly one of {', '.join(names)}{told}")
+
+
+def _check_patch(document: Document, base: Path) -> None:
+    """Note a patch that cannot be read, or that no configuration could take."""
+    name = _get(document.data, "change", "patch", "file")
+    if not isinstance(name, str):
+        return
+    where: KeyPath = ("change", "patch", "file")
+    try:
+        text = (base / name).read_text("utf-8")
+    except OSError as exc:
+        document.fault(where, f"{base / name} cannot be read: {exc.strerror}")
+    except UnicodeDecodeError:
+        document.fault(where, f"{base / name} is not UTF-8 text")
+    else:
+        try:
+            merge(load("version: v1alpha1\nmachine:\n  type: worker\n"), text)
+        except ConfigFaults as exc:
+            for fault in exc.faults:
+                if not fault.reason.startswith(_OF_THE_NODE):
+                    document.fault(where, f"{name}: {fault}")
+
+
+def _check_talosconfig(document: Document, base: Path, gates: list[Any]) -> None:
+    name = _get(document.data, "talosconfig")
+    own = "command" in _dict(document.data, "change")
+    if name is None and (not own or any("ready" in gate for gate in gates if isinstance(gate, dict))):
+        document.fault((), "talosconfig: is missing: the file with our certificate for the nodes' API")
+    if isinstance(name, str) and not (base / name).is_file():
+        document.fault(("talosconfig",), f"there is no file {base / name}")
+
+
+def _get(data: Any, *keys: str) -> Any:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _dict(data: Any, *keys: str) -> dict[str, Any]:
+    value = _get(data, *keys)
+    return value if isinstance(value, dict) else {}

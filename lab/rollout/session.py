@@ -1,0 +1,82 @@
+"""One node while somebody works on it: the connection to its API, and programs run in its name."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from lab.clients.talos.client import NodeClient
+from lab.clients.talos.errors import NodeError
+from lab.clients.talos.tls import Credentials
+from lab.rollout.plan import Node
+
+_KEPT = 4096  # bytes of what a program says
+CALL_SECONDS = 20.0
+
+
+class Session:
+    """A node, and the one connection to it; closed by `close`.
+
+    `before` is what the journal keeps of it (JSON-ready), `since_ns` when its change began (lab.clock).
+    """
+
+    def __init__(self, node: Node, credentials: Credentials | None) -> None:
+        self.node = node
+        self.before: dict[str, Any] = {}
+        self.since_ns = 0
+        self.prepared: Any = None  # what a change has worked out and need not do twice
+        self._credentials = credentials
+        self._client: NodeClient | None = None
+
+    @property
+    def client(self) -> NodeClient:
+        """The client of its API; the connection is made at the first call."""
+        if self._client is None:
+            assert self._credentials is not None  # the plan file's reader demands a talosconfig
+            address = f"[{self.node.address}]" if ":" in self.node.address else self.node.address
+            self._client = NodeClient(f"{address}:{self.node.port}", self._credentials, timeout=CALL_SECONDS)
+        return self._client
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.connection.close()
+
+    async def run(self, argv: Sequence[str]) -> tuple[int, str]:
+        """Run a program with {name}, {address}, {port} filled in; returns its status and its last line.
+
+        It is killed where we stop waiting for it. Raises NodeError where it cannot be started.
+        """
+        words = [self._fill(word) for word in argv]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *words,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+        except OSError as exc:
+            raise NodeError(self.node.name, f"{words[0]} cannot be started: {exc.strerror}") from exc
+        said = b""
+        try:
+            assert process.stdout is not None
+            while part := await process.stdout.read(_KEPT):
+                said = (said + part)[-_KEPT:]
+            status = await process.wait()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
+        lines = said.decode(errors="replace").strip().splitlines()
+        last = lines[-1] if lines else "it says nothing"
+        return status, "".join(char if char.isprintable() else "?" for char in last)
+
+    def _fill(self, word: str) -> str:
+        for name, value in (
+            ("name", self.node.name),
+            ("address", self.node.address),
+            ("port", self.node.port),
+        ):
+            word = word.replace(f"{{{name}}}", str(value))
+        return word
