@@ -1,4 +1,4 @@
-"""Where the lab keeps what can be made again: `$BOOTLAB_CACHE`, else the user's cache folder."""
+"""Where the lab keeps what can be made again (the cache), and what cannot (its state: keys)."""
 
 import os
 import tempfile
@@ -15,8 +15,19 @@ def cache_dir() -> Path:
 
     Raises InfrastructureError where none can be written.
     """
+    return _folder("cache", ".cache")
+
+
+def state_dir() -> Path:
+    """Return the folder for what must outlive the cache, found in the same way: `$BOOTLAB_STATE`,
+    `$XDG_STATE_HOME/bootlab`, `~/.local/state/bootlab`. Raises InfrastructureError.
+    """
+    return _folder("state", ".local/state")
+
+
+def _folder(kind: str, in_home: str) -> Path:
     problems = []
-    for folder in _candidates():
+    for folder in _candidates(kind, in_home):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
@@ -26,18 +37,20 @@ def cache_dir() -> Path:
             return folder
         problems.append(f"{folder}: belongs to another user")
     raise InfrastructureError(
-        "no cache folder can be written (" + "; ".join(problems) + "); set BOOTLAB_CACHE to a folder of yours"
+        f"no {kind} folder can be written (" + "; ".join(problems) + f"); set BOOTLAB_{kind.upper()} to a "
+        "folder of yours"
     )
 
 
-def _candidates() -> list[Path]:
-    if chosen := os.environ.get("BOOTLAB_CACHE"):
+def _candidates(kind: str, in_home: str) -> list[Path]:
+    if chosen := os.environ.get(f"BOOTLAB_{kind.upper()}"):
         return [Path(chosen).absolute()]
     found = []
-    if (xdg := Path(os.environ.get("XDG_CACHE_HOME", ""))).is_absolute():
+    if (xdg := Path(os.environ.get(f"XDG_{kind.upper()}_HOME", ""))).is_absolute():
         found.append(xdg / "bootlab")
     home = Path(os.path.expanduser("~"))
     if home.is_absolute():
-        found.append(home / ".cache" / "bootlab")
-    found.append(Path(tempfile.gettempdir()) / f"bootlab-{os.geteuid()}")
+        found.append(home / in_home / "bootlab")
+    suffix = "" if kind == "cache" else f"-{kind}"
+    found.append(Path(tempfile.gettempdir()) / f"bootlab-{os.geteuid()}{suffix}")
     return found

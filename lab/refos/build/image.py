@@ -1,0 +1,151 @@
+"""One image from packages to products, kept in the cache under a hash of all that goes into it."""
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import lab
+from lab.cache import cache_dir
+from lab.errors import InfrastructureError, UsageError
+from lab.refos.build import recipe
+from lab.refos.build.base import Base, base
+from lab.refos.build.hosttools import HostTools, check_programs, host_tools
+from lab.refos.build.initrd import initrd, netboot_initrd
+from lab.refos.build.keys import SigningKeys, signing_keys
+from lab.refos.build.packages import Tell, package_set
+from lab.refos.build.pyc import compiled
+from lab.refos.build.rootfs import Identity, own_code, squashfs, texts
+from lab.refos.build.tree import Node, Tree
+
+LIMIT = 120_000_000  # bytes that a slot's content may have
+# Our own files that decide what comes out, beside those that go in
+_SOURCES = ("refos/build", "debian.py", "smalllinux.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to build. `arch` is Debian's word. `keys`: the folder of the authority; None: the lab's own.
+
+    `files` replace or add files of the root file system (path -> node), before compilation.
+    """
+
+    arch: str = "arm64"
+    version: str
+    keys: Path | None = None
+    files: Mapping[str, Node] = field(default_factory=dict)
+    update: bool = False  # resolve the packages again
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The products of a build, files below `folder`."""
+
+    folder: Path
+    identity: Identity
+
+    @property
+    def kernel(self) -> Path:
+        """What the boot loader loads."""
+        return self.folder / "kernel"
+
+    @property
+    def initrd(self) -> Path:
+        """The initramfs of a slot."""
+        return self.folder / "initrd.gz"
+
+    @property
+    def netboot(self) -> Path:
+        """The initramfs with the root file system in it."""
+        return self.folder / "netboot.img"
+
+    @property
+    def rootfs(self) -> Path:
+        """The root file system, a squashfs."""
+        return self.folder / "rootfs.squashfs"
+
+
+def build(request: Request, tell: Tell = lambda text: None) -> Image:
+    """Return the image, built where the cache has none. One builder at a time; others wait.
+
+    Raises UsageError for an architecture that there is none for, InfrastructureError: a program is missing
+    (with its package), the mirror is gone, the disk is full.
+    """
+    if request.arch not in recipe.ARCHES:
+        raise UsageError(f"refos is built for {' and '.join(recipe.ARCHES)}, not for {request.arch!r}")
+    check_programs()
+    cache = cache_dir() / "refos"
+    folder = cache / request.arch
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder, tell):
+            return _build(request, cache, folder, tell)
+    except OSError as exc:
+        raise InfrastructureError(f"{exc.filename or folder}: {exc.strerror}") from exc
+
+
+@contextmanager
+def _alone(folder: Path, tell: Tell) -> Iterator[None]:
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("waiting for another build")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(request: Request, cache: Path, folder: Path, tell: Tell) -> Image:
+    names = [*recipe.PACKAGES, recipe.KERNEL[request.arch]]
+    packages = package_set(folder, request.arch, names, recipe.PRESENT, tell, update=request.update)
+    tools = host_tools(cache, tell, update=request.update)
+    keys = signing_keys(request.keys)
+    identity = Identity(request.version, request.arch)
+    sources = _sources()
+    own = own_code() | texts(identity, keys.keyring.read_bytes()) | dict(request.files)
+    image = Image(folder / f"image-{_key(packages.key, tools.root.name, sources, own)}", identity)
+    if (image.folder / "image.json").is_file():
+        return image
+    foundation = base(folder, packages, request.arch, tools, sources, tell)
+    new = Image(folder / "new", identity)
+    shutil.rmtree(new.folder, ignore_errors=True)
+    new.folder.mkdir()
+    _make(new, foundation, own, tools, keys, tell)
+    shutil.rmtree(image.folder, ignore_errors=True)
+    new.folder.rename(image.folder)
+    return image
+
+
+def _make(image: Image, foundation: Base, own: Tree, tools: HostTools, keys: SigningKeys, tell: Tell) -> None:
+    tell("the root file system")
+    tree = foundation.tree | compiled(own, tools)
+    squashfs(tree, image.rootfs)
+    tell("the initramfs")
+    small = initrd(tree["usr/bin/busybox"].data, foundation.kernel)
+    image.initrd.write_bytes(small)
+    image.kernel.write_bytes(foundation.kernel.image)
+    image.netboot.write_bytes(netboot_initrd(small, image.rootfs))
+    facts = {"version": image.identity.version, "arch": image.identity.arch}
+    (image.folder / "image.json").write_text(json.dumps(facts))
+
+
+def _sources() -> str:
+    """A hash of the code that builds."""
+    top = Path(lab.__file__).parent
+    summed = hashlib.sha256()
+    for name in _SOURCES:
+        paths = sorted(p for p in (top / name).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        for path in paths or [top / name]:
+            summed.update(f"{path.relative_to(top)}\n".encode() + path.read_bytes())
+    return summed.hexdigest()
+
+
+def _key(packages: str, tools: str, sources: str, own: Tree) -> str:
+    summed = hashlib.sha256(f"{packages} {tools} {sources}\n".encode())
+    for path, node in sorted(own.items()):
+        summed.update(f"{path} {node.mode:o} {len(node.data)}\n".encode() + node.data)
+    return summed.hexdigest()[:16]
