@@ -13,10 +13,11 @@ from typing import Any, Self
 from lab.clock import now_ns
 from lab.drivers.context import DriverContext
 from lab.drivers.qemu.console import QemuConsole
+from lab.drivers.qemu.disks import Attached, prepare
 from lab.drivers.qemu.monitor import Listener, Monitor
 from lab.drivers.qemu.options import CONSOLE, QemuOptions
 from lab.drivers.qemu.spawn import InSandbox, Plain, Process, Site
-from lab.errors import InfrastructureError
+from lab.errors import ConfigError, InfrastructureError
 from lab.model import BoardType, Place
 from lab.sandbox import Sandbox
 
@@ -41,6 +42,9 @@ class Gone:
 class QemuPower:
     """A PowerPort. `console` is the board's ByteStream, `last_on_ns` when the power last came on.
 
+    `write_logs`: for the disks named by their number, the file to which QEMU logs writes and flushes from the
+    next power-on (see lab.powercut).
+
     Off is hard, like the switch that it stands for. Switching on what is on changes nothing. Thread-safe.
     """
 
@@ -50,6 +54,7 @@ class QemuPower:
         self.options = QemuOptions.of(board_type.name, board_type.qemu)
         self.console = QemuConsole(f"{place.name} (QEMU)")
         self.last_on_ns: int | None = None
+        self.write_logs: dict[int, Path] = {}
         self._sandbox = sandbox
         self._site: Site | None = None
         self._lock = threading.Lock()
@@ -61,7 +66,11 @@ class QemuPower:
         """Return the switch of a place; `options` override those of its board type."""
         board_type = context.board_type
         power = cls(context.place, board_type, context.sandbox)
-        power.options = QemuOptions.of(board_type.name, {**board_type.qemu, **options})
+        try:
+            power.options = QemuOptions.of(board_type.name, {**board_type.qemu, **options})
+        except ConfigError as exc:
+            where = f"place {context.place.name}: power: qemu: "
+            raise ConfigError([where + fault for fault in exc.faults]) from exc
         return power
 
     def on(self) -> None:
@@ -83,6 +92,10 @@ class QemuPower:
                 netdev=site.netdev(self.name),
                 qmp=qmp,
                 variables=self._variables(site.runtime_dir),
+                disks=[
+                    Attached(self.disk_file(n), self.write_logs.get(n))
+                    for n in range(len(self.options.disks))
+                ],
             )
             with Listener(qmp) as listener:
                 process = site.start(argv, self._log_file())
@@ -122,6 +135,14 @@ class QemuPower:
             return self._gone
         status = process.poll()
         return None if status is None else Gone(status, tuple(self._last_lines()))
+
+    def disk_file(self, number: int) -> Path:
+        """Return the file of disk `number` (from 0), made where it is missing; it outlives the power.
+
+        One without a path of its own is gone when the lab is closed. Raises InfrastructureError.
+        """
+        own = self._site_to_run_in().runtime_dir / f"{self.name}.disk{number}"
+        return prepare(self.options.disks[number], own)
 
     async def _bring_up(self, connection: socket.socket) -> int:
         """Open the console, make the machine, let it run; return when."""

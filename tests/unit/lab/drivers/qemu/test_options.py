@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.drivers.build import build_drivers
+from lab.drivers.qemu.disks import Attached
 from lab.drivers.qemu.options import QemuOptions
-from lab.errors import InfrastructureError
+from lab.errors import ConfigError, InfrastructureError
+from lab.model import BoardType, DriverConfig, Place
 
 LEAST = {"binary": "sh", "machine": "virt", "cpu": "cortex-a53", "memory": 64}
 
@@ -63,3 +66,37 @@ def test_what_is_missing_is_named_with_its_package(option):
 def test_an_unknown_option():
     with pytest.raises(InfrastructureError, match="not complete"):
         QemuOptions.of("a-board", {**LEAST, "firmwares": "x"})
+
+
+def test_disks_a_watchdog_and_a_clock():
+    made = QemuOptions.of(
+        "a-board",
+        {**LEAST, "disks": [{"size": "1M"}], "disk_device": "virtio-blk-device", "watchdog": True,
+         "rtc": "2031-05-01T12:00:00"},
+    )  # fmt: skip
+    words = made.command_line(
+        name="p1", mac="52:54:00:00:00:01", netdev=(), qmp=Path("/q"), disks=[Attached(Path("/d0"))]
+    )
+    assert after(words, "-device")[1:] == ["virtio-blk-device,drive=disk0", "i6300esb"]
+    assert after(words, "-action") == ["watchdog=reset"]
+    assert after(words, "-rtc") == ["base=2031-05-01T12:00:00"]
+
+
+def test_without_them_nothing_of_them_is_said():
+    assert not {"-blockdev", "-action", "-rtc"} & set(argv())
+
+
+def test_bad_values_are_named_all_at_once():
+    with pytest.raises(ConfigError) as caught:
+        QemuOptions.of("a-board", {**LEAST, "watchdog": "i6300esb", "rtc": "tomorrow"})
+    assert caught.value.faults == [
+        "watchdog: 'i6300esb' is neither true nor false",
+        "rtc: 'tomorrow' is no date such as 2031-05-01T12:00:00, and neither utc nor localtime",
+    ]
+
+
+def test_a_place_with_a_bad_disk_is_named():
+    qemu = DriverConfig(kind="qemu", options={"disks": [{"size": "1X"}]})
+    place = Place(name="p1", board_type="a", mac="52:54:00:00:00:01", power=qemu, console=qemu)
+    with pytest.raises(ConfigError, match=r"^place p1: power: qemu: disks\[0\]\.size: '1X' is no size"):
+        build_drivers(place, BoardType(name="a", arch="arm64", title="A", qemu=LEAST))

@@ -1,0 +1,69 @@
+"""What of a disk's writes survives a power cut: a function of the log and a seed. Pure.
+
+The rules are those of disks with a volatile write cache: what a completed flush covers is there, and so is
+each FUA write. Of the rest anything may be missing, in any order, and the write that was under way may have
+stopped at any sector. Sectors themselves are whole.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.powercut.log import Entry, Flag
+
+SECTOR = 512
+_TORN = 8  # one in so many unflushed writes of several sectors is torn
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """`length` bytes of the log at `data_at` that are on the disk at `offset`."""
+
+    offset: int
+    data_at: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survivors:
+    """`pieces` in the order in which they were written; the counts are of writes, `lost` of those not kept
+    at all, `torn` of those kept in part."""
+
+    pieces: tuple[Piece, ...]
+    flushed: int
+    unflushed: int
+    lost: int
+    torn: int
+
+
+def survivors(log: Sequence[Entry], seed: int) -> Survivors:
+    """Draw what survives. The same log and seed give the same answer, in every process."""
+    rng = random.Random(seed)
+    last_flush = max((n for n, entry in enumerate(log) if entry.flags & Flag.FLUSH), default=-1)
+    before = [e for e in log[: last_flush + 1] if _is_write(e)]
+    after = [e for e in log[last_flush + 1 :] if _is_write(e)]
+    share = rng.choice((0.0, 0.25, 0.5, 0.75, 1.0))
+    kept = [_kept(entry, share, rng, last=n == len(after) - 1) for n, entry in enumerate(after)]
+    pieces = [Piece(e.offset, e.data_at, e.length) for e in before]
+    pieces += [Piece(e.offset, e.data_at, length) for e, length in zip(after, kept, strict=True) if length]
+    return Survivors(
+        pieces=tuple(pieces),
+        flushed=len(before),
+        unflushed=len(after),
+        lost=kept.count(0),
+        torn=sum(0 < length < e.length for e, length in zip(after, kept, strict=True)),
+    )
+
+
+def _kept(entry: Entry, share: float, rng: random.Random, *, last: bool) -> int:
+    """How many bytes, from the start, of an unflushed write survive."""
+    keep, tear, at = rng.random() < share, last or rng.randrange(_TORN) == 0, rng.random()
+    if entry.flags & Flag.FUA:
+        return entry.length
+    if not keep and not last:
+        return 0
+    return int(at * (entry.length // SECTOR + 1)) * SECTOR if tear else entry.length
+
+
+def _is_write(entry: Entry) -> bool:
+    return bool(entry.length) and not entry.flags & (Flag.DISCARD | Flag.MARK)
