@@ -53,12 +53,15 @@ class Follower:
         self.path = path
         self._offset: int | None = None
         self._rest = b""
-        self._last: dict[tuple[str, str], int] = {}  # (client, name or "" for any): when last answered
+        self._last: dict[tuple[str, str], int] = {}  # (client, name or "" for any) -> when
         self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)
         self._poll: asyncio.Task[None] | None = None
 
     async def answered(self, client: str, name: str, since_ns: int) -> None:
-        """Return once `client` was given an address for `name` ("": any name) after `since_ns`."""
+        """Return once `client` was given an address for `name` after `since_ns` (the log's clock).
+
+        `name` "": any question that was answered, if only by "there is no such name".
+        """
         if self._poll is None:
             self._poll = asyncio.create_task(self._follow())
         key = client, name.lower()
@@ -95,7 +98,7 @@ class Follower:
             await asyncio.sleep(_POLL_SECONDS)  # a file of another process: there is no event to wait for
 
     def read(self) -> set[str]:
-        """Take in what was added; returns the clients that were answered."""
+        """Take in what was added; returns the clients that asked."""
         try:
             with self.path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
@@ -117,9 +120,11 @@ class Follower:
         try:
             line: Any = json.loads(raw)
             client, name, t_ns = str(line["client"]), str(line["name"]), int(line["t_ns"])
-            if line["rcode"] != "NOERROR" or not line["answer"]:
-                return ""
+            rcode, answers = line["rcode"], line["answer"]
         except (ValueError, KeyError, TypeError):
             return ""  # not ours
-        self._last[client, name] = self._last[client, ""] = t_ns
+        if rcode in ("NOERROR", "NXDOMAIN"):
+            self._last[client, ""] = t_ns
+        if answers and name:
+            self._last[client, name] = t_ns
         return client
