@@ -21,8 +21,12 @@ DHCRELAY = ("isc-dhcp-relay", "bookworm", "usr/sbin/dhcrelay")
 # Device trees of Debian 12's arm64 kernel: its metapackage, and those of boards with this chip's maker
 PI_3_DEVICE_TREE = ("linux-image-arm64", "bookworm", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb")
 
+IGNITION = ("ignition", "bookworm", ("usr/lib/dracut/modules.d/30ignition/ignition",))
+
 # What the network installer's kernel, of exactly this version, has not with it
-NETCONSOLE = ("lib/modules/*/net/netconsole.ko", "lib/modules/*/configfs/configfs.ko")
+GUEST_MODULES = tuple(
+    f"lib/modules/*/{name}.ko" for name in ("netconsole", "configfs", "virtio_blk", "jbd2", "ext4")
+)
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SECONDS = 300.0
@@ -174,5 +178,6 @@ if __name__ == "__main__":  # tools/setup: so that the tests need no network
         file_of(*IPXE_ARM64)
         file_of(*DHCRELAY)
         foreign_file_of(*PI_3_DEVICE_TREE)
+        foreign_files_of(*IGNITION)
     except InfrastructureError as error:
         sys.exit(str(error))

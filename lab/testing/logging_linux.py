@@ -3,26 +3,13 @@
 Of Debian's installer as lab.smalllinux, with its modules, and netconsole.ko of the same kernel's package.
 """
 
-import gzip
-import re
-import stat
 from pathlib import Path
 
-from lab.errors import InfrastructureError
-from lab.images import installer_directory
-from lab.smalllinux import Entry, archive, entries, small_initrd
-from lab.testing.debian import NETCONSOLE, foreign_files_of
+from lab.testing.guestlinux import guest_initrd
 
 READY = "bootlab: the guest is done"
 
-_MODULES = (
-    "virtio_mmio.ko",
-    "failover.ko",
-    "net_failover.ko",
-    "virtio_net.ko",
-    "configfs.ko",
-    "netconsole.ko",
-)
+_MODULES = ("virtio_mmio", "failover", "net_failover", "virtio_net", "configfs", "netconsole")
 
 # The kernel's arguments: config=URL, logs=what netconsole is told, panic_at_end
 _INIT = f"""\
@@ -57,33 +44,10 @@ $b sleep 1
 exec $b sh
 """
 
-_LEASE = """\
-#!/bin/busybox sh
-[ "$1" = bound ] || exit 0
-/bin/busybox ip addr add $ip/24 dev $interface
-"""
-
 
 def logging_initrd(folder: Path) -> Path:
     """Return the initramfs for arm64, written into `folder`.
 
     Raises InfrastructureError where the installer or the module cannot be had.
     """
-    installer = installer_directory("arm64")[0] / "initrd.gz"
-    found: dict[str, bytes] = {}
-    version = ""
-    for entry in entries(gzip.decompress(installer.read_bytes())):
-        module = re.fullmatch(r"lib/modules/([^/]+)/.*/([^/]+\.ko)", entry.name)
-        if module is not None and module[2] in _MODULES:
-            version, found[module[2]] = module[1], entry.data
-    for path in foreign_files_of(f"linux-image-{version}", "bookworm", NETCONSOLE):
-        found[path.name] = path.read_bytes()
-    if missing := set(_MODULES) - set(found):
-        raise InfrastructureError(f"the installer's initrd has no {', '.join(sorted(missing))}")
-    base = [e for e in entries(gzip.decompress(small_initrd(installer).read_bytes())) if e.name != "init"]
-    program = stat.S_IFREG | 0o755
-    more = [Entry("init", program, _INIT.encode()), Entry("lease", program, _LEASE.encode())]
-    more += [Entry(name, stat.S_IFREG | 0o644, data) for name, data in found.items()]
-    path = folder / "logging-initrd.gz"
-    path.write_bytes(gzip.compress(archive([*base, *more]), 1))
-    return path
+    return guest_initrd(folder / "logging-initrd.gz", _INIT, modules=_MODULES)
