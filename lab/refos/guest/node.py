@@ -109,7 +109,7 @@ class Node:
         saved, switch = await store.load(CONFIG), await store.load(SWITCH)
         record = SwitchRecord.load(switch.text) if switch is not None else None
         version = self.platform.release.version
-        self.say(f"slot {slots.booted or 'none (network)'} version {version}")
+        self.logs.add(DAEMON, f"slot {slots.booted or 'none (network)'} version {version}")
         verdict = self.machine.boot(slots, record, saved.text if saved else None, self.now())
         if verdict.finding:
             self.say(verdict.finding)
@@ -130,6 +130,10 @@ class Node:
             self.events.add(machine_pb2.ConfigValidationErrorEvent(error=str(faults)), self.now())
             self.machine.miss("config", "the saved configuration is not valid for this version", self.now())
             self.machine.give_up(self.now())
+
+    def wake(self) -> None:
+        """Something below may have changed: look at it soon."""
+        self._wake.set()
 
     # -- what the API asks
 

@@ -1,0 +1,58 @@
+"""Running the image's programs: bounded in time, their output bounded, their failure a sentence."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from lab.refos.guest.model import PlatformError
+
+_LINES_SHOWN = 3
+_LONGEST_LINE = 1 << 16
+
+
+async def run(command: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"") -> str:
+    """Return what a program writes to its output. Raises PlatformError with its last words."""
+    process = await _start(command, stdin=asyncio.subprocess.PIPE)
+    try:
+        async with asyncio.timeout(timeout):
+            said, _ = await process.communicate(stdin)
+    except TimeoutError:
+        process.kill()
+        raise PlatformError(f"{command[0]} did not end in {timeout:g} s") from None
+    text = said.decode(errors="replace")
+    if process.returncode != 0:
+        last = [line.strip() for line in text.splitlines() if line.strip()][-_LINES_SHOWN:]
+        raise PlatformError(f"{command[0]} failed with {process.returncode}: {'; '.join(last)}")
+    return text
+
+
+async def lines(command: Sequence[str]) -> AsyncIterator[str]:
+    """Yield a program's lines as they come. Raises PlatformError where it fails; nobody reads on: it ends."""
+    process = await _start(command, stdin=asyncio.subprocess.DEVNULL)
+    assert process.stdout is not None
+    last = ""
+    try:
+        async for raw in process.stdout:
+            line = raw.decode(errors="replace").strip()
+            if line:
+                last = line
+                yield line
+        status = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if status != 0:
+        raise PlatformError(f"{command[0]} failed with {status}: {last}")
+
+
+async def _start(command: Sequence[str], stdin: int) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=_LONGEST_LINE,
+        )
+    except OSError as error:
+        raise PlatformError(f"{command[0]} cannot be run: {error.strerror}") from None

@@ -1,0 +1,79 @@
+"""An empty disk becomes ours: partitions, boot files, environment, STATE."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from stat import S_ISBLK
+
+from lab.refos.guest.linux.command import run
+from lab.refos.guest.linux.store import FileStore
+from lab.refos.guest.model import PlatformError
+
+STATE = Path("/state")
+_FILES = Path("/usr/lib/refos")
+_LINKS = Path("/dev/refos")
+_TABLE_AT = 512  # bytes: the header of a GPT
+_GPT = b"EFI PART"
+_MBR_AT = 510
+_MBR = b"\x55\xaa"
+_COPY = 1 << 20
+
+
+async def prepare_disk(disk: str, *, wipe: bool, store: FileStore) -> AsyncIterator[str]:
+    """Partition `disk` and fill all but the slots. Raises PlatformError, for a used one too unless `wipe`."""
+    device = Path(disk)
+    if not (device.is_absolute() and device.exists() and S_ISBLK(device.stat().st_mode)):
+        raise PlatformError(f"{disk} is no block device of this machine")
+    if not wipe and await asyncio.to_thread(_has_partitions, device):
+        raise PlatformError(f"{disk} has partitions already: erase it first, or install with wipe")
+    await unmount_state()
+    yield f"partitioning {disk}"
+    table = (_FILES / "partitions.sfdisk").read_bytes()
+    await run(["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk], stdin=table)
+    await run(["refos-links"])
+    for name in ("boot", "env"):
+        yield f"writing {name.upper()}"
+        await asyncio.to_thread(_copy, _FILES / f"{name}.img", _LINKS / name)
+    yield "making the file system of STATE"
+    await run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "STATE", str(_LINKS / "state")], timeout=120)
+    await run(["mount", "-t", "ext4", "-o", "noatime,nosuid,nodev", str(_LINKS / "state"), str(STATE)])
+    await move_store(store, STATE)
+
+
+async def move_store(store: FileStore, folder: Path) -> None:
+    """Go on in another folder with all that was saved so far."""
+    target = FileStore(folder)
+    for path in sorted(store.folder.iterdir()):
+        if path.suffix in (".old", ".new", ".link") or not path.is_file():
+            continue
+        saved = await store.load(path.name)
+        if saved is not None:
+            await target.save(path.name, saved.text)
+    store.folder = folder
+
+
+async def unmount_state() -> None:
+    """Let go of STATE, where it is mounted."""
+    if STATE.is_mount():
+        await run(["sync"])
+        with contextlib.suppress(PlatformError):
+            await run(["umount", "-l", str(STATE)])
+
+
+def _has_partitions(device: Path) -> bool:
+    try:
+        with device.open("rb") as file:
+            start = file.read(_TABLE_AT + len(_GPT))
+    except OSError as error:
+        raise PlatformError(f"{device} cannot be read: {error.strerror}") from None
+    return start[_TABLE_AT:] == _GPT or start[_MBR_AT : _MBR_AT + 2] == _MBR
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        with source.open("rb") as read, target.open("r+b") as write:
+            shutil.copyfileobj(read, write, _COPY)
+    except OSError as error:
+        raise PlatformError(f"{source} cannot be written to {target}: {error.strerror}") from None
