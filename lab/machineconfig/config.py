@@ -11,6 +11,8 @@ import yaml
 from lab.machineconfig import views
 from lab.machineconfig.model import Authority, Endpoint, Install, KernelLog, Link, Resolvers
 
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
+
 
 @dataclass(frozen=True)
 class Document:
@@ -120,5 +122,7 @@ class MachineConfig:
 
 def dump_data(data: Mapping[str, Any], *, sort_keys: bool = False) -> str:
     """Return one document as YAML in block style."""
-    text: str = yaml.safe_dump(dict(data), sort_keys=sort_keys, default_flow_style=False, allow_unicode=True)
+    text: str = yaml.dump(
+        dict(data), Dumper=_Dumper, sort_keys=sort_keys, default_flow_style=False, allow_unicode=True
+    )
     return text
