@@ -7,8 +7,9 @@ connection that ends in the middle. Behaviour of a whole node is tested against 
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from typing import Any
 
 from anyio.from_thread import start_blocking_portal
@@ -17,7 +18,9 @@ from grpclib.exceptions import GRPCError
 from grpclib.server import Server
 
 from lab.clients.talos.certs import CertificateAuthority
+from lab.clients.talos.client import NodeClient
 from lab.clients.talos.pem import Pair, openssl_key
+from lab.clients.talos.tls import Credentials, MutualTls
 from lab.machineapi.lifecycle_grpc import ImageServiceBase, LifecycleServiceBase
 from lab.machineapi.machine_grpc import MachineServiceBase
 from lab.machineapi.resource_grpc import StateBase
@@ -43,8 +46,7 @@ class MachineServer:
     def __mapping__(self) -> dict[str, Handler]:
         mapping = {}
         for path, handler in _offered().items():
-            if path in self.answers:
-                mapping[path] = handler._replace(func=self._serve(path))
+            mapping[path] = handler._replace(func=self._serve(path))
         return mapping
 
     def cut(self) -> None:
@@ -57,7 +59,8 @@ class MachineServer:
             self._transports.append(stream._stream._transport)
             request = await stream.recv_message()
             self.requests.append((path, request))
-            async for message in self.answers[path](request):
+            answer = self.answers.get(path, refuse(Status.UNIMPLEMENTED, "unknown method"))
+            async for message in answer(request):
                 await stream.send_message(message)
 
         return serve
@@ -136,6 +139,32 @@ def in_background(
         server = MachineServer(answers)
         with portal.wrap_async_context_manager(serving(server, context)):
             yield server
+
+
+def client_of(authority: CertificateAuthority, role: str = "os:admin", days: int = 1) -> MutualTls:
+    """Credentials of a role, valid for some days; less than 0: expired."""
+    return MutualTls(authority.pair.certificate, authority.issue_client(role, timedelta(days=days)))
+
+
+def talk(
+    answers: dict[str, Answer],
+    credentials: Credentials,
+    said: Callable[[NodeClient, MachineServer], Awaitable[None]],
+    *,
+    server: Pair,
+    client_ca: bytes | None,
+) -> None:
+    """Serve these answers with a server's certificate, and let `said` speak to the node."""
+
+    async def run() -> None:
+        context = server_context(server, client_ca)
+        async with (
+            serving(MachineServer(answers), context) as node,
+            NodeClient(f"127.0.0.1:{node.port}", credentials) as client,
+        ):
+            await said(client, node)
+
+    asyncio.run(run())
 
 
 def _offered() -> dict[str, Handler]:

@@ -18,7 +18,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from grpclib.protocol import H2Protocol
 
 from lab.clients.talos.errors import NodeError, NodeUnreachable, from_status
-from lab.clients.talos.faults import from_os_error
+from lab.clients.talos.faults import from_os_error, turned_away
 from lab.clients.talos.tls import Credentials
 from lab.errors import LabError
 from lab.machineapi.limits import limit_messages
@@ -43,16 +43,23 @@ _GARBAGE = (DecodeError, ProtocolError, AssertionError, NotImplementedError, Val
 
 class _Protocol(H2Protocol):
     lost: Exception | None = None
+    answered = False  # a call, well or badly
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.gone = asyncio.Event()
+        super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost = exc if isinstance(exc, Exception) else None
         super().connection_lost(exc)
+        self.gone.set()
 
 
 class _Channel(Channel):
     """A channel over a socket with keepalive that remembers why it was lost."""
 
     last: _Protocol | None = None
+    made: tuple[asyncio.Transport, _Protocol] | None = None
 
     def _protocol_factory(self) -> _Protocol:
         self.last = _Protocol(Handler(), self._config, self._h2_config)
@@ -63,6 +70,7 @@ class _Channel(Channel):
         transport, protocol = await loop.create_connection(
             self._protocol_factory, self._host, self._port, ssl=self._ssl
         )
+        self.made = (transport, protocol)
         sock = transport.get_extra_info("socket")
         for level, option, value in _KEEPALIVE:
             sock.setsockopt(level, option, value)
@@ -87,11 +95,19 @@ class Connection:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.close()
+        await self.close()
 
-    def close(self) -> None:
-        """Close it; a later call connects again."""
+    async def close(self) -> None:
+        """Close it; a later call connects again.
+
+        At once: all calls are over, and TLS's polite end waits for a peer who may be gone.
+        """
         self.channel.close()
+        if self.channel.made is not None:
+            transport, protocol = self.channel.made
+            self.channel.made = None
+            transport.abort()
+            await protocol.gone.wait()
 
     async def ask(
         self, method: UnaryUnaryMethod[Request, Reply], request: Request, timeout: float | None = None
@@ -105,9 +121,10 @@ class Connection:
                 reply = await stream.recv_message()
             if reply is None:
                 raise ProtocolError("no answer")
+            self._heard()
             return reply
         except _EXPECTED as exc:
-            raise self._explain(method.name, exc) from exc
+            raise await self._explain(method.name, exc) from exc
 
     async def stream(self, method: UnaryStreamMethod[Request, Reply], request: Request) -> Answers[Reply]:
         """Call and yield the answers as they come; without a deadline. Raises as `ask` does."""
@@ -117,25 +134,54 @@ class Connection:
                 await stream.send_message(request, end=True)
                 limit_messages(stream)
                 async for reply in stream:
+                    self._heard()
                     yield reply
         except _EXPECTED as exc:
-            raise self._explain(method.name, exc) from exc
+            raise await self._explain(method.name, exc) from exc
 
     async def _connect(self) -> None:
         async with asyncio.timeout(self.timeout):
             await self.channel.__connect__()
 
-    def _explain(self, call: str, exc: Exception) -> LabError:
+    async def _why_lost(self, name: str) -> LabError:
+        protocol = self.channel.last
+        if protocol is None or protocol.answered:
+            return NodeUnreachable(self.node, f"went away in the middle of {name}")
+        # The alert may be lost: it is overtaken by the reset that what we sent after the handshake gets
+        reason = protocol.lost if isinstance(protocol.lost, ssl.SSLError) else await self._alert()
+        if reason is not None:
+            return from_os_error(self.node, reason, self.credentials)
+        return turned_away(self.node, self.credentials)
+
+    async def _alert(self) -> ssl.SSLError | None:
+        """Connect once more, send nothing, and see what TLS says."""
+        host, port = split_address(self.node)
+        try:
+            async with asyncio.timeout(self.timeout):
+                reader, writer = await asyncio.open_connection(host, port, ssl=self.credentials.context)
+                try:
+                    await reader.read(1)
+                finally:
+                    writer.transport.abort()
+        except ssl.SSLError as exc:
+            return exc
+        except (OSError, TimeoutError):
+            pass
+        return None
+
+    def _heard(self) -> None:
+        if self.channel.last is not None:
+            self.channel.last.answered = True
+
+    async def _explain(self, call: str, exc: Exception) -> LabError:
         if isinstance(exc, GRPCError):
+            self._heard()
             return from_status(self.node, call, exc, self.credentials.role)
         name = call.rpartition("/")[2]
         if isinstance(exc, TimeoutError) and exc.errno is None:
             return NodeUnreachable(self.node, f"{name}: no answer within {self.timeout:g} s")
         if isinstance(exc, StreamTerminatedError):
-            lost = self.channel.last.lost if self.channel.last else None
-            if isinstance(lost, ssl.SSLError):
-                return from_os_error(self.node, lost, self.credentials)
-            return NodeUnreachable(self.node, f"went away in the middle of {name}: {lost or exc}")
+            return await self._why_lost(name)
         if isinstance(exc, OSError):
             return from_os_error(self.node, exc, self.credentials)
         return NodeError(self.node, f"{name}: what it answers is no gRPC: {exc or type(exc).__name__}")
@@ -148,7 +194,8 @@ def split_address(node: str) -> tuple[str, int]:
     """Split `10.0.0.5`, `node1:50001`, `fd00::1` or `[fd00::1]:50001`. Raises NodeUnreachable."""
     host, port = node, ""
     if node.startswith("["):
-        host, _, port = node[1:].partition("]")
+        host, bracket, port = node[1:].partition("]")
+        host = host if bracket and port[:1] in ("", ":") else ""
         port = port.removeprefix(":")
     elif node.count(":") == 1:
         host, _, port = node.partition(":")

@@ -39,7 +39,7 @@ class NodeClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.connection.close()
+        await self.connection.close()
 
     async def version(self) -> NodeVersion:
         """What runs on the node. Talos up to 1.12 does not say in maintenance."""

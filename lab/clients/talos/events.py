@@ -71,10 +71,11 @@ def milestones(event: NodeEvent) -> list[Milestone]:
             found.append("node-ready")
     elif event.kind == "SequenceEvent" and not event.fault:
         ends = {"START": "", "STOP": "-done"}
-        action = str(event.fields.get("action", ""))
-        if action in ends:
-            failed = "-failed" if event.fields.get("error", {}).get("message") else ends[action]
-            found.append(f"sequence-{event.fields.get('sequence', '')}{failed}")
+        end = ends.get(str(event.fields.get("action", "")))
+        if event.fields.get("error", {}).get("message"):
+            end = "-failed"  # its action is NOOP
+        if end is not None:
+            found.append(f"sequence-{event.fields.get('sequence', '')}{end}")
     detail = summary(event)
     return [Milestone(name, event.t_ns, Source.API, detail) for name in found]
 

@@ -4,8 +4,10 @@ import errno
 import socket
 import ssl
 
+from cryptography.exceptions import InvalidSignature
+
 from lab.clients.talos.errors import NodeAccessDenied, NodeError, NodeNotTrusted, NodeUnreachable
-from lab.clients.talos.pem import expiry
+from lab.clients.talos.pem import expiry, read_certificate
 from lab.clients.talos.tls import Credentials, Maintenance, MutualTls
 from lab.errors import LabError
 
@@ -13,6 +15,9 @@ from lab.errors import LabError
 _EXPIRED, _NOT_YET = 10, 9
 _WRONG_NAME = (62, 64)
 _FOREIGN = (2, 7, 18, 19, 20, 21)
+
+_ENDED = "ended the connection before it answered"
+_RENEW = "a new one: bootlab node talosconfig, with the authority of the node"
 
 _OSERRORS = {
     errno.ECONNREFUSED: "nothing listens there: it still boots, or its API is off",
@@ -48,6 +53,34 @@ def from_os_error(node: str, exc: OSError, credentials: Credentials) -> LabError
     return NodeUnreachable(node, words)
 
 
+def turned_away(node: str, credentials: Credentials) -> LabError:
+    """The error for a connection that ended after the handshake and before any answer, with no reason given.
+
+    A server on Python's asyncio (refos) ends it so where it refuses our certificate: it sends no alert.
+    """
+    if isinstance(credentials, Maintenance):
+        return NodeAccessDenied(node, f"{_ENDED}: it may be configured already; then leave out --insecure")
+    fault = own_fault(credentials)
+    if fault:
+        return NodeAccessDenied(node, f"{_ENDED}: {fault}; {_RENEW}")
+    return NodeUnreachable(
+        node, f"{_ENDED}: it restarts, or our certificate is of another authority than its"
+    )
+
+
+def own_fault(credentials: MutualTls) -> str:
+    """What is wrong with the certificate that we show, as far as it can be seen from here; "" for nothing."""
+    over, sentence = expiry(credentials.client.certificate, "our certificate")
+    if over:
+        return sentence
+    ours = read_certificate(credentials.client.certificate, "our certificate")
+    try:
+        ours.verify_directly_issued_by(read_certificate(credentials.ca, "the authority"))
+    except (ValueError, TypeError, InvalidSignature):
+        return "our certificate is not signed by the authority of our talosconfig"
+    return ""
+
+
 def _not_verified(node: str, exc: ssl.SSLCertVerificationError, credentials: Credentials) -> LabError:
     if isinstance(credentials, Maintenance):
         return NodeNotTrusted(
@@ -77,11 +110,8 @@ def _alert(node: str, exc: ssl.SSLError, credentials: Credentials) -> LabError:
     if said and isinstance(credentials, Maintenance):
         return NodeAccessDenied(node, f"{said}: it is configured already; leave out --insecure")
     if said and isinstance(credentials, MutualTls):
-        over, sentence = expiry(credentials.client.certificate, "our certificate")
-        mending = sentence if over else "compare the clocks of both, and the authority of both"
-        return NodeAccessDenied(
-            node, f"{said}: {mending}; a new one: bootlab node talosconfig, with the authority of the node"
-        )
+        mending = own_fault(credentials) or "compare the clocks of both, and the authorities of both"
+        return NodeAccessDenied(node, f"{said}: {mending}; {_RENEW}")
     if "WRONG_VERSION_NUMBER" in reason or "RECORD_LAYER" in reason:
         return NodeUnreachable(node, "what listens there does not speak TLS: is the port right?")
     return NodeError(node, f"TLS failed: {exc.reason or exc}")

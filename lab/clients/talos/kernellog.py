@@ -1,0 +1,117 @@
+"""The lab's ear for kernel logs: nodes send JSON, one line a message, over TCP.
+
+A node finds it by `talos.logging.kernel=tcp://HOST:PORT` on its command line, or the document KmsgLogConfig.
+Keys: msg, talos-time (RFC 3339), talos-level, facility, seq, clock (microseconds since the kernel began: boot
+times without a serial line), priority.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from lab.clients.talos.errors import printable
+from lab.clock import now_ns
+
+_MAX_LINE = 64 << 10  # bytes; the kernel's own limit is below 2 KiB
+_MAX_CONNECTIONS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLine:
+    """One message of a node's kernel; `t_ns` is when it reached us, `clock_us` its own time since start.
+
+    `fault` says why a line could not be read; `message` has its beginning then.
+    """
+
+    t_ns: int
+    node: str
+    message: str
+    clock_us: int | None = None
+    sequence: int | None = None
+    priority: int | None = None
+    facility: str = ""
+    level: str = ""
+    time: str = ""
+    fault: str = ""
+
+
+def parse(t_ns: int, node: str, line: bytes) -> KernelLine:
+    """Read one line; never raises."""
+    text = line.decode("utf-8", "replace")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as exc:  # ValueError: also a number of thousands of digits
+        return KernelLine(t_ns, node, printable(text[:200]), fault=printable(f"not JSON: {exc}"))
+    if not isinstance(found, dict) or not isinstance(found.get("msg"), str):
+        return KernelLine(t_ns, node, printable(text[:200]), fault="not an object with `msg`")
+    return KernelLine(
+        t_ns,
+        node,
+        printable(found["msg"]).rstrip("\n"),
+        clock_us=_number(found.get("clock")),
+        sequence=_number(found.get("seq")),
+        priority=_number(found.get("priority")),
+        facility=_word(found.get("facility")),
+        level=_word(found.get("talos-level")),
+        time=_word(found.get("talos-time")),
+    )
+
+
+@asynccontextmanager
+async def kernel_log(take: Callable[[KernelLine], None], host: str, port: int = 0) -> AsyncIterator[int]:
+    """Listen and give every line to `take`, stamped as it came; yields the port.
+
+    A peer whose line does not end within 64 KiB is cut off. Raises OSError where the address cannot be had.
+    """
+    open_now: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        if len(open_now) >= _MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
+        open_now.add(writer)
+        try:
+            async for line in _lines(reader):
+                take(parse(now_ns(), peer[0], line))
+        except _TooLong as exc:
+            take(KernelLine(now_ns(), peer[0], "", fault=str(exc)))
+        except OSError:
+            pass  # it went away in the middle
+        finally:
+            open_now.discard(writer)
+            writer.transport.abort()
+
+    server = await asyncio.start_server(serve, host, port, limit=_MAX_LINE)
+    try:
+        async with server:
+            yield server.sockets[0].getsockname()[1]
+    finally:
+        for writer in list(open_now):
+            writer.transport.abort()
+
+
+class _TooLong(Exception):
+    """A line without an end."""
+
+
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            line = await reader.readline()
+        except ValueError as exc:
+            raise _TooLong(f"a line of more than {_MAX_LINE} bytes") from exc
+        if not line.endswith(b"\n"):
+            return  # the end, or the torn last line of a node that lost its power
+        if line.strip():
+            yield line
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _word(value: object) -> str:
+    return printable(value) if isinstance(value, str) else ""
