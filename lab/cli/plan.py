@@ -9,7 +9,9 @@ import click
 from lab.cli.api import fields, json_option, print_json, print_table, with_api
 from lab.config.yamlfile import read_yaml
 from lab.errors import UsageError
+from lab.ignitionlint import lint_configs
 from lab.netboot import BootService, Missing
+from pxe.plan_json import plan_from_json
 
 _ASSETS = ("kernel", "initrd", "dtb", "loader")
 _WORDS = ("cmdline", "arch", "action", "then", "transport", "fdt_address")
@@ -97,8 +99,7 @@ def set_plan(service: BootService, name: str, file: Path | None, **given: Any) -
     body, condition = _plan_of(service, name, file, given)
     answer, _ = service.ask("PUT", f"/plans/{name}", body, headers=condition)
     click.echo(f"plan {name} is set")
-    for warning in answer["warnings"]:
-        click.echo(f"warning: {warning}", err=True)
+    _warn(answer["warnings"], body)
 
 
 @plan.command()
@@ -108,8 +109,7 @@ def validate(service: BootService, name: str, file: Path | None, **given: Any) -
     """Check a plan as `set` would, and change nothing. Exit code 2 where it would be refused."""
     body, _ = _plan_of(service, name, file, given)
     answer, _ = service.ask("POST", f"/plans/{name}/check", body)
-    for warning in answer["warnings"]:
-        click.echo(f"warning: {warning}", err=True)
+    _warn(answer["warnings"], body)
     click.echo(f"plan {name} can be set")
 
 
@@ -120,6 +120,12 @@ def rm(service: BootService, name: str) -> None:
     """Forget a plan, or what was set over the site file."""
     service.ask("DELETE", f"/plans/{name}")
     click.echo(f"plan {name} is forgotten")
+
+
+def _warn(warnings: list[str], body: dict[str, Any]) -> None:
+    """The service's warnings, and those of Ignition's own checker, where it is here."""
+    for warning in (*warnings, *lint_configs(plan_from_json(body).configs)):
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _plan_of(

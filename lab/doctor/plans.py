@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from lab.doctor.finding import Finding, fault, ok, warning
 from lab.doctor.rounds import Patient
+from lab.ignitionlint import lint_configs
 from pxe.boot.validate import validate
 from pxe.errors import PlanError
 from pxe.plan import BootPlan
@@ -16,7 +17,7 @@ def check_plans(patient: Patient) -> Iterator[Finding]:
     if site is None:
         return
     for plan in site.plans:
-        for doubt in _doubts(plan):
+        for doubt in (*_doubts(plan), *lint_configs(plan.configs)):
             yield warning(f"plan {plan.name}: {doubt}", f"look at `plans: {plan.name}` in {patient.config}")
     settings = site.service
     try:

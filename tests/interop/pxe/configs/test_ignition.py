@@ -5,11 +5,14 @@ import os
 import subprocess
 
 import pytest
+from click.testing import CliRunner
 from config_generated import anything
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from service_running import MAC, eventually
 
+from lab.cli.main import cli
+from lab.ignitionlint import lint
 from pxe.boot.configs.ignition import converted, parse
 from pxe.boot.configs.spec import SPEC
 from pxe.errors import PlanError, RequestRefused
@@ -153,3 +156,38 @@ def test_what_we_refuse_it_refuses_or_passes_over(validate, data, minor):
         return  # configs within configs, which ignition-validate does not look into
     good, words = validate(json.dumps(value))
     assert not good or words, (ours, json.dumps(value), "Ignition has no word against it")
+
+
+ODD_MODE = {
+    "ignition": {"version": "3.5.0"},
+    "storage": {"files": [{"path": "/a", "mode": 777, "contents": {"source": "data:,{mac}"}}]},
+}
+
+
+@pytest.mark.parametrize("version", ["3.3.0", "3.5.0"])
+def test_the_lint_speaks_of_the_config_in_a_spec_that_the_program_reads(ignition_tree, version):
+    program = str(ignition_tree / "usr" / "bin" / "ignition-validate")
+    (sentence,) = lint(program, json.dumps(ODD_MODE | {"ignition": {"version": version}}))
+    assert sentence.startswith("storage.files[0].mode: setuid/setgid/sticky bits are not supported")
+    assert lint(program, json.dumps({"ignition": {"version": version}})) == ()
+
+
+def test_a_config_that_only_newer_programs_read_is_not_judged(ignition_tree):
+    config = {"ignition": {"version": "3.5.0"}, "kernelArguments": {"shouldExist": ["a"]}}
+    config["storage"] = {"luks": [{"name": "l", "device": "/dev/a", "discard": True}]}
+    assert lint(str(ignition_tree / "usr" / "bin" / "ignition-validate"), json.dumps(config)) == ()
+
+
+@pytest.mark.parametrize("verb", ["set", "validate"])
+def test_storing_a_plan_tells_what_ignitions_own_checker_says(
+    rack, ignition_tree, monkeypatch, tmp_path, verb
+):
+    monkeypatch.setenv("PATH", f"{ignition_tree / 'usr' / 'bin'}:{os.environ['PATH']}")
+    (tmp_path / "odd.ign").write_text(json.dumps(ODD_MODE))
+    plan = {"configs": [{"kind": "ignition", "name": "odd.ign", "path": str(tmp_path / "odd.ign")}]}
+    plan |= {"kernel": {"name": "kernel", "path": str(rack.folder / "kernel")}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    words = ["plan", verb, "odd", str(tmp_path / "plan.json"), "-c", str(rack.site)]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    assert "warning: configs[0] (odd.ign): ignition-validate: storage.files[0].mode: setuid" in result.output
