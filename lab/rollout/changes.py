@@ -196,7 +196,7 @@ async def _until(session: Session, reached: Callable[[], Awaitable[bool]]) -> No
             if await reached():
                 return
         except NodeUnreachable:
-            session.close()
+            await session.close()
         await asyncio.sleep(_PAUSE_SECONDS)
 
 

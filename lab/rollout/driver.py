@@ -96,7 +96,7 @@ class Driver:
         except LabError as exc:
             self._writer.write(self._engine.answer(number, worst, sentence(session, exc)))
         finally:
-            session.close()
+            await session.close()
         self._news.set()
 
     async def _forward(self, number: int, task: Task, session: Session) -> None:

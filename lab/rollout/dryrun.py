@@ -43,7 +43,7 @@ async def look(plan: Plan, tell: Callable[[Prospect], None]) -> list[Prospect]:
             except LabError as exc:
                 found = Prospect(node.name, "fails", sentence(session, exc))
             finally:
-                session.close()
+                await session.close()
             tell(found)
             return found
 

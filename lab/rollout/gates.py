@@ -56,7 +56,7 @@ class ReadyGate:
                     return True
         except NodeError as exc:
             last[0] = sentence(session, exc)
-            session.close()
+            await session.close()
         finally:
             await changes.aclose()
         return False

@@ -37,10 +37,10 @@ class Session:
             self._client = NodeClient(f"{address}:{self.node.port}", self._credentials, timeout=CALL_SECONDS)
         return self._client
 
-    def close(self) -> None:
-        """Close the connection."""
+    async def close(self) -> None:
+        """Close the connection; a later call makes another."""
         if self._client is not None:
-            self._client.connection.close()
+            await self._client.connection.close()
 
     async def run(self, argv: Sequence[str]) -> tuple[int, str]:
         """Run a program with {name}, {address}, {port} filled in; returns its status and its last line.
