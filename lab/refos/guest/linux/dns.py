@@ -5,6 +5,7 @@ import secrets
 import struct
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
+from typing import cast
 
 from lab.refos.guest.model import PlatformError
 
@@ -92,8 +93,7 @@ class _Exchange(asyncio.DatagramProtocol):
         self.answer: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        transport.sendto(self.query)
+        cast(asyncio.DatagramTransport, transport).sendto(self.query)
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         if self.answer.done():

@@ -93,7 +93,7 @@ def _text(path: Path) -> str:
 
 
 def set_sysctls(values: Mapping[str, str], top: Path = Path("/proc/sys")) -> dict[str, str]:
-    """Write kernel parameters; return what was refused and why. A name has dots or slashes, as in sysctl(8)."""
+    """Write kernel parameters; return what was refused and why. Dots or slashes, as in sysctl(8)."""
     refused = {}
     for name, value in values.items():
         parts = name.split("/") if "/" in name else name.split(".")
