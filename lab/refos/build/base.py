@@ -25,8 +25,8 @@ class Base:
     kernel: Kernel
 
 
-def base(folder: Path, packages: PackageSet, arch: str, tools: HostTools, sources: str, tell: Tell) -> Base:
-    """Return the base of `packages` for `arch`, from `folder` where it was made before.
+def base(folder: Path, packages: PackageSet, tools: HostTools, sources: str, tell: Tell) -> Base:
+    """Return the base of `packages`, from `folder` where it was made before.
 
     `sources` changes with our own code. Raises InfrastructureError.
     """
@@ -34,7 +34,7 @@ def base(folder: Path, packages: PackageSet, arch: str, tools: HostTools, source
     path = folder / f"base-{key}.tar"
     if not path.is_file():
         tell("the kernel and its modules")
-        kernel = read_kernel(_kernel_archive(packages), arch, recipe.MODULES)
+        kernel = read_kernel(_kernel_archive(packages), recipe.MODULES)
         tell("files of the packages")
         tree = distribution(packages)
         tell("compiling Python's modules")

@@ -1,6 +1,7 @@
 """One image from packages to products, kept in the cache under a hash of all that goes into it."""
 
 import fcntl
+import gzip
 import hashlib
 import json
 import shutil
@@ -14,8 +15,11 @@ from lab.cache import cache_dir
 from lab.errors import InfrastructureError, UsageError
 from lab.refos.build import recipe
 from lab.refos.build.base import Base, base
+from lab.refos.build.bundle import make_bundle
+from lab.refos.build.disk import ext4_image
 from lab.refos.build.hosttools import HostTools, check_programs, host_tools
 from lab.refos.build.initrd import initrd, netboot_initrd
+from lab.refos.build.installer import INSTALLER, installer
 from lab.refos.build.keys import SigningKeys, signing_keys
 from lab.refos.build.packages import Tell, package_set
 from lab.refos.build.pyc import compiled
@@ -24,6 +28,7 @@ from lab.refos.build.tree import Node, Tree
 
 LIMIT = 120_000_000  # bytes that a slot's content may have
 # Our own files that decide what comes out, beside those that go in
+_SLOT_ID = "b0071ab0-0000-4000-8000-000000000020"
 _SOURCES = ("refos/build", "debian.py", "smalllinux.py")
 
 
@@ -68,6 +73,21 @@ class Image:
         """The root file system, a squashfs."""
         return self.folder / "rootfs.squashfs"
 
+    @property
+    def slot(self) -> Path:
+        """The content of a slot: kernel, initramfs and root file system."""
+        return self.folder / "slot.img"
+
+    @property
+    def boot(self) -> Path:
+        """The content of BOOT."""
+        return self.folder / "boot.img"
+
+    @property
+    def bundle(self) -> Path:
+        """The update bundle."""
+        return self.folder / f"refos-{self.identity.version}-{self.identity.arch}.raucb"
+
 
 def build(request: Request, tell: Tell = lambda text: None) -> Image:
     """Return the image, built where the cache has none. One builder at a time; others wait.
@@ -106,11 +126,11 @@ def _build(request: Request, cache: Path, folder: Path, tell: Tell) -> Image:
     keys = signing_keys(request.keys)
     identity = Identity(request.version, request.arch)
     sources = _sources()
-    own = own_code() | texts(identity, keys.keyring.read_bytes()) | dict(request.files)
+    own = own_code() | texts(identity, keys.keyring.read_bytes()) | installer() | dict(request.files)
     image = Image(folder / f"image-{_key(packages.key, tools.root.name, sources, own)}", identity)
     if (image.folder / "image.json").is_file():
         return image
-    foundation = base(folder, packages, request.arch, tools, sources, tell)
+    foundation = base(folder, packages, tools, sources, tell)
     new = Image(folder / "new", identity)
     shutil.rmtree(new.folder, ignore_errors=True)
     new.folder.mkdir()
@@ -124,11 +144,18 @@ def _make(image: Image, foundation: Base, own: Tree, tools: HostTools, keys: Sig
     tell("the root file system")
     tree = foundation.tree | compiled(own, tools)
     squashfs(tree, image.rootfs)
+    image.boot.write_bytes(tree[f"{INSTALLER}/boot.img"].data)
     tell("the initramfs")
     small = initrd(tree["usr/bin/busybox"].data, foundation.kernel)
     image.initrd.write_bytes(small)
     image.kernel.write_bytes(foundation.kernel.image)
     image.netboot.write_bytes(netboot_initrd(small, image.rootfs))
+    tell("the slot and the update bundle")
+    packed = image.folder / "Image.gz"
+    packed.write_bytes(gzip.compress(foundation.kernel.image, 9, mtime=0))
+    files = {"boot/Image.gz": packed, "boot/initrd.gz": image.initrd, "rootfs.squashfs": image.rootfs}
+    ext4_image(image.slot, files, _SLOT_ID)
+    make_bundle(image.bundle, image.slot, image.identity, keys, tools)
     facts = {"version": image.identity.version, "arch": image.identity.arch}
     (image.folder / "image.json").write_text(json.dumps(facts))
 

@@ -1,6 +1,5 @@
 """Debian's kernel: its image for the boot loader, and the few modules that refos loads, in their order."""
 
-import gzip
 import re
 import tempfile
 from collections.abc import Sequence
@@ -16,15 +15,15 @@ _MODULES = "lib/modules"
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """`image` is what the boot loader takes; `modules` (file name, content) in the order to load them."""
+    """`image` unpacks itself, or is not packed; `modules` (file name, content) in the order to load them."""
 
     release: str  # as `uname -r` says it
     image: bytes
     modules: tuple[tuple[str, bytes], ...]
 
 
-def read_kernel(archive: Path, arch: str, wanted: Sequence[str]) -> Kernel:
-    """Return the kernel of a Debian package (`archive`) for `arch`, with the modules `wanted`.
+def read_kernel(archive: Path, wanted: Sequence[str]) -> Kernel:
+    """Return the kernel of a Debian package (`archive`), with the modules `wanted`.
 
     Raises InfrastructureError where it has no such module.
     """
@@ -34,8 +33,6 @@ def read_kernel(archive: Path, arch: str, wanted: Sequence[str]) -> Kernel:
         release = image.name.partition("-")[2]
         modules = _modules(Path(folder, _MODULES, release), wanted)
         data = image.read_bytes()
-    if arch == "arm64":  # booti unpacks it; amd64's unpacks itself
-        data = gzip.compress(data, 9, mtime=0)
     return Kernel(release, data, modules)
 
 

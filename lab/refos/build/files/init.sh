@@ -69,8 +69,8 @@ done
 # A STATE that cannot be repaired must not stop the node: without it, it can be told what to do.
 state=/dev/refos/state
 if [ $slot != netboot ] && [ -b /root$state ]; then
-    chroot /root e2fsck -p $state || chroot /root e2fsck -f -y $state
-    if chroot /root mount -t ext4 -o noatime,nosuid,nodev $state /state; then
+    chroot /root /usr/sbin/e2fsck -p $state || chroot /root /usr/sbin/e2fsck -f -y $state
+    if chroot /root /usr/bin/mount -t ext4 -o noatime,nosuid,nodev $state /state; then
         mkdir -p /root/state/rauc
         mount --bind /root/state/rauc /root/var/lib/rauc
     else
