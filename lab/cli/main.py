@@ -40,6 +40,7 @@ COMMANDS = {
     "audit": "lab.cli.listings:audit",
     "token": "lab.cli.token:token",
     "log": "lab.cli.log:log",
+    "node": "lab.cli.node:node",
     "hostile": "lab.cli.hostile:hostile",
     "rollout": "lab.cli.rollout:rollout",
     "dns": "lab.cli.dns:dns",

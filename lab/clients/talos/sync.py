@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
+from time import monotonic
 from typing import Any, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -56,15 +57,21 @@ class Node:
 
         return self._portal.call(run)
 
-    def each(self, stream: AsyncGenerator[T, None]) -> Iterator[T]:
-        """Yield what a stream yields; leaving the loop, or Ctrl-C, ends it."""
+    def each(self, stream: AsyncGenerator[T, None], *, until: float | None = None) -> Iterator[T]:
+        """Yield what a stream yields, until the time `until` (time.monotonic) at most.
+
+        Leaving the loop, or Ctrl-C, ends the stream.
+        """
         try:
             while True:
                 step = self._portal.start_task_soon(anext, stream, None)
                 try:
-                    item = step.result()
-                except BaseException:
+                    item = step.result(None if until is None else max(0.0, until - monotonic()))
+                except BaseException as exc:
+                    late = isinstance(exc, TimeoutError) and not step.done()
                     step.cancel()
+                    if late:
+                        return
                     raise
                 if item is None:
                     return
@@ -136,9 +143,9 @@ class Node:
         """A file's content."""
         return b"".join(self.each(self.client.read(path)))
 
-    def events(self, *, tail: int = 0, after: str = "", seconds: int = 0) -> Iterator[NodeEvent]:
-        """Yield events for ever."""
-        return self.each(self.client.events(tail=tail, after=after, seconds=seconds))
+    def events(self, *, tail: int = 0, after: str = "", until: float | None = None) -> Iterator[NodeEvent]:
+        """Yield events: the last `tail` first (-1: all), or those after an id; until a time, or for ever."""
+        return self.each(self.client.events(tail=tail, after=after), until=until)
 
     def machine_status(self) -> MachineStatus:
         """Stage and readiness."""
