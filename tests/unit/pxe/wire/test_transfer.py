@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pxe.errors import WireError
-from pxe.wire.transfer import FIRST_RTO, GIVE_UP, KEPT_RTO, KNOWN_RTO, MIN_RTO, MIN_TRIES, Outcome, Transfer
+from pxe.wire.transfer import (
+    FIRST_RTO,
+    GIVE_UP,
+    KEPT_RTO,
+    KNOWN_RTO,
+    LINEAR_TRIES,
+    MIN_RTO,
+    MIN_TRIES,
+    Outcome,
+    Transfer,
+)
 
 OACK = b"\0\6blksize\0008\0"
 
@@ -326,7 +336,7 @@ def test_only_the_timer_repeats_and_waits_longer_each_time(window):
         if transfer.outcome is None:
             whole = len(times) % 3 == 1  # between these the first block alone
             assert blocks(transfer.datagrams_to_send(now)) == (first if whole else first[:1])
-    assert times[:4] == [1, 3, 7, 11]
+    assert times[:6] == [1, 2, 3, 5, 9, 13]
     assert transfer.outcome is Outcome.STALLED
     assert GIVE_UP <= times[-1] < GIVE_UP + 5
     repeats = range(1, len(times))
@@ -376,12 +386,25 @@ def test_a_timeout_that_the_client_asked_for_is_the_longest_wait():
     assert waits[-1] == pytest.approx(5)
 
 
+def test_the_first_repetitions_come_after_the_same_wait():
+    """Silence is all that tells of a lost block; doubling at once took half of the time on a bad cable."""
+    transfer = begin(8000, round_trip=0.001)
+    transfer.datagrams_to_send(0)
+    now, waits = 0.0, []
+    for _ in range(LINEAR_TRIES + 3):
+        waits.append(round(transfer.get_timer() - now, 6))
+        now = transfer.get_timer()
+        transfer.handle_timer(now)
+        assert blocks(transfer.datagrams_to_send(now)) == [1]
+    assert waits == [KNOWN_RTO] * (LINEAR_TRIES + 1) + [2 * KNOWN_RTO, 4 * KNOWN_RTO]
+
+
 def test_silence_that_is_over_costs_the_next_block_little():
     transfer = begin(8000, windowsize=4)
     transfer.datagrams_to_send(0)
     transfer.exchange(ack(4), 0.001)
     now = 0.001
-    for _ in range(4):
+    for _ in range(LINEAR_TRIES + 4):
         now = transfer.get_timer()
         transfer.handle_timer(now)
         transfer.datagrams_to_send(now)
