@@ -153,7 +153,10 @@ def _make(image: Image, foundation: Base, own: Tree, tools: HostTools, keys: Sig
     tell("the slot and the update bundle")
     packed = image.folder / "Image.gz"
     packed.write_bytes(gzip.compress(foundation.kernel.image, 9, mtime=0))
+    release = image.folder / "refos-release"
+    release.write_text(image.identity.release())
     files = {"boot/Image.gz": packed, "boot/initrd.gz": image.initrd, "rootfs.squashfs": image.rootfs}
+    files["etc/refos-release"] = release
     ext4_image(image.slot, files, _SLOT_ID)
     make_bundle(image.bundle, image.slot, image.identity, keys, tools)
     facts = {"version": image.identity.version, "arch": image.identity.arch}

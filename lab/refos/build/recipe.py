@@ -73,7 +73,7 @@ _UNWANTED = re.compile(
             r"usr/share/(?!dbus-1/|misc/magic).*",
             r"usr/(include|games|src)/.*",
             r"(usr/)?lib/(systemd|udev|modprobe\.d|tmpfiles\.d|sysusers\.d)/.*",
-            r"etc/(?!dbus-1|ssl/openssl\.cnf).*",
+            r"etc/(?!dbus-1|ssl/openssl\.cnf|mke2fs\.conf).*",
             r"usr/lib/ssl/misc/.*",
             r".*/(engines-3|ossl-modules|gconv|audit|perl\d?|perl-base)/.*",
             rf"{_PYTHON}(test|lib2to3|idlelib|tkinter|ensurepip|distutils|pydoc_data|turtledemo|unittest|venv|"
