@@ -82,8 +82,8 @@ _UNWANTED = re.compile(
             rf"{_PYTHON}lib-dynload/(_sqlite3|_curses.*|readline|_tkinter|_gdbm|_dbm|nis|_test.*|_xx.*|xx.*|audioop|"
             r"ossaudiodev|_crypt|_codecs_(cn|hk|iso2022|jp|kr|tw)|_ctypes_test)\..*",
             # only for the modules above
-            r"(usr/)?lib/[^/]+-linux-gnu/lib(sqlite3|gdbm|gdbm_compat|db-5\.3|readline|history|ncursesw|panelw?|"
-            r"formw?|menuw?|tinfo|nsl|tirpc|thread_db|BrokenLocale|memusage|pcprofile|c_malloc_debug|anl|SegFault)"
+            r"(usr/)?lib/[^/]+-linux-gnu/lib(sqlite3|gdbm|gdbm_compat|db-5\.3|history|ncursesw|panelw?|"
+            r"formw?|menuw?|nsl|tirpc|thread_db|BrokenLocale|memusage|pcprofile|c_malloc_debug|anl|SegFault)"
             r"[.-].*",
             r"(usr/)?s?bin/(?!(busybox|dbus-daemon|openssl|python3\.11|rauc|fw_printenv|fw_setenv|mke2fs|e2fsck|"
             r"resize2fs|sfdisk|blkdiscard)$).*",
