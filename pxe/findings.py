@@ -177,9 +177,12 @@ def _went_wrong(event: Event) -> bool:
         case DhcpIgnored():
             return not event.elsewhere
         case TransferEnded():
-            return event.outcome in ("stalled", "error") or event.repeated >= _LOSSY
+            given_up = event.outcome == "aborted" and event.repeated and 0 < event.sent < event.size
+            return event.outcome in ("stalled", "error") or given_up or event.repeated >= _LOSSY
         case DhcpSent():
             return event.message == "NAK"
+        case DhcpReceived():
+            return event.message == "DECLINE"
         case LogTrouble():
             return event.fatal
         case TransferRefused() | OtherServer():

@@ -154,6 +154,7 @@ class HttpExchange:
     received: int = 0  # bytes of the answer, head included, that were seen
     stuck_ns: int = 0  # how long after its last byte it was seen to take nothing more
     closed: bool = False  # the server closed the connection after it
+    left_at: int | None = None  # the client reset the open connection when so many bytes had been sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

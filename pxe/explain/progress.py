@@ -68,9 +68,17 @@ def bytes_fetched(evidence: Evidence) -> int:
 
 
 def _arrived(exchange: HttpExchange) -> bool:
-    """Whether a file came, and was neither cut off by the server nor left by the client."""
-    cut = (exchange.closed or exchange.stuck_ns) and exchange.received < _length(exchange)
-    return exchange.status in _OK and exchange.method == "GET" and not cut
+    """Whether a file came, and was neither cut off by the server nor left by the client. EDK2 ends each
+    connection by a reset, a good one too."""
+    length = _length(exchange)
+    cut = (exchange.closed or exchange.stuck_ns) and exchange.received < length
+    left = exchange.left_at is not None and (exchange.left_at < length or not _bounded(exchange))
+    return exchange.status in _OK and exchange.method == "GET" and not cut and not left
+
+
+def _bounded(exchange: HttpExchange) -> bool:
+    """Whether the client can tell where the body ends before the connection does."""
+    return "content-length" in exchange.answer or "transfer-encoding" in exchange.answer
 
 
 def _length(exchange: HttpExchange) -> int:

@@ -79,6 +79,9 @@ class _Teller:
     def _received(self, event: DhcpReceived) -> None:
         options = {**_kind(event.message), int(Option.VENDOR_CLASS): event.vendor_class.encode()}
         packet = DhcpPacket(op=Op.REQUEST, xid=event.xid, chaddr=self._chaddr, options=options)
+        given = next((m.packet.yiaddr for m in reversed(self.dhcp) if m.from_server), None)
+        if event.message == "DECLINE" and given is not None:
+            packet.options[Option.REQUESTED_IP] = given.packed
         firmware, arch = _firmware(event.firmware), _arch(event.arch)
         if firmware not in (Firmware.OS, Firmware.UNKNOWN) and event.message == "DISCOVER":
             self.lines.clear()
@@ -117,6 +120,8 @@ class _Teller:
             transfer.outcome, transfer.sent = event.outcome, event.sent
             transfer.repeated, transfer.late = event.repeated, event.late
             transfer.error_text, transfer.last_ns = event.detail, event.t_ns
+            if event.outcome == "aborted" and event.repeated and 0 < event.sent < event.size:
+                transfer.outcome = "stalled"  # what it did not answer for long, it then gave up
 
     def _made(self, event: TransferStarted | TransferEnded | TransferRefused) -> Transfer:
         client, _, port = event.peer.rpartition(":")

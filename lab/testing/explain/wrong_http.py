@@ -5,14 +5,12 @@ exists would need a patch for most of these.
 """
 
 import sys
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
 _CUT_AT: Final = 20_000  # bytes of the file that arrive before the connection is closed
-_REST_SECONDS: Final = 600.0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -54,6 +52,11 @@ def _chunked(it: Handler) -> None:
         it.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(it.body), it.body))
 
 
+def _until_closed(it: Handler) -> None:
+    it.answer(Content_Length="", Connection="close")
+    it.close_connection = True
+
+
 def _cut(it: Handler) -> None:
     if it.command == "HEAD":
         it.answer()
@@ -68,24 +71,22 @@ def _close(it: Handler) -> None:
     it.close_connection = True
 
 
-def _stall(it: Handler) -> None:
-    it.answer() if it.command == "HEAD" else time.sleep(_REST_SECONDS)
-
-
 FAULTS: dict[str, Callable[[Handler], None]] = {
     "fine": lambda it: it.answer(),
     "not-found": lambda it: it.answer(404),
     "forbidden": lambda it: it.answer(403),
     "redirect": lambda it: it.answer(301, Location="http://10.99.0.1/other/boot.efi"),
     "chunked": _chunked,
+    "no-length": _until_closed,
     "text": lambda it: it.answer(Content_Type="text/plain"),
     "close": _close,
+    "http-1.0": _close,
     "empty-server": lambda it: it.answer(),
     "cut": _cut,
-    "stall": _stall,
 }
 
 
 if __name__ == "__main__":
     Handler.fault, Handler.body = sys.argv[1], Path(sys.argv[2]).read_bytes()
+    Handler.protocol_version = "HTTP/1.0" if sys.argv[1] == "http-1.0" else "HTTP/1.1"
     ThreadingHTTPServer(("", 80), Handler).serve_forever()

@@ -55,6 +55,8 @@ class HttpTracker:
             conn = self._open[key] = _Conn(t_ns, frame, mac, answered=True)
         if conn.exchange is not None and window == 0 and not flags & RST:
             conn.exchange.stuck_ns = max(0, t_ns - conn.exchange.last_ns) if conn.began >= 0 else 0
+        if conn.exchange is not None and flags & RST and not conn.exchange.closed:
+            conn.exchange.left_at = conn.exchange.received
         if not payload:
             return
         if payload.startswith(b"\x16\x03") and not conn.exchanges:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pxe.explain.evidence import Evidence, Line
 from pxe.explain.finding import Severity
@@ -33,13 +34,25 @@ _PXE_CODES = {
     "E79": "the loader is larger than the memory for it: use a smaller one",
     "E99": "an unexpected network error",
 }
+_LONG = 116
 _PXE = re.compile(r"PXE-(E[0-9A-F]{2})\b")
 
 
 def _said(e: Evidence, pattern: str) -> Iterator[Line]:
-    """The lines that match, in order."""
+    """The lines that match, in order; of a long one what is around the match."""
     compiled = re.compile(pattern)
-    return (it for it in e.console if compiled.search(it.text))
+    for it in e.console:
+        found = compiled.search(it.text)
+        if found is not None:
+            yield replace(it, text=_around(it.text, found)) if len(it.text) > _LONG else it
+
+
+def _around(text: str, found: re.Match[str]) -> str:
+    """A whole screen may be one line: shim draws its box by cursor movements, and pads it by spaces."""
+    begin = text.rfind("  ", 0, found.start()) + 1
+    end = text.find("  ", found.end())
+    words = text[begin : end if end >= 0 else len(text)].strip()
+    return words if len(words) <= _LONG else f"{words[:64]} ... {words[-48:]}"
 
 
 def _hit(it: Line) -> Hit:

@@ -70,8 +70,18 @@ def netboots(e: Evidence, reply: Dhcp) -> bool:
 
 
 def who(e: Evidence, reply: Dhcp | None = None) -> str:
-    """The client in words. U-Boot tries its own EFI boot after its scripts, and then asks as UEFI does."""
-    firmware = firmware_of(e, reply)
+    """The client in words."""
+    return _words(e, firmware_of(e, reply))
+
+
+def who_at(e: Evidence, t_ns: int) -> str:
+    """The client that had asked DHCP last at that time, in words."""
+    asked = [m for m in e.dhcp if not m.from_server and m.t_ns <= t_ns]
+    return _words(e, asked[-1].firmware if asked else Firmware.UNKNOWN)
+
+
+def _words(e: Evidence, firmware: Firmware) -> str:
+    """U-Boot tries its own EFI boot after its scripts, and then asks as UEFI does."""
     if firmware is Firmware.UEFI_PXE and any(m.firmware is Firmware.UBOOT for m in e.dhcp):
         return "U-Boot's EFI boot"
     return _NAMES.get(firmware, "the client")

@@ -8,7 +8,7 @@ from pxe.explain.evidence import Evidence, Transfer, Unreachable
 from pxe.explain.finding import Severity
 from pxe.explain.progress import has_all
 from pxe.explain.rule import Hit, Stage, hit, rule
-from pxe.explain.rules.talk import firmware_of, who
+from pxe.explain.rules.talk import firmware_of, who, who_at
 from pxe.explain.text import line, shown
 from pxe.plan import Firmware
 
@@ -204,9 +204,8 @@ def block_rollover(e: Evidence) -> Iterator[Hit]:
     "transfer-stalled",
     Stage.FILES,
     seen="a transfer began, and nothing new comes any more",
-    sentence="The transfer of {file} stopped at block {block} ({sent} of {size} bytes): packets no longer "
-    "get "
-    "through between {server} and {who}.",
+    sentence="The transfer of {file} stopped after {sent} of {size} bytes: packets no longer get through "
+    "between {server} and {who}.",
     cure="Check the link and the switch for errors, duplex and MTU; see whether the machine still runs.",
     basis="RFC 1350 section 2 (retransmission)",
     vague=True,
@@ -218,7 +217,6 @@ def transfer_stalled(e: Evidence) -> Iterator[Hit]:
             size = t.size if t.size is not None else "unknown"
             values = {
                 "file": shown(t.name),
-                "block": t.block,
                 "sent": t.sent,
                 "size": size,
                 "server": t.server,
@@ -296,19 +294,21 @@ def tftp_from_other_address(e: Evidence) -> Iterator[Hit]:
 @rule(
     "lossy-link",
     Stage.FILES,
-    seen="20 blocks or more, and more than 1 % of all, were sent again, and most of these were answered once",
+    seen="the file arrived; 20 blocks or more, and more than 1 % of all, were sent again, and most of these "
+    "were answered once",
     sentence="{file} needed {again} blocks again of {blocks} ({share:.1f} %): packets are lost on the way, "
-    "unless {who} passes over in silence what it has already.",
+    "or {who} is too slow to take them.",
     cure="Check its cable, switch port counters and duplex. A smaller windowsize loses less at once. Where "
     "many machines have it at the same time, start fewer.",
     basis="RFC 7440 section 3; RFC 1350 section 2",
     severity=Severity.WARNING,
 )
 def lossy_link(e: Evidence) -> Iterator[Hit]:
-    """It boots, slowly. A copy too many is answered by U-Boot, EDK2 and iPXE; nothing binds others to it."""
+    """It boots, slowly. Whether the wire or the machine's card loses them, no server can see; and a client
+    that passes over in silence what it has already (U-Boot, EDK2 and iPXE answer) looks like one that lost it."""
     for t, values in _repeated(e):
         if 2 * t.late < t.repeated:
-            yield hit(t.last_ns, line(t), who=who(e), **values)
+            yield hit(t.last_ns, line(t), who=who_at(e, t.t_ns), **values)
 
 
 @rule(
@@ -333,6 +333,8 @@ def late_answers(e: Evidence) -> Iterator[Hit]:
 def _repeated(e: Evidence) -> Iterator[tuple[Transfer, dict[str, object]]]:
     """Transfers of which much was sent again, with what to say of them."""
     for t in e.transfers:
+        if not t.done and t.outcome != "open":
+            continue  # repeated to the end, and why is told elsewhere
         blksize = _int((t.granted or {}).get("blksize", "")) or _UNFRAGMENTED
         blocks = t.blocks or t.repeated + t.sent // blksize
         if t.repeated >= _LOSSY_BLOCKS and t.repeated > blocks * _LOSSY_SHARE:

@@ -84,6 +84,18 @@ def test_a_machine_that_nobody_told_us_of():
         ([replace(complete(2 * S), sent=500_000, repeated=40)], ["lossy-link"]),
         ([replace(complete(2 * S), sent=500_000, repeated=40, late=20)], ["late-answers"]),
         (
+            [replace(complete(2 * S), size=9000, sent=3000, repeated=9, outcome="aborted")],
+            ["transfer-stalled"],
+        ),
+        ([replace(complete(2 * S), size=9000, sent=0, outcome="aborted")], []),
+        (
+            [
+                DhcpSent(t_ns=S, mac=MAC, message="ACK", xid=1, ip="10.0.0.9", bootfile="a.efi"),
+                DhcpReceived(t_ns=2 * S, mac=MAC, message="DECLINE", xid=1, firmware="bios-pxe"),
+            ],
+            ["address-declined"],
+        ),
+        (
             [
                 DhcpSent(t_ns=S, mac=MAC, message="NAK", xid=1, ip=""),
                 DhcpSent(t_ns=2 * S, mac=MAC, message="NAK", xid=2, ip=""),
@@ -269,3 +281,13 @@ def test_what_is_ignored_comes_with_its_own_cure(reason, cure):
     (finding,) = findings_in(log)
     assert finding.rule == "ignored"
     assert finding.cure.startswith(cure)
+
+
+def test_the_address_that_was_declined_is_named():
+    log = EventLog()
+    findings = Findings(log)
+    given = DhcpSent(t_ns=S, mac=MAC, message="ACK", xid=1, ip="10.0.0.9", bootfile="a.efi")
+    findings.take([(1, given), (2, DhcpReceived(t_ns=2 * S, mac=MAC, message="DECLINE", xid=1))])
+    findings.look(60 * S)
+    (finding,) = findings_in(log)
+    assert finding.sentence == f"{MAC} declined 10.0.0.9: another machine already uses it."

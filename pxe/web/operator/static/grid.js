@@ -62,8 +62,8 @@ export class Grid {
 }
 
 function makeTile(mac) {
-  const parts = { icon: glyph("idle"), name: h("span", { class: "tname" }), what: h("span", { class: "twhat" }), bar: h("i", { class: "tbar" }) };
-  const node = h("a", { class: "tile", href: `#/machine/${mac}` }, parts.icon, parts.name, parts.what, parts.bar);
+  const parts = { icon: glyph("idle"), name: h("bdi"), what: h("span", { class: "twhat" }), bar: h("i", { class: "tbar" }) };
+  const node = h("a", { class: "tile", href: `#/machine/${mac}` }, parts.icon, h("span", { class: "tname" }, parts.name), parts.what, parts.bar);
   return { node, ...parts, state: "" };
 }
 

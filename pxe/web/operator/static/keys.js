@@ -11,6 +11,7 @@ export function keys(search) {
   document.getElementById("help-open").addEventListener("click", () => help.showModal());
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, dialog");
+    if (event.key === "Escape" && typing?.id === "search") typing.blur(); // its text stays, and the shortcuts work again
     if (event.key === "Escape" && !typing && location.hash.length > 2) location.hash = "#/";
     if (typing || event.ctrlKey || event.altKey || event.metaKey || !on.checked) return;
     if (event.key === "?") help.showModal();

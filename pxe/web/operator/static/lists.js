@@ -12,9 +12,9 @@ class List {
   constructor(title, columns) {
     this.body = h("tbody");
     this.note = h("p", { class: "soft" });
-    this.node = h("section", {}, h("h2", { tabindex: "-1" }, title), this.note,
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
-        h("table", {}, h("thead", {}, h("tr", {}, columns.map((word) => h("th", { scope: "col" }, word)))), this.body)));
+    this.table = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
+      h("table", {}, h("thead", {}, h("tr", {}, columns.map((word) => h("th", { scope: "col" }, word)))), this.body));
+    this.node = h("section", {}, h("h2", { tabindex: "-1" }, title), this.note, this.table);
   }
 
   mount() {
@@ -43,6 +43,7 @@ class List {
     if (sign === this.sign || this.body.contains(document.activeElement)) return; // nobody types into a row that goes
     this.sign = sign;
     this.note.textContent = rows.length > MOST_ROWS ? `the first ${MOST_ROWS} of ${rows.length}` : rows.length ? "" : this.nothing;
+    this.table.hidden = !rows.length;
     this.body.replaceChildren(...rows.slice(0, MOST_ROWS).map((row) => h("tr", {}, this.cells(row).map((cell) => h("td", {}, cell)))));
   }
 }

@@ -106,7 +106,7 @@ export class Rack {
     kept.forEach((row, at) => drawRow(nodes[at], row, scale));
     this.live.hidden = !kept.length;
     const more = rows.length - kept.length;
-    text(this.after, more > 0 ? `and ${more} more, of which ${Math.max(0, going.length - kept.length)} boot now; search or filter to see them` : "");
+    text(this.after, more > 0 ? `and ${more} more${going.length > kept.length ? `, of which ${going.length - kept.length} boot now` : ""}; search or filter to see them` : "");
   }
 }
 
