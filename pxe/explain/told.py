@@ -78,10 +78,10 @@ class _Teller:
 
     def _received(self, event: DhcpReceived) -> None:
         options = {**_kind(event.message), int(Option.VENDOR_CLASS): event.vendor_class.encode()}
-        packet = DhcpPacket(op=Op.REQUEST, xid=event.xid, chaddr=self._chaddr, options=options)
         given = next((m.packet.yiaddr for m in reversed(self.dhcp) if m.from_server), None)
         if event.message == "DECLINE" and given is not None:
-            packet.options[Option.REQUESTED_IP] = given.packed
+            options[int(Option.REQUESTED_IP)] = given.packed
+        packet = DhcpPacket(op=Op.REQUEST, xid=event.xid, chaddr=self._chaddr, options=options)
         firmware, arch = _firmware(event.firmware), _arch(event.arch)
         if firmware not in (Firmware.OS, Firmware.UNKNOWN) and event.message == "DISCOVER":
             self.lines.clear()

@@ -305,7 +305,8 @@ def tftp_from_other_address(e: Evidence) -> Iterator[Hit]:
 )
 def lossy_link(e: Evidence) -> Iterator[Hit]:
     """It boots, slowly. Whether the wire or the machine's card loses them, no server can see; and a client
-    that passes over in silence what it has already (U-Boot, EDK2 and iPXE answer) looks like one that lost it."""
+    that passes over in silence what it has already (U-Boot, EDK2 and iPXE answer) looks as if it had lost
+    it."""
     for t, values in _repeated(e):
         if 2 * t.late < t.repeated:
             yield hit(t.last_ns, line(t), who=who_at(e, t.t_ns), **values)
