@@ -6,6 +6,7 @@ connection that ends in the middle. Behaviour of a whole node is tested against 
 
 import asyncio
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -116,9 +117,9 @@ def server_context(pair: Pair, client_ca: bytes | None) -> ssl.SSLContext:
 async def serving(server: MachineServer, context: ssl.SSLContext) -> AsyncIterator[MachineServer]:
     """Serve on a free port of 127.0.0.1."""
     listener = Server([server])
-    await listener.start("127.0.0.1", 0, ssl=context)
-    assert listener._server is not None
-    server.port = listener._server.sockets[0].getsockname()[1]
+    sock = socket.create_server(("127.0.0.1", 0))
+    server.port = sock.getsockname()[1]
+    await listener.start(sock=sock, ssl=context)
     try:
         yield server
     finally:
