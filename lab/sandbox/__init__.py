@@ -7,5 +7,6 @@ from lab.sandbox.impairment import Impairment
 from lab.sandbox.link import Link
 from lab.sandbox.process import SandboxProcess
 from lab.sandbox.sandbox import Sandbox
+from lab.sandbox.serverfault import ServerFault
 
-__all__ = ["Impairment", "Link", "Sandbox", "SandboxProcess"]
+__all__ = ["Impairment", "Link", "Sandbox", "SandboxProcess", "ServerFault"]

@@ -1,4 +1,4 @@
-"""The shim of a bad cable: like shim.py, but what it carries goes through an Impairment first.
+"""The shim of a bad cable: like shim.py, but with an Impairment or a ServerFault on the way.
 
 Started as a script by the sandbox's init: `lossy.py PACKET_FD UNIX_FD QEMU_PATH loss=0.2 ...`. One process
 each way, as in shim.py: where the board's queue is full, the frames from it must still be taken. As a module
@@ -16,14 +16,32 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING or __package__:
     from lab.sandbox.impairment import Impairment, Wire
+    from lab.sandbox.serverfault import FaultyWire, ServerFault
     from lab.sandbox.shim import FRAME, NOBODY, PACKET_OUTGOING, UNSENDABLE
 else:
     sys.path.insert(0, str(Path(__file__).parent))  # started with -I: nothing else is on the path
     from impairment import Impairment, Wire
+    from serverfault import FaultyWire, ServerFault
     from shim import FRAME, NOBODY, PACKET_OUTGOING, UNSENDABLE
 
 
-def carry(source: socket.socket, send: Callable[[bytes], object], wire: Wire) -> NoReturn:
+AnyWire = Wire | FaultyWire
+
+
+def wires_of(fault: Impairment | ServerFault) -> tuple[AnyWire, AnyWire]:
+    """Return both directions of a cable: to the board, and from it. A server's fault is in the first."""
+    if isinstance(fault, ServerFault):
+        return FaultyWire(fault), Wire(Impairment(), "from board")
+    return Wire(fault, "to board"), Wire(fault, "from board")
+
+
+def fault_of_words(words: list[str]) -> Impairment | ServerFault:
+    """Return what either `to_words` wrote. Raises ValueError."""
+    server = any(word.startswith("fault=") for word in words)
+    return ServerFault.of_words(words) if server else Impairment.of_words(words)
+
+
+def carry(source: socket.socket, send: Callable[[bytes], object], wire: AnyWire) -> NoReturn:
     """Carry frames one way for ever."""
     poller = select.poll()
     poller.register(source, select.POLLIN)
@@ -56,10 +74,10 @@ def _drain(source: socket.socket) -> list[bytes]:
 def main() -> NoReturn:
     """Fork once and carry frames for ever; the end of the sandbox ends both processes."""
     packet, unix = (socket.socket(fileno=int(fd)) for fd in sys.argv[1:3])
-    path, impairment = sys.argv[3], Impairment.of_words(sys.argv[4:])
+    path, (to_board, from_board) = sys.argv[3], wires_of(fault_of_words(sys.argv[4:]))
     if os.fork() == 0:
-        carry(unix, packet.send, Wire(impairment, "from board"))
-    carry(packet, lambda frame: unix.sendto(frame, path), Wire(impairment, "to board"))
+        carry(unix, packet.send, from_board)
+    carry(packet, lambda frame: unix.sendto(frame, path), to_board)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The bridge and the cables inside the sandbox, made with pyroute2. Runs in the sandbox's init only."""
 
 import fcntl
+import itertools
 import os
 import socket
 import struct
@@ -37,6 +38,7 @@ class Network:
         self.runtime_dir = runtime_dir
         self.kind = kind
         self.links: dict[str, Link] = {}
+        self._numbers = itertools.count()
         self.sockets: dict[str, list[socket.socket]] = {}  # of packet links; kept, so that shims can change
         self.cables: Cables | None = None
         self.ip.link("set", index=self._index("lo"), state="up")
@@ -60,12 +62,30 @@ class Network:
         for and /dev/net/tun cannot be used.
         """
         if name not in self.links:
-            number = len(self.links)
+            number = next(self._numbers)
             link = None if "packet" in (kind, self.kind) else self._tap(name, number)
             if link is None:
                 link, self.sockets[name] = self._packet(name, number)
             self.links[name] = link
         return self.links[name], self.sockets.get(name, [])
+
+    def forget_tap(self, name: str) -> None:
+        """Take the tap of a board that is off away: its next link may be of the other kind.
+
+        Raises SandboxError where the board is on.
+        """
+        link = self.links.get(name)
+        if link is None or link.kind != "tap":
+            return
+        index = self._index(link.interface)
+        (state,) = self.ip.get_links(index)
+        if state.get_attr("IFLA_CARRIER"):  # QEMU has it open
+            raise SandboxError(
+                f"the link of {name} is a tap, which no shim carries: switch the board off first, or make "
+                "the sandbox with kind='packet'"
+            )
+        self.ip.link("del", index=index)
+        del self.links[name]
 
     def plug(self, name: str, *, plugged: bool) -> None:
         """Put a link's cable into the bridge, or pull it; frames on a pulled cable are lost."""

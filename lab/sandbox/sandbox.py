@@ -24,6 +24,7 @@ from lab.sandbox.impairment import Impairment
 from lab.sandbox.link import Link
 from lab.sandbox.process import SandboxProcess
 from lab.sandbox.rundir import create_runtime_dir
+from lab.sandbox.serverfault import ServerFault
 from lab.sandbox.stdio import Stdio, StdioArgument
 
 _START_SECONDS = 30.0
@@ -161,11 +162,11 @@ class Sandbox:
         """Put the cable of a link that exists into the bridge, or pull it out: what a bad cable does."""
         self._ask({"op": "plug", "name": name, "plugged": plugged}, [])
 
-    def impair(self, name: str, impairment: Impairment | None) -> None:
+    def impair(self, name: str, impairment: Impairment | ServerFault | None) -> None:
         """Make the cable of a link a bad one, or (None) a good one again; the board may run meanwhile.
 
-        A link that does not exist yet is made, as a packet link. Raises SandboxError for a tap: the kernel
-        carries its frames, not we.
+        A link that does not exist yet is made, as a packet link; so is a tap of a board that is off. Raises
+        SandboxError for a tap in use: the kernel carries its frames, not we.
         """
         words = impairment.to_words() if impairment is not None else []
         self._ask({"op": "impair", "name": name, "words": words}, [])

@@ -6,13 +6,16 @@ import threading
 from pyroute2 import IPRoute, netns
 
 from lab.sandbox.cables import Cables
-from lab.sandbox.impairment import Impairment, Wire
-from lab.sandbox.lossy import carry
+from lab.sandbox.impairment import Impairment
+from lab.sandbox.lossy import carry, wires_of
 from lab.sandbox.namespaces import CLONE_NEWNET, unshare
 from lab.sandbox.network import switch_offloads_off
+from lab.sandbox.serverfault import ServerFault
 
 
-def plug_into(bridge: str, mac: str, *more: tuple[str, str], impairment: Impairment | None = None) -> str:
+def plug_into(
+    bridge: str, mac: str, *more: tuple[str, str], impairment: Impairment | ServerFault | None = None
+) -> str:
     """Move this process there and return the interface's name, eth0; the cable goes away with the process.
 
     `more` are bridge and MAC of eth1 and so on. `impairment` makes the cable of eth0 a bad one, which threads
@@ -49,13 +52,13 @@ def _plug(bridge: str, cable: str, peer: dict[str, object]) -> None:
         ip.link("set", ifname=cable, state="up", master=ip.link_lookup(ifname=bridge)[0])
 
 
-def _join(cables: Cables, mac: str, impairment: Impairment) -> None:
+def _join(cables: Cables, mac: str, impairment: Impairment | ServerFault) -> None:
     """Make eth0 of the present namespace, and carry frames between it and the cable into the bridge."""
     with IPRoute() as ip:
         peer = {"ifname": "board", "net_ns_fd": cables.namespace}
         ip.link("add", ifname="eth0", kind="veth", address=mac, peer=peer)
     switch_offloads_off("eth0")
     service, board = cables.open("service"), cables.open("board")
-    for source, target, direction in ((service, board, "to board"), (board, service, "from board")):
-        wire = Wire(impairment, direction)
+    ends = ((service, board), (board, service))
+    for (source, target), wire in zip(ends, wires_of(impairment), strict=True):
         threading.Thread(target=carry, args=(source, target.send, wire), daemon=True).start()
