@@ -10,7 +10,9 @@ Exit code 1 where ours fails.
 
 import argparse
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,9 @@ from typing import Any
 from bench import conformance_dhcp, conformance_tftp
 from bench.conformance_probe import NotKept, Optional, Probe, Rule, probe_mac
 from bench.conformance_servers import NETS, make_files, server
+from bench.dhcp_peers import kea_program
 from bench.namespace import enter_namespace
+from bench.tftp_peers import fetch_hpa
 from lab.testing.firmware.kinds import Seat, seats
 from lab.testing.firmware.network import Network
 from lab.testing.firmware.service import RACK_INTERFACE, inside
@@ -36,6 +40,7 @@ def main() -> int:
     if options.probe:
         print(json.dumps(probe(options.interface, options.probe, quick=options.quick)))
         return 0
+    require(options.servers.split(","))
     enter_namespace("bench.conformance")
     results: dict[str, Verdicts] = {}
     with tempfile.TemporaryDirectory(prefix="bootlab-conformance-") as name:
@@ -58,6 +63,25 @@ def main() -> int:
         write(options.write, table(results))
     ours = results.get("bootlab", {})
     return 1 if any(verdict == "no" for verdict, _ in ours.values()) else 0
+
+
+def require(servers: list[str]) -> None:
+    """End in one sentence where a peer is not installed: in its namespace it is an error of nsenter's."""
+    needed = {"bootlab": (), "dnsmasq": ("dnsmasq", "nginx"), "Kea": ("kea-admin", "nginx")}
+    unknown = [name for name in servers if name not in needed]
+    if unknown:
+        sys.exit(f"--servers: there is no {unknown[0]}; there are {', '.join(needed)}")
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    missing = {tool for name in servers for tool in needed[name] if shutil.which(tool, path=path) is None}
+    if missing:
+        sys.exit(f"not installed: {', '.join(sorted(missing))}; `tools/setup bench` installs what this needs")
+    if os.geteuid():
+        sys.exit("it needs root: the peers want to change their user")
+    if "Kea" in servers:
+        try:  # now: in the namespace there is no network
+            kea_program(), fetch_hpa()
+        except (OSError, subprocess.CalledProcessError) as exc:
+            sys.exit(f"Kea and tftpd-hpa cannot be fetched (apt-get download): {exc}")
 
 
 def parse() -> argparse.Namespace:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,7 @@ class Service:
             audit=self.audit,
             metrics=self.metrics,
             pools={s.network: s.ranges for link in self._settings.dhcp for s in link.subnets if s.ranges},
+            networks=self._networks(),
             shadow=self.shadow,
             watch=self.watch,
             watchers=self.watchers,
@@ -171,6 +172,11 @@ class Service:
         return Dispatcher(
             machine_app, api, self._sockets.api_address, quick, (self.streams, self.watchers), tls
         )
+
+    def _networks(self) -> tuple[IPv4Network, ...]:
+        own = [link.address.network for link in self._settings.dhcp]
+        behind = [subnet.network for link in self._settings.dhcp for subnet in link.subnets]
+        return tuple(dict.fromkeys((*own, *behind)))
 
     def start(self) -> None:
         """Start the loops, each in a thread; from then on `health` says ready."""

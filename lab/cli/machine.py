@@ -88,7 +88,9 @@ def set_machine(
             body[key] = value or (None if key in ("ip", "plan") else "")
     if tags:
         body["tags"] = list(tags)
-    service.ask("PUT", f"/machines/{mac}", body, headers=condition)
+    answer, _ = service.ask("PUT", f"/machines/{mac}", body, headers=condition)
+    for warning in answer["warnings"]:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(f"machine {mac} is {'changed' if found else 'added'}")
 
 

@@ -33,7 +33,7 @@ class WebContext:
     """The service as the web sees it.
 
     `requester` tells who is at an address (a stranger where we did not give it); `leases` and `health` return
-    JSON-ready objects.
+    JSON-ready objects; `networks` are those in which DHCP is ours, those behind relays included.
     """
 
     catalogue: Catalogue
@@ -49,6 +49,7 @@ class WebContext:
     audit: Audit
     metrics: Metrics
     pools: Mapping[IPv4Network, tuple[AddressRange, ...]] = field(default_factory=dict)
+    networks: tuple[IPv4Network, ...] = ()
     leases: Callable[[], list[dict[str, Any]]] = list
     health: Callable[[], dict[str, Any]] = dict
     logs: MachineLogs | None = None  # None: not received

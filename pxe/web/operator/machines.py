@@ -33,6 +33,13 @@ class MachineReply(Machine):
     source: Layer
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSet(MachineReply):
+    """A machine that was set. `warnings` are sentences about what will not come true."""
+
+    warnings: tuple[str, ...] = ()
+
+
 class Machines(TypedDict):
     """All machines."""
 
@@ -71,17 +78,26 @@ def get_machine(mac: str) -> dict[str, Any]:
 
 
 @blueprint.put("/machines/<mac>")
-@operation(body=MachineBody, reply=MachineReply, role=Role.OPERATOR, subject=_current)
+@operation(body=MachineBody, reply=MachineSet, role=Role.OPERATOR, subject=_current)
 def put_machine(mac: str) -> dict[str, Any]:
     """Add or replace a machine: `name`, `ip` (DHCP reservation), `plan`, `uuid`, `serial`, `tags`,
-    `next_plan`, `hold`."""
+    `next_plan`, `hold`. `warnings`: a reserved address in none of our networks."""
     address = normalise_mac(mac)
     body = json_body()
     if isinstance(body.get("mac"), str):
         body["mac"] = normalise_mac(body["mac"])
     machine = machine_from_json(with_key(body, "mac", address))
     context().store.put_machine(machine)
-    return _shown(machine)
+    return {**_shown(machine), "warnings": _warnings(machine)}
+
+
+def _warnings(machine: Machine) -> list[str]:
+    """The site file may not say so at all; through the API a machine may be on its way to another place."""
+    networks = context().networks
+    if machine.ip is None or not networks or any(machine.ip in network for network in networks):
+        return []
+    known = ", ".join(map(str, networks))
+    return [f"ip: {machine.ip} is in no network of this service ({known}): the machine will not get it there"]
 
 
 @blueprint.post("/machines/<mac>/hold")

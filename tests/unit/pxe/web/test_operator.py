@@ -64,14 +64,23 @@ def test_plans_come_and_go(client, plan):
 def test_machines_come_and_go(client):
     put = client.put(f"{API}/machines/52-54-00-00-00-02", json={"name": "rack2", "plan": "p"})
     given = plan_to_json(Machine(mac=OTHER, name="rack2", plan="p"))
-    assert put.json == {**given, "source": "api"}
-    assert client.get(f"{API}/machines/{OTHER}").json == put.json
+    assert put.json == {**given, "source": "api", "warnings": []}
+    assert client.get(f"{API}/machines/{OTHER}").json == {**given, "source": "api"}
     assert [m["mac"] for m in client.get(f"{API}/machines").json["machines"]] == [MAC, OTHER]
     assert client.put(f"{API}/machines/{OTHER}", json={"mac": OTHER.upper()}).json["plan"] is None
     assert client.delete(f"{API}/machines/{OTHER}").status_code == 204
     refused(client.get(f"{API}/machines/{OTHER}"), 404, "does not exist")
     refused(client.delete(f"{API}/machines/{OTHER}"), 404)
     refused(client.get(f"{API}/machines/nonsense"), 404, "not a MAC")
+
+
+@pytest.mark.parametrize(("ip", "warns"), [("10.7.0.9", True), ("10.0.1.9", False), (None, False)])
+def test_an_address_outside_of_our_networks_is_warned_of(service, api, ip, warns):
+    networks = (IPv4Network("10.0.0.0/24"), IPv4Network("10.0.1.0/24"))
+    put = api(replace(service, networks=networks)).put(f"{API}/machines/{OTHER}", json={"ip": ip})
+    assert put.status_code == 200
+    said = "ip: 10.7.0.9 is in no network of this service (10.0.0.0/24, 10.0.1.0/24)"
+    assert [warning.startswith(said) for warning in put.json["warnings"]] == [True] * warns
 
 
 def test_a_plan_in_use_stays(client, plan):
