@@ -52,7 +52,7 @@ class Machine:
         self._run: _Run | None = None
         self._trial_seconds = trial_seconds
         self._give_up_at: float | None = None
-        self._marked = False
+        self._decided = False  # about the booted slot: good, or given up
         self._told: tuple[Stage, tuple[tuple[str, str], ...]] | None = None
         self._actions: list[Action] = []
 
@@ -111,8 +111,8 @@ class Machine:
         if self._told != (self.stage, self.unmet):
             self._told = (self.stage, self.unmet)
             self.log.add(self.status(), now)
-        if self.proven and not self._marked:
-            self._marked = True
+        if self.proven and not self._decided:
+            self._decided = True
             self._give_up_at = None
             if not self.verdict.confirmed:
                 self._actions.append(Action.MARK_GOOD)
@@ -208,4 +208,5 @@ class Machine:
             self._actions.append(Action.REVERT_TRIED)
         if self._give_up_at is not None and now >= self._give_up_at:
             self._give_up_at = None
+            self._decided = True
             self._actions.append(Action.GIVE_UP)
