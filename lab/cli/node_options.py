@@ -20,7 +20,7 @@ _options = (
     click.option("-n", "--node", "address", default="", help="Its address; default: the context's only one."),
     click.option(
         "--talosconfig",
-        "path",
+        "contexts_file",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Our certificate for nodes.  [env var: TALOSCONFIG; default: ~/.talos/config]",
     ),
@@ -43,7 +43,7 @@ def with_node(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(
         address: str,
-        path: Path | None,
+        contexts_file: Path | None,
         context: str,
         insecure: bool,
         fingerprint: str,
@@ -57,7 +57,7 @@ def with_node(command: Callable[..., Any]) -> Callable[..., Any]:
         elif fingerprint:
             raise UsageError("--fingerprint is for --insecure: a configured node is known by its authority")
         else:
-            name, credentials = _configured(address, path or talosconfig.default_path(), context)
+            name, credentials = _configured(address, contexts_file or talosconfig.default_path(), context)
         with Node(name, credentials, timeout=timeout) as node:
             return command(node=node, **kwargs)
 

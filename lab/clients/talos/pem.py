@@ -5,6 +5,7 @@ only "PRIVATE KEY" with the same content.
 """
 
 import base64
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
@@ -105,5 +106,6 @@ def write_private(path: Path, content: bytes) -> None:
             file.write(content)
         fresh.replace(path)
     except OSError as exc:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise InfrastructureError(f"{path}: {exc.strerror}") from exc
