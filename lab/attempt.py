@@ -142,6 +142,9 @@ class Attempt:
             observer.event(event)
         outcome = event.outcome if isinstance(event, TransferEnded) else ""
         if isinstance(event, TransferStarted) or outcome == "complete":
+            self._strategy.passed(
+                dhcp_milestones(self.board.board_type)
+            )  # beside another server none is seen
             self._strategy.progress(event.t_ns)
         elif isinstance(event, TransferEnded) and outcome in ("stalled", "error"):
             if event.transfer == self._newest_transfer:  # else the board asked again, and went on
@@ -225,6 +228,12 @@ def firmware_milestones(board_type: BoardType) -> frozenset[str]:
     """What the board's firmware says of itself: the console's milestones before the first on the wire."""
     before = itertools.takewhile(lambda rule: rule.source is Source.CONSOLE, board_type.milestones)
     return frozenset(rule.name for rule in before)
+
+
+def dhcp_milestones(board_type: BoardType) -> frozenset[str]:
+    """What the wire says of the firmware's way to its address."""
+    of_wire = (rule for rule in board_type.milestones if rule.source is Source.WIRE)
+    return frozenset(rule.name for rule in of_wire if rule.pattern.startswith("^dhcp-"))
 
 
 def file_faults(image: Image, compatible: str) -> tuple[str, ...]:

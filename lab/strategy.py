@@ -2,6 +2,7 @@
 
 Rules:
 - Milestones are expected in an order; reaching a later one passes those before it (firmware skips stages).
+- So does a proof that they are past: who fetches a file has its address, whoever gave it.
 - The last expected milestone makes the board READY. Nothing that comes after a verdict changes it.
 - Each milestone has a deadline in seconds after the last sign of progress. A transfer that starts or
   completes is progress, so that a slow link is not a failed board; one that the server gave up on is the end.
@@ -10,7 +11,7 @@ Rules:
 Time is an argument (nanoseconds of the one clock), so that every ending is a unit test without a board.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,6 +66,12 @@ class BootStrategy:
         self._progress_ns = t_ns
         if self._next == len(self._expected):
             self.end(Ending.READY, t_ns)
+
+    def passed(self, names: Collection[str]) -> None:
+        """None of `names` is waited for any more, seen or not; the last milestone of all always is."""
+        behind = [n for n, name in enumerate(self._expected[:-1], start=1) if name in names]
+        if self.verdict is None:
+            self._next = max([self._next, *behind])
 
     def progress(self, t_ns: int) -> None:
         """A sign of life: a transfer started or completed. The deadline starts anew."""

@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from lab.attempt import Attempt
+from lab.config import load_board_type
 from lab.measure.milestones import MilestoneTracker
 from lab.strategy import BootStrategy
 from pxe.events import TransferEnded, TransferStarted
@@ -29,7 +30,9 @@ def stalled(transfer: str) -> TransferEnded:
 
 @pytest.fixture
 def attempt() -> Attempt:
-    board: Any = SimpleNamespace(place=SimpleNamespace(mac=MAC))
+    board: Any = SimpleNamespace(
+        place=SimpleNamespace(mac=MAC), board_type=load_board_type("qemu-virt-arm64")
+    )
     made = Attempt(board, cast(Any, None), cast(Any, None))
     made._tracker = MilestoneTracker((), MAC)
     made._strategy = BootStrategy(("ready",), {}, 0)
@@ -54,3 +57,12 @@ def test_one_that_the_board_gave_up_and_asked_for_again(attempt: Attempt) -> Non
     for event in (started("1"), started("2"), stalled("1")):
         attempt._event(event)
     assert attempt._strategy.verdict is None
+
+
+def test_who_fetches_a_file_is_past_dhcp(attempt: Attempt) -> None:
+    """Beside another DHCP server no ACK is ours to see, and its short deadline cut long transfers off."""
+    names = tuple(rule.name for rule in attempt.board.board_type.milestones)
+    attempt._strategy = BootStrategy(names, {}, 0)
+    attempt._strategy.milestone("dhcp-discover", S)
+    attempt._event(started("1"))
+    assert attempt._strategy.awaited == "kernel-start"

@@ -30,6 +30,18 @@ def test_a_later_milestone_passes_those_before_it() -> None:
     assert s.get_timer() == S + int(DEFAULT_DEADLINE * S), "what came late is no progress"
 
 
+def test_what_is_proven_to_be_past_is_not_waited_for() -> None:
+    s = strategy(kernel=50)
+    s.passed({"dhcp-ack", "nothing of ours"})
+    s.progress(3 * S)
+    assert (s.awaited, s.get_timer()) == ("kernel", 53 * S)
+    s.milestone("kernel", 4 * S)
+    s.passed({"dhcp-ack"})
+    s.passed({"ready"})
+    assert s.awaited == "ready", "not back, and never past the end"
+    assert s.verdict is None
+
+
 def test_each_milestone_has_its_own_deadline_from_the_last_progress() -> None:
     s = strategy(**{"u-boot": 2, "dhcp-ack": 5})
     assert s.get_timer() == 2 * S
