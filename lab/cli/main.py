@@ -42,6 +42,7 @@ COMMANDS = {
     "log": "lab.cli.log:log",
     "node": "lab.cli.node:node",
     "hostile": "lab.cli.hostile:hostile",
+    "test": "lab.cli.test:test",
     "rollout": "lab.cli.rollout:rollout",
     "dns": "lab.cli.dns:dns",
 }

@@ -50,11 +50,14 @@ class VolatileCache:
         self.disk = power.disk_file(number)
         self.before = self.disk.with_name(self.disk.name + ".before")
         self.log = self.disk.with_name(self.disk.name + ".log")
+        self.last_log = self.disk.with_name(self.disk.name + ".log.last")  # of the power-on before
 
     def arm(self) -> None:
         """Keep the disk as it is, and log its writes from the next power-on. The board must be off."""
         if self._power.is_on():
             raise UsageError(f"{self._power.name} is on: its disk can only be armed while it is off")
+        with contextlib.suppress(FileNotFoundError):
+            self.log.replace(self.last_log)
         copy_sparse(self.disk, self.before)
         self.log.write_bytes(b"")
         self._power.write_logs[self._number] = self.log
@@ -62,7 +65,7 @@ class VolatileCache:
     def disarm(self) -> None:
         """No log from the next power-on; what was kept is deleted."""
         self._power.write_logs.pop(self._number, None)
-        for file in (self.before, self.log):
+        for file in (self.before, self.log, self.last_log):
             file.unlink(missing_ok=True)
 
     def cut(self, seed: int) -> Cut:

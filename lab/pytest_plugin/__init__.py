@@ -1,9 +1,11 @@
 """pytest, with boards: tests that ask for `board` or `boot` run once for each place of the site.
 
 Options begin with --lab-, ini settings with lab_ (a plain --board collides with other plugins). Fixtures:
-`site`, `lab`, `place`, `board`, `boot`, `boots`.
+`site`, `lab`, `place`, `board`, `boot`, `boots`, `faults`, `upgrades`,
+`node_authority`, `connect_node`, `listen_for_nodes`.
 """
 
+from lab.pytest_plugin.faults import faults
 from lab.pytest_plugin.fixtures import board, boot, boots, lab, place, site
 from lab.pytest_plugin.hooks import (
     pytest_addoption,
@@ -14,12 +16,18 @@ from lab.pytest_plugin.hooks import (
     pytest_terminal_summary,
     pytest_testnodedown,
 )
+from lab.pytest_plugin.nodes import connect_node, listen_for_nodes, node_authority
+from lab.pytest_plugin.upgrade_suite import upgrades
 
 __all__ = [
     "board",
     "boot",
     "boots",
+    "connect_node",
+    "faults",
     "lab",
+    "listen_for_nodes",
+    "node_authority",
     "place",
     "pytest_addoption",
     "pytest_configure",
@@ -29,4 +37,5 @@ __all__ = [
     "pytest_terminal_summary",
     "pytest_testnodedown",
     "site",
+    "upgrades",
 ]

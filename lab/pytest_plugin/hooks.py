@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab.errors import InfrastructureError
+from lab.pytest_plugin import upgrade_suite
 from lab.pytest_plugin.state import known_state, lab_state
 from pxe.errors import ServiceError
 
@@ -33,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="bad cables for the firmware matrix, such as loss=0.2,duplicate=0.01,seed=3 (emulated only)",
     )
     group.addoption("--lab-no-pcap", action="store_true", help="do not record the packets of each boot")
+    upgrade_suite.add_options(parser)
     parser.addini("lab_config", "site file")
     parser.addini("lab_boots", "boots per measuring test")
     parser.addini("lab_results", "where runs are recorded")
@@ -45,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that uses `place` (or `board`, `boot`, which do) runs once for each place."""
+    upgrade_suite.parametrize(metafunc)
     if "place" in metafunc.fixturenames:
         names = lab_state(metafunc.config).places
         params = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]

@@ -1,0 +1,65 @@
+"""`bootlab test`: pytest over the board matrix; a suite is a set of its files with options of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+import lab
+from lab.errors import UsageError
+
+_TESTS = Path(lab.__file__).parents[1] / "tests" / "hil"
+SUITES = {
+    "boards": (".",),
+    "upgrades": ("test_upgrade.py", "test_rollback.py", "test_powercuts.py"),
+}
+
+
+@click.command()
+@click.argument("suite", type=click.Choice(list(SUITES)), default="boards")
+@click.option("-c", "--config", type=click.Path(path_type=Path, exists=True), help="Site file.")
+@click.option("--place", multiple=True, metavar="NAME", help="On this place only; may be repeated.")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), help="Where runs are recorded.")
+@click.option("--cuts", type=click.IntRange(0, 100_000), help="upgrades: how many power cuts.")
+@click.option("--cut", type=click.IntRange(0), help="upgrades: this cut of the seed alone.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="upgrades: which cuts.")
+@click.option("--classes", metavar="A,B", help="upgrades: failure classes, or all.")
+@click.option("--system", metavar="MODULE:CLASS", help="upgrades: the operating system under test.")
+@click.option(
+    "--replay", type=click.Path(exists=True, file_okay=False), help="upgrades: a cut that was kept."
+)
+@click.option("--only", "-k", metavar="WORDS", help="Tests whose name has these words (pytest's -k).")
+def test(
+    suite: str,
+    config: Path | None,
+    place: tuple[str, ...],
+    results: Path | None,
+    only: str | None,
+    **options: object,
+) -> int:
+    """Run a SUITE of tests that boot boards; the reports are named at the end. docs/upgrades.md.
+
+    \b
+    Examples:
+      bootlab test upgrades --cuts 100 --classes all
+      bootlab test upgrades --seed 7 --cut 31 -k power_cut
+      bootlab test upgrades --replay results/2026-11-22/20261122T.../cut-031 -k replayed
+    """
+    if not _TESTS.is_dir():
+        raise UsageError("the tests are not here: `bootlab test` wants a checkout of bootlab, see README.md")
+    given = {"config": config, "results": results, **options}
+    words = [
+        word for name, value in given.items() if value is not None for word in (f"--lab-{name}", str(value))
+    ]
+    words += [word for name in place for word in ("--lab-place", name)]
+    words += ["-k", only] if only else []
+    files = [str(_TESTS / name) for name in SUITES[suite]]
+    argv = [sys.executable, "-m", "pytest", "-v", "-m", "hil", "--timeout=3600", *words, *files]
+    done = subprocess.run(argv, cwd=_TESTS.parents[1], check=False)
+    return _exit_code(done.returncode)
+
+
+def _exit_code(status: int) -> int:
+    """pytest's: 1 tests failed, 2 interrupted, 3 its own bug, 4 usage, 5 nothing to run."""
+    return {0: 0, 1: 1, 2: 130, 4: 2, 5: 2}.get(status, 5)

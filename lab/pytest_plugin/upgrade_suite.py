@@ -1,0 +1,84 @@
+"""The fixture `upgrades`: an operating system on an emulated board, to be upgraded, broken and cut off."""
+
+import importlib
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from lab.config import Site
+from lab.errors import UsageError
+from lab.pytest_plugin.state import lab_state
+from lab.upgrades.bench import Bench
+from lab.upgrades.faults import CLASSES
+from lab.upgrades.rig import Rig
+from lab.upgrades.system import System
+
+GROUP = "upgrades"  # all in one process of pytest-xdist: they share a board
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Options of the upgrade suite."""
+    group = parser.getgroup("lab-upgrades", "bootlab: upgrades, rollbacks, power cuts")
+    group.addoption(
+        "--lab-system",
+        metavar="MODULE:CLASS",
+        default="lab.upgrades.refos:Refos",
+        help="the operating system under test (docs/upgrades.md); default: refos, the lab's own",
+    )
+    group.addoption("--lab-cuts", metavar="N", type=int, default=3, help="power cuts (default 3)")
+    group.addoption("--lab-seed", metavar="N", type=int, help="which cuts; default: random, and printed")
+    group.addoption("--lab-cut", metavar="N", type=int, help="this cut of the seed alone")
+    group.addoption("--lab-classes", metavar="A,B", help="failure classes; all: every one")
+    group.addoption("--lab-replay", metavar="DIR", help="a cut that was kept: boot its disk again")
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """One test for each cut and for each failure class."""
+    group = pytest.mark.xdist_group(GROUP)
+    option = metafunc.config.getoption
+    if "cut_number" in metafunc.fixturenames:
+        only = option("lab_cut")
+        numbers = [only] if only is not None else range(option("lab_cuts"))
+        params = [pytest.param(n, id=f"cut{n:03}", marks=group) for n in numbers]
+        metafunc.parametrize("cut_number", params)
+    if "failure_class" in metafunc.fixturenames:
+        names = _classes(option("lab_classes"))
+        metafunc.parametrize("failure_class", [pytest.param(CLASSES[n], id=n, marks=group) for n in names])
+
+
+def _classes(words: str | None) -> tuple[str, ...]:
+    if words is None:
+        return ("bad-signature", "init-dies")
+    names = tuple(CLASSES) if words == "all" else tuple(filter(None, words.split(",")))
+    if unknown := [name for name in names if name not in CLASSES]:
+        raise pytest.UsageError(f"--lab-classes {unknown[0]}: there are all, {', '.join(CLASSES)}")
+    return names
+
+
+def system_of(words: str) -> System:
+    """Return the system of `module:Class`. Raises UsageError where there is none such."""
+    module, _, name = words.partition(":")
+    try:
+        made: System = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"--lab-system {words}: {error}") from error
+    return made
+
+
+@pytest.fixture(scope="session")
+def upgrades(
+    site: Site, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
+    """The system on the first emulated place of the site, and what can be done to it."""
+    state = lab_state(pytestconfig)
+    emulated = [p.name for p in site.places if p.power.kind == "qemu" and p.name in state.places]
+    if not emulated:
+        pytest.skip("power cuts need an emulated board: only its disk can lose its write cache")
+    seed = pytestconfig.getoption("lab_seed")
+    chosen = secrets.randbelow(2**32) if seed is None else int(seed)
+    system = system_of(pytestconfig.getoption("lab_system"))
+    with Rig(site, emulated[0], system, tmp_path_factory.mktemp("disk")) as rig:
+        bench = Bench(rig, state.results, chosen)
+        yield bench
+    state.runs.extend(bench.runs)

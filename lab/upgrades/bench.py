@@ -1,0 +1,120 @@
+"""A rig in use: single operations to their end, recorded and judged. What tests and the long suite call."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import InfrastructureError, LabError
+from lab.model import BootRecord, Timeline
+from lab.report import write_report
+from lab.upgrades.cuts import READY_SECONDS, Campaign
+from lab.upgrades.operate import Knowledge, Order, next_order
+from lab.upgrades.plan import Operation
+from lab.upgrades.record import Recorder
+from lab.upgrades.rig import Rig
+from lab.upgrades.system import READY, Observation
+from pxe.events import TransferEnded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """An operation that came to its end. `served`: the bytes of the update that the server sent. `seen` is
+    None where the node did not get ready again; `refused` what the API said where it refused or failed."""
+
+    order: Order
+    timeline: Timeline
+    console: str
+    served: int
+    seen: Observation | None
+    refused: str = ""
+
+    def seconds(self, start: str, end: str) -> float:
+        """From one milestone to another. Raises KeyError where one did not come."""
+        times = {m.name: m.t_ns for m in self.timeline.milestones}
+        return (times[end] - times[start]) / 1e9
+
+
+class Bench:
+    """Operations on one node, one after the other; it runs between them. Made by the fixture `upgrades`."""
+
+    def __init__(self, rig: Rig, results: Path, seed: int) -> None:
+        self.rig, self.results, self.seed = rig, results, seed
+        self.known: Knowledge | None = None
+        self.runs: list[Path] = []
+
+    def ready(self) -> Knowledge:
+        """The node, running and ready; from a fresh disk where it is not. Raises InfrastructureError."""
+        if self.known is None or not self.rig.board.power.is_on():
+            self.rig.fresh()
+            return self._start()
+        return self.known
+
+    def _start(self) -> Knowledge:
+        with self.rig.on() as story:
+            seen = self.rig.ready(story, READY_SECONDS)
+        if seen is None:
+            said = self.rig.board.console.transcript.text_since(story.t0_ns)[-1500:]
+            raise InfrastructureError(f"{self.rig.system.name} is not ready on a fresh disk: {said}")
+        self.known = Knowledge(seen, {seen.slot: seen.version})
+        return self.known
+
+    def spoiled(self, fault: str) -> Knowledge:
+        """The same, from a fresh disk that is spoiled in the way of a failure class."""
+        self.rig.fresh()
+        self.rig.system.spoil(self.rig.disk, fault)
+        self.known = None
+        return self._start()
+
+    def run(self, recorder: Recorder, operation: Operation, *, fault: str = "") -> Done:
+        """Do one operation and wait for the node to be ready again."""
+        known = self.ready()
+        order = next_order(self.rig, known, operation, fault=fault)
+        order.prepare(self.rig)
+        self.rig.board.console.begin_boot(recorder.transcript())
+        refused, seen = "", None
+        with self.rig.story() as story:
+            try:
+                order.carry_out(self.rig, story)
+            except LabError as error:
+                refused = str(error)
+            if order.reboots and not refused:
+                seen = self.rig.ready(story, READY_SECONDS)
+            else:
+                seen = self.rig.observe()
+            if seen is not None:
+                story.note(READY)
+        recorder.add(story, str(operation), ("the node did not get ready again",) if seen is None else ())
+        if seen is None:
+            self.known = None
+        else:
+            known.learn(seen)
+        return Done(
+            order=order,
+            timeline=story.timeline(),
+            console=self.rig.board.console.transcript.text_since(story.t0_ns),
+            served=sum(e.sent for e in story.events if isinstance(e, TransferEnded)),
+            seen=seen,
+            refused=refused,
+        )
+
+    @contextmanager
+    def recording(self, what: str, planned: int = 1) -> Iterator[Recorder]:
+        """A run of its own under results/, with its report."""
+        with Recorder(self.rig, self.results, what, planned) as recorder:
+            yield recorder
+        self.report(recorder)
+
+    def report(self, recorder: Recorder) -> None:
+        """Write the report of a run that is complete."""
+        if recorder.records:
+            write_report(recorder.folder)
+            self.runs.append(recorder.folder)
+
+    def campaign(self, recorder: Recorder) -> Campaign:
+        """Power cuts of this bench's seed. The node is theirs from now on."""
+        self.known = None
+        return Campaign(self.rig, recorder, self.seed)
+
+
+__all__ = ["Bench", "BootRecord", "Done"]

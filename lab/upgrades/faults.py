@@ -1,0 +1,38 @@
+"""Classes of failed upgrades, and how each must end. The system under test makes what is broken."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Ending(StrEnum):
+    """How an upgrade that fails may end; the old version runs in both."""
+
+    REFUSED = "refused"  # nothing was switched, the node never went down
+    FALLS_BACK = "falls back"  # the new slot was tried, then the old one again
+
+
+@dataclass(frozen=True, slots=True)
+class FailureClass:
+    """`title` for people; `ending` as the old version must be running again without a human."""
+
+    name: str
+    title: str
+    ending: Ending
+
+
+CLASSES = {
+    found.name: found
+    for found in (
+        FailureClass("bad-signature", "update signed by a foreign authority", Ending.REFUSED),
+        FailureClass("truncated", "update cut off in the middle", Ending.REFUSED),
+        FailureClass("no-kernel", "kernel that does not load", Ending.FALLS_BACK),
+        FailureClass("kernel-panic", "kernel panics before its first process", Ending.FALLS_BACK),
+        FailureClass("init-dies", "first process ends: panic", Ending.FALLS_BACK),
+        FailureClass("init-hangs", "first process hangs", Ending.FALLS_BACK),
+        FailureClass("no-api", "the API never comes up", Ending.FALLS_BACK),
+        FailureClass("unhealthy", "API up, a service is not healthy", Ending.FALLS_BACK),
+        FailureClass("config", "saved configuration not applicable", Ending.FALLS_BACK),
+        FailureClass("network-dead", "network dead, and the node says it is ready", Ending.FALLS_BACK),
+        FailureClass("disk-full", "no room on the state partition", Ending.REFUSED),
+    )
+}

@@ -1,0 +1,130 @@
+"""refos, the lab's own operating system, as a system to test: the example for others."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.clients.talos.certs import CertificateAuthority
+from lab.clients.talos.sync import Node
+from lab.clients.talos.tls import MutualTls
+from lab.errors import LabError
+from lab.machineconfig import load
+from lab.model import MilestoneRule, Source
+from lab.upgrades import refos_images
+from lab.upgrades.system import Client, Observation
+
+_STAGES = (("verify", "erifying"), ("write", "opying image"), ("switch", "nstalling done"))
+
+
+def _rule(name: str, pattern: str, title: str) -> MilestoneRule:
+    return MilestoneRule(name, Source.CONSOLE, pattern, title)
+
+
+class RefosNode:
+    """One node of refos, through the client of the Talos API."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def wait_ready(self, seconds: float) -> None:
+        """By its machine status."""
+        self._node.wait_ready(seconds)
+
+    def observe(self) -> Observation:
+        """Version and status from the API; the slot from the kernel's command line."""
+        words = self._node.read("/proc/cmdline").decode().split()
+        slot = next((w.partition("=")[2] for w in words if w.startswith("refos.slot=")), "")
+        return Observation(
+            version=self._node.version().tag,
+            slot=slot,
+            config=self._node.machine_config(),
+            ready=self._node.machine_status().ready,
+        )
+
+    def push(self, config: str) -> None:
+        """Apply it at once."""
+        self._node.apply(config)
+        self._node.wait_ready(60)
+
+    def upgrade(self, url: str) -> Iterator[tuple[str, str]]:
+        """RAUC's progress, as the installer tells it."""
+        for progress in self._node.upgrade(url):
+            if progress.stage == "reboot":
+                yield "reboot", progress.message
+            for stage, words in _STAGES:
+                if words in progress.message:
+                    yield stage, progress.message
+
+    def rollback(self) -> None:
+        """The other slot."""
+        self._node.rollback()
+
+
+class Refos:
+    """refos for arm64 on the emulated board."""
+
+    name = "refos"
+    versions = ("1", "2")
+    milestones = (
+        _rule("slot", r"^refos: booting slot [AB]", "the boot loader's choice"),
+        _rule("refos-init", r"^refos: slot [AB] version", "the system's init"),
+        _rule("api", r"^refos: api up on", "the API is up"),
+        _rule("running", r"^refos: stage running", "all services run"),
+        _rule("marked-good", r"^refos: marked good", "the slot is marked good"),
+    )
+    stages = (*(name for name, _ in _STAGES), "reboot")
+    machine: Mapping[str, object] = {"memory": 768, "cpus": 2}
+    port = 50000
+    file_systems = ("BOOT", "STATE")
+    slots: Mapping[str, str] = {"A": "SLOT-A", "B": "SLOT-B"}
+    faults = refos_images.FAULTS
+
+    def __init__(self) -> None:
+        self.authority = CertificateAuthority.create("bootlab upgrades")
+        self._credentials = MutualTls(
+            self.authority.pair.certificate, self.authority.issue_client("os:admin")
+        )
+        self._disk: Path | None = None
+
+    def disk(self) -> Path:
+        """Slot A holds version 1, STATE configuration 0, slot B nothing."""
+        if self._disk is None:
+            self._disk = refos_images.disk(self.versions[0], self.config(0))
+        return self._disk
+
+    def bundle(self, version: str, fault: str = "") -> Path:
+        """A RAUC bundle."""
+        return refos_images.bundle(version, fault)
+
+    def spoil(self, disk: Path, fault: str) -> None:
+        """A file that leaves no room on STATE."""
+        if fault == "disk-full":
+            refos_images.fill_state(disk)
+
+    def config(self, number: int, fault: str = "") -> str:
+        """Configurations differ by their host name."""
+        crt, key = (
+            base64.b64encode(part).decode()
+            for part in (self.authority.pair.certificate, self.authority.pair.key)
+        )
+        host = f"node-{number}"
+        wrong = "  hostnam: x\n" if fault else ""
+        return (
+            f"version: v1alpha1\nmachine:\n  type: worker\n{wrong}  ca:\n    crt: {crt}\n    key: {key}\n"
+            f"  certSANs: [127.0.0.1]\n  time: {{disabled: true}}\n"
+            f"---\napiVersion: v1alpha1\nkind: HostnameConfig\nhostname: {host}\n"
+        )
+
+    def same_config(self, one: str, other: str) -> bool:
+        """They say the same when they are read."""
+        try:
+            return load(one).dump() == load(other).dump()
+        except LabError:
+            return False
+
+    @contextmanager
+    def connect(self, address: str) -> Iterator[Client]:
+        """An administrator's client."""
+        with Node(address, self._credentials) as node:
+            yield RefosNode(node)

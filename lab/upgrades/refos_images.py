@@ -1,0 +1,160 @@
+"""Disks and updates of refos, whole and broken in the way of each failure class, kept in the cache."""
+
+import fcntl
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import lab
+from lab.cache import cache_dir
+from lab.errors import InfrastructureError
+from lab.powercut.check import partitions
+from lab.refos.build.bundle import make_bundle
+from lab.refos.build.disk import disk_image, ext4_image
+from lab.refos.build.hosttools import host_tools
+from lab.refos.build.image import Image, Request, build
+from lab.refos.build.keys import SigningKeys, signing_keys
+from lab.refos.build.tree import Node, file
+from lab.refos.guest.linux.store import pack
+
+_UUID = "b0071ab0-0000-4000-8000-000000000030"
+_INIT_HANGS = "#!/bin/sh\necho 'refos: this init hangs'\nwhile :; do sleep 1000; done\n"
+_INIT_DIES = "#!/bin/sh\necho 'refos: this init dies'\nexit 1\n"
+_SITE = "usr/lib/python3/dist-packages/lab"
+
+
+def disk(version: str, config: str) -> Path:
+    """Return a disk with `version` in slot A, nothing in slot B, and a configuration. Made once."""
+    image = build(Request(version=version))
+    key = hashlib.sha256(config.encode()).hexdigest()[:12]
+
+    def make(out: Path) -> None:
+        disk_image(out, boot=image.boot, slots={"A": image.slot}, state={"config": pack(config)})
+
+    return _kept(image.folder.name, f"disk-{key}.img", make)
+
+
+def bundle(version: str, fault: str = "") -> Path:
+    """Return an update, broken in the way of the class `fault` ("": whole). Made once."""
+    image = build(Request(version=version, files=_FILES[fault]() if fault in _FILES else {}))
+    if fault not in _MAKERS:
+        return image.bundle
+    return _kept(image.folder.name, f"{fault}.raucb", lambda out: _MAKERS[fault](image, out))
+
+
+def fill_state(disk: Path) -> None:
+    """Leave no room on a disk's STATE: a file as large as ext4 lets it be."""
+    (state,) = (part for part in partitions(disk) if part.label == "STATE")
+    with tempfile.TemporaryDirectory(dir=disk.parent) as work:
+        filler = Path(work) / "filler"
+        with filler.open("wb") as out:
+            for _ in range(state.size >> 20):
+                out.write(b"x" * (1 << 20))
+        argv = ["debugfs", "-w", "-R", f"write {filler} filler", f"{disk}?offset={state.start}"]
+        subprocess.run(argv, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}, capture_output=True, check=False)
+
+
+def _kept(image: str, name: str, make: Callable[[Path], None]) -> Path:
+    folder = cache_dir() / "upgrades" / image
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        if not (folder / name).exists():
+            with tempfile.TemporaryDirectory(dir=folder) as work:
+                make(Path(work) / name)
+                (Path(work) / name).replace(folder / name)
+    return folder / name
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _foreign(image: Image, out: Path) -> None:
+    """Signed by another authority than the one that the node trusts."""
+    _signed(image, image.slot, out, signing_keys(out.parent / "foreign-keys"))
+
+
+def _truncated(image: Image, out: Path) -> None:
+    whole = image.bundle.read_bytes()
+    out.write_bytes(whole[: len(whole) * 6 // 10])
+
+
+def _with(image: Image, out: Path, changes: Mapping[str, bytes]) -> None:
+    """A slot whose files are changed, in a bundle signed as it should be."""
+    work = out.parent
+    files = {"boot/initrd.gz": image.initrd, "rootfs.squashfs": image.rootfs}
+    for number, (name, data) in enumerate(changes.items()):
+        files[name] = work / f"changed-{number}"
+        files[name].write_bytes(data)
+    slot = work / "slot.img"
+    ext4_image(slot, files, _UUID)
+    _signed(image, slot, out, signing_keys())
+
+
+def _signed(image: Image, slot: Path, out: Path, keys: SigningKeys) -> None:
+    make_bundle(out, slot, image.identity, keys, host_tools(cache_dir() / "refos", lambda text: None))
+
+
+def _no_kernel(image: Image, out: Path) -> None:
+    _with(image, out, {"boot/Image.gz": b"this is no kernel\n" * 100})
+
+
+def _panic(image: Image, out: Path) -> None:
+    """Without its initramfs the kernel has no root file system."""
+    _with(image, out, {"boot/initrd.gz": b"this is no initramfs\n" * 100})
+
+
+def _guest(name: str, *changes: str) -> dict[str, Node]:
+    """A module of the guest, changed: old, new, old, new. Raises InfrastructureError without an old."""
+    source = (Path(lab.__file__).parent / name).read_text(encoding="utf-8")
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        if old not in source:
+            raise InfrastructureError(f"{name} has no {old!r} any more: a failure class is made of it")
+        source = source.replace(old, new)
+    return {f"{_SITE}/{name}": file(source)}
+
+
+_REFUSE = """
+def _refuse(text):
+    from lab.machineconfig import ConfigFaults, Fault
+    raise ConfigFaults((Fault("machine", "this version wants another configuration"),))
+"""
+_MAKERS: dict[str, Callable[[Image, Path], None]] = {
+    "bad-signature": _foreign,
+    "truncated": _truncated,
+    "no-kernel": _no_kernel,
+    "kernel-panic": _panic,
+}
+_MAIN, _MACHINE = "refos/guest/__main__.py", "refos/guest/linux/machine.py"
+_SAY_UP = 'self.say("api up on :50000")'
+_FILES: dict[str, Callable[[], dict[str, Node]]] = {
+    "init-dies": lambda: {"usr/sbin/init": file(_INIT_DIES, 0o755)},
+    "init-hangs": lambda: {"usr/sbin/init": file(_INIT_HANGS, 0o755)},
+    "no-api": lambda: _guest(
+        _MAIN, "async def _run() -> None:", "async def _run() -> None:\n    raise SystemExit(1)"
+    ),
+    "unhealthy": lambda: _guest(
+        _MACHINE,
+        "def _storage_fault(self) -> str:",
+        'def _storage_fault(self) -> str:\n        return "broken on purpose"',
+    ),
+    "config": lambda: _guest(
+        _MAIN,
+        "async def _run() -> None:",
+        _REFUSE + "\n\nasync def _run() -> None:",
+        "Node(platform)",
+        "Node(platform, read_config=_refuse)",
+    ),
+    "network-dead": lambda: _guest(
+        "refos/guest/node.py",
+        _SAY_UP,
+        _SAY_UP + '; __import__("os").system("ip link set eth0 arp off; ip neigh flush dev eth0")',
+    ),
+}
+FAULTS = (*_MAKERS, *_FILES, "disk-full")

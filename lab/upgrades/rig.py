@@ -1,0 +1,153 @@
+"""An operating system on an emulated board whose disk loses with its power what it had not flushed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lab.board import Board
+from lab.config import Site
+from lab.console.transcript import Transcript
+from lab.errors import InfrastructureError, LabError, UsageError
+from lab.model import DriverConfig
+from lab.powercut.cut import Cut, VolatileCache, copy_sparse
+from lab.sandbox.forward import forwarded
+from lab.session import LabSession
+from lab.upgrades.story import Story, Watcher
+from lab.upgrades.system import Client, Observation, System
+from pxe.plan import Action, Asset, BootPlan
+
+BUNDLE = "update"  # what the node fetches is called so
+
+
+class Rig:
+    """The board of `place` with `system` on its disk; a context manager. The disk is a file in `folder`."""
+
+    def __init__(self, site: Site, place: str, system: System, folder: Path) -> None:
+        self.system = system
+        self.disk = folder / "disk.img"
+        copy_sparse(system.disk(), self.disk)
+        self.session = LabSession(_with_disk(site, place, self.disk, system))
+        self._place = place
+        self._links = ExitStack()
+        self._port: int | None = None  # of this host, that leads to the node's API
+
+    def __enter__(self) -> Self:
+        self.board: Board = self.session.board(self._place)
+        if not self.board.emulated:
+            self.session.close()
+            raise UsageError(f"place {self._place}: only an emulated board can lose its disk's write cache")
+        power: Any = self.board.power
+        self.cache = VolatileCache(power)
+        self.service = self.session.service(self.board.place)
+        self.rules = (*self.board.board_type.milestones, *self.system.milestones)
+        self.serve()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._links.close()
+        self.session.close()
+
+    def fresh(self) -> None:
+        """Put the disk of the beginning in; the board is switched off."""
+        self.off()
+        copy_sparse(self.system.disk(), self.disk)
+
+    def serve(self, *bundles: Path) -> None:
+        """Have the boot service offer these updates, at `url(0)` and so on."""
+        assets = tuple(Asset(f"{BUNDLE}-{n}", path) for n, path in enumerate(bundles))
+        plan = BootPlan(name=self.system.name, action=Action.LOCAL, files=assets)
+        self.session.assign(self.board.place, plan)
+
+    def url(self, number: int) -> str:
+        """Where the node finds an update that is served."""
+        return f"http://{self.session.server_address(self.board.place)}/{BUNDLE}-{number}"
+
+    def on(self, watcher: Watcher | None = None, transcript: Transcript | None = None) -> Story:
+        """Switch on; return the story that begins with the power. Close it."""
+        self.off()
+        self.cache.arm()
+        story = Story(self.board, self.service, self.rules, watcher).__enter__()
+        try:
+            story.t0_ns = self.board.cycle(transcript)
+        except LabError:
+            story.close()
+            raise
+        return story
+
+    def off(self) -> None:
+        """Switch off; all that the board wrote stays on its disk."""
+        self.let_go()
+        self.board.power_off()
+
+    def cut(self, seed: int) -> Cut:
+        """Cut the power; the disk keeps what `seed` leaves of it."""
+        done = self.cache.cut(seed)
+        self.let_go()
+        return done
+
+    def let_go(self) -> None:
+        """End every connection to the node: who waits for it is told."""
+        self._port = None
+        self._links.close()
+
+    def story(self, watcher: Watcher | None = None) -> Story:
+        """A story that begins now. Use it in `with`."""
+        return Story(self.board, self.service, self.rules, watcher)
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """A client of the running node. Raises InfrastructureError where it has no address yet."""
+        sandbox = self.session.sandbox
+        assert sandbox is not None
+        if self._port is None:
+            self._port = self._links.enter_context(forwarded(sandbox, self.address(), self.system.port))
+        with self.system.connect(f"127.0.0.1:{self._port}") as client:
+            yield client
+
+    def address(self) -> str:
+        """The address that the node was given. Raises InfrastructureError where it was none."""
+        for lease in self.service.leases():
+            if lease["mac"] == self.board.place.mac:
+                return str(lease["ip"])
+        raise InfrastructureError(f"{self._place} was given no address: it never asked for one")
+
+    def observe(self) -> Observation | None:
+        """What the running node says of itself; None where it says nothing."""
+        try:
+            with self.client() as node:
+                return node.observe()
+        except LabError:
+            return None
+
+    def ready(self, story: Story, seconds: float) -> Observation | None:
+        """Wait until the node is ready and its slot marked good; None where it is not in time."""
+        deadline = time.monotonic() + seconds
+        last = self.system.milestones[-1].name
+        if story.wait(last, seconds) is None:
+            return None
+        while (rest := deadline - time.monotonic()) > 0:
+            try:
+                with self.client() as node:
+                    node.wait_ready(rest)
+                    return node.observe()
+            except LabError:
+                time.sleep(0.2)  # it may be going down again
+        return None
+
+
+def _with_disk(site: Site, name: str, disk: Path, system: System) -> Site:
+    place = site.place(name)
+    if place is None:
+        names = ", ".join(p.name for p in site.places) or "none"
+        raise UsageError(f"there is no place {name!r}; places of this site: {names}")
+    options = {"watchdog": True, **place.power.options, **system.machine, "disks": [{"path": str(disk)}]}
+    power = DriverConfig(kind=place.power.kind, options=options)
+    dhcp = tuple(replace(d, subnets=tuple(replace(s, dns=()) for s in d.subnets)) for d in site.service.dhcp)
+    service = replace(site.service, dhcp=dhcp)  # nobody answers names in the sandbox
+    return replace(site, service=service, places=(replace(place, power=power),))

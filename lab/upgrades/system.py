@@ -1,0 +1,76 @@
+"""What an operating system must bring to have its upgrades tested here: a class with these methods.
+
+docs/upgrades.md goes through it step by step; lab.upgrades.refos is the example.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lab.model import MilestoneRule
+
+# Milestones that the suite itself waits for or notes; those of the boot between them are the board's
+REQUEST, WRITTEN, READY = "request", "written", "ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a node says of itself. `slot` is A or B; `config` the whole configuration as the node has it."""
+
+    version: str
+    slot: str
+    config: str
+    ready: bool
+
+
+class Client(Protocol):
+    """One node, in the hands of its operator. Every method raises LabError in one sentence."""
+
+    def wait_ready(self, seconds: float) -> None:
+        """Return once the node says that it is ready."""
+
+    def observe(self) -> Observation:
+        """Return what the node says of itself."""
+
+    def push(self, config: str) -> None:
+        """Give it a configuration; returns once it is in effect."""
+
+    def upgrade(self, url: str) -> Iterator[tuple[str, str]]:
+        """Upgrade to the image at `url` and reboot into it; yields (one of `stages`, what the node said)."""
+
+    def rollback(self) -> None:
+        """Reboot into the other slot."""
+
+
+class System(Protocol):
+    """An operating system with two slots, upgraded through its API."""
+
+    name: str
+    versions: tuple[str, str]  # the installed one, and the one to upgrade to
+    milestones: tuple[MilestoneRule, ...]  # of a boot on its console; the last: this slot is good now
+    stages: tuple[str, ...]  # of an upgrade, as the API tells them
+    machine: Mapping[str, object]  # options that its emulated board needs, such as {memory: 768}
+    port: int  # of its API
+    file_systems: tuple[str, ...]  # labels of partitions that must be whole after a cut
+    slots: Mapping[str, str]  # A and B -> the label of its partition
+    faults: tuple[str, ...]  # classes of lab.upgrades.faults that it can be tried with
+
+    def disk(self) -> Path:
+        """Return an image of a disk with versions[0] in slot A; it is copied, not changed."""
+
+    def bundle(self, version: str, fault: str = "") -> Path:
+        """Return an update to `version`, or one that is broken in the way of the class `fault`."""
+
+    def spoil(self, disk: Path, fault: str) -> None:
+        """Change a disk that is switched off in the way of a class; most classes are in the bundle alone."""
+
+    def config(self, number: int, fault: str = "") -> str:
+        """Return configuration `number` (they must differ), or one that is broken."""
+
+    def same_config(self, one: str, other: str) -> bool:
+        """Whether both say the same, however they are written."""
+
+    def connect(self, address: str) -> AbstractContextManager[Client]:
+        """Return a client of the node that is reached at `address` (host:port)."""

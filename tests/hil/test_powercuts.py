@@ -1,0 +1,41 @@
+"""The power goes in the middle: the node boots a good slot, its configuration and its disk are whole.
+
+A handful here; `bootlab test upgrades --cuts 100` is the long suite.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.upgrades.bench import Bench
+from lab.upgrades.cuts import Campaign, replay
+
+pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades")]
+
+
+@pytest.fixture(scope="module")
+def campaign(upgrades: Bench, pytestconfig: pytest.Config) -> Iterator[Campaign]:
+    cuts = 1 if pytestconfig.getoption("lab_cut") is not None else pytestconfig.getoption("lab_cuts")
+    with upgrades.recording("power cuts", cuts) as recorder:
+        yield upgrades.campaign(recorder)
+
+
+def test_a_node_survives_a_power_cut(
+    campaign: Campaign, cut_number: int, pytestconfig: pytest.Config, record_property
+) -> None:
+    result = campaign.cut(cut_number)
+    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and pytestconfig.get_verbosity() > 0:
+        terminal.write_line(f"  {result}")
+    record_property("cut", str(result))
+    assert not result.faults, str(result)
+
+
+def test_a_cut_that_was_kept_is_replayed(upgrades: Bench, pytestconfig: pytest.Config) -> None:
+    folder = pytestconfig.getoption("lab_replay")
+    if folder is None:
+        pytest.skip("nothing to replay: --lab-replay DIR names what a cut left")
+    with upgrades.recording("replay") as recorder:
+        faults = replay(upgrades.rig, recorder, Path(folder))
+    assert not faults, "; ".join(faults)
