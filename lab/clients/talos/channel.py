@@ -113,6 +113,7 @@ class Connection:
         self, method: UnaryUnaryMethod[Request, Reply], request: Request, timeout: float | None = None
     ) -> Reply:
         """Call and return the answer. Raises NodeError or NodeAccessDenied."""
+        cancelled = _cancelled()
         try:
             await self._connect()
             async with method.open(timeout=timeout or self.timeout) as stream:
@@ -124,10 +125,12 @@ class Connection:
             self._heard()
             return reply
         except _EXPECTED as exc:
+            _forget(cancelled)
             raise await self._explain(method.name, exc) from exc
 
     async def stream(self, method: UnaryStreamMethod[Request, Reply], request: Request) -> Answers[Reply]:
         """Call and yield the answers as they come; without a deadline. Raises as `ask` does."""
+        cancelled = _cancelled()
         try:
             await self._connect()
             async with method.open() as stream:
@@ -137,6 +140,7 @@ class Connection:
                     self._heard()
                     yield reply
         except _EXPECTED as exc:
+            _forget(cancelled)
             raise await self._explain(method.name, exc) from exc
 
     async def _connect(self) -> None:
@@ -185,6 +189,20 @@ class Connection:
         if isinstance(exc, OSError):
             return from_os_error(self.node, exc, self.credentials)
         return NodeError(self.node, f"{name}: what it answers is no gRPC: {exc or type(exc).__name__}")
+
+
+def _cancelled() -> int:
+    """How often somebody asked this task to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
+
+
+def _forget(cancelled: int) -> None:
+    """grpclib ends a call by cancelling its task, and does not take that back: no asyncio.timeout around it
+    would become a TimeoutError any more."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling() > cancelled:
+        task.uncancel()
 
 
 _EXPECTED = (GRPCError, StreamTerminatedError, OSError, TimeoutError, *_GARBAGE)

@@ -64,7 +64,7 @@ def _settings(options: argparse.Namespace) -> FleetSettings:
         port=options.port,
         resolver=options.resolver,
         dns_port=options.dns_port,
-        behaviour=Behaviour(options.seed, faults),
+        behaviour=Behaviour(options.seed, faults=faults),
     )
 
 

@@ -20,9 +20,13 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Behaviour:
-    """`faults`: which share of the nodes has which fault; seconds are (shortest, longest)."""
+    """`faults`: which share of the nodes has which fault; `named`: which node has which, whatever is drawn.
+
+    Seconds are (shortest, longest).
+    """
 
     seed: int = 0
+    named: Mapping[str, Fault] = field(default_factory=dict)
     faults: Mapping[Fault, float] = field(default_factory=dict)
     settle_seconds: tuple[float, float] = (0.0, 0.0)
     reboot_seconds: tuple[float, float] = (0.5, 2.0)
@@ -30,6 +34,8 @@ class Behaviour:
 
     def fault_of(self, name: str) -> Fault:
         """The fault of a node: always the same for a seed and a name."""
+        if name in self.named:
+            return self.named[name]
         drawn = self._random(name, "fault").random()
         for fault, share in self.faults.items():
             drawn -= share

@@ -32,14 +32,16 @@ _TRIES = 3
 
 
 class LimitedStore(MemoryStore):
-    """What survives a reboot; with the fault FULL nothing more does."""
+    """What survives a reboot; where `full`, nothing more does. `saved` counts."""
 
     full = False
+    saved = 0
 
     async def save(self, name: str, text: str) -> None:
         """See Store."""
         if self.full:
             raise PlatformError(f"{name} cannot be saved: no space left on the STATE partition")
+        self.saved += 1
         await super().save(name, text)
 
 
