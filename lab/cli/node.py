@@ -26,6 +26,7 @@ for command in (
     node_streams.dmesg,
     node_streams.logs,
     node_streams.capture,
+    node_streams.listen,
     node_look.services,
     node_look.stats,
     node_look.mounts,

@@ -1,4 +1,4 @@
-"""`bootlab node events, dmesg, logs, cat, capture`: what comes without an end, until Ctrl-C."""
+"""`bootlab node events, dmesg, logs, cat, capture, listen`: what comes without an end, until Ctrl-C."""
 
 import dataclasses
 import json
@@ -11,7 +11,9 @@ import click
 from rich.console import Console
 
 from lab.cli.node_options import json_option, with_node
+from lab.clients.talos.ears import listening
 from lab.clients.talos.events import summary
+from lab.clients.talos.model import NodeEvent
 from lab.clients.talos.sync import Node
 from lab.errors import InfrastructureError, UsageError
 
@@ -109,3 +111,28 @@ def _copy_text(pieces: Iterable[bytes]) -> None:
     for piece in pieces:
         text = piece.decode("utf-8", "replace")
         click.echo(text.translate(_CONTROL) if sys.stdout.isatty() else text, nl=False)
+
+
+@click.command()
+@click.option("--host", default="0.0.0.0", show_default=True, help="The address to listen on.")
+@click.option("--events-port", default=8090, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--kernel-port", default=8092, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--seconds", type=click.FloatRange(0.1, 86400), help="Stop after so long; else by Ctrl-C.")
+@json_option
+def listen(host: str, events_port: int, kernel_port: int, seconds: float | None, *, as_json: bool) -> None:
+    """Print what nodes report of themselves: events, and the kernel's log; --json: one object a line.
+
+    Nodes are told where by `talos.events.sink=HOST:8090 talos.logging.kernel=tcp://HOST:8092` on the kernel's
+    command line, or by the documents EventSinkConfig and KmsgLogConfig.
+    """
+    end = time.monotonic() + seconds if seconds is not None else None
+    with listening(host, events_port=events_port, kernel_port=kernel_port) as ears:
+        click.echo(f"events at {host}:{ears.events_port}, kernel logs at {host}:{ears.kernel_port}", err=True)
+        for record in ears.records(end):
+            if as_json:
+                click.echo(json.dumps({"record": type(record).__name__, **dataclasses.asdict(record)}))
+            elif isinstance(record, NodeEvent):
+                click.echo(f"{record.node} {record.kind} {summary(record)}")
+            else:
+                at = f"[{record.clock_us / 1e6:12.6f}] " if record.clock_us is not None else ""
+                click.echo(f"{record.node} {at}{record.message}{record.fault and f'  ({record.fault})'}")

@@ -3,9 +3,7 @@
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from time import monotonic
-from typing import TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
@@ -16,42 +14,51 @@ from lab.clients.talos.sink import event_sink
 from lab.errors import InfrastructureError
 from lab.model import Milestone
 
-Record = TypeVar("Record")
+Record = NodeEvent | KernelLine
 
 _MAX_KEPT = 100_000  # records; a node that never stops shall not fill the memory
 
 
-@dataclass
 class Ears:
-    """What the lab hears of its nodes: `events` and `kernel` in the order in which they came."""
+    """What the lab hears of its nodes, in the order in which it came. Each record is taken once.
 
-    host: str
-    events_port: int = 0
-    kernel_port: int = 0
-    events: "queue.Queue[NodeEvent]" = field(default_factory=lambda: queue.Queue(_MAX_KEPT))
-    kernel: "queue.Queue[KernelLine]" = field(default_factory=lambda: queue.Queue(_MAX_KEPT))
-    lost: int = 0  # records that found the queue full
+    `lost` counts records that found the queue full.
+    """
 
-    def wait_event(self, wanted: Callable[[NodeEvent], bool], seconds: float) -> NodeEvent:
-        """Take events until one is wanted; the others are gone. Raises TimeoutError."""
-        return _wait(self.events, wanted, seconds)
+    def __init__(self) -> None:
+        self.events_port = 0
+        self.kernel_port = 0
+        self.lost = 0
+        self._kept: queue.Queue[Record] = queue.Queue(_MAX_KEPT)
 
-    def wait_line(self, wanted: Callable[[KernelLine], bool], seconds: float) -> KernelLine:
-        """Take kernel messages until one is wanted; the others are gone. Raises TimeoutError."""
-        return _wait(self.kernel, wanted, seconds)
-
-    def milestones(self) -> list[Milestone]:
-        """Take all events that are there; return those that are milestones."""
-        found: list[Milestone] = []
-        while not self.events.empty():
-            found += milestones(self.events.get_nowait())
-        return found
-
-    def _put(self, kept: "queue.Queue[Record]", record: Record) -> None:
+    def hear(self, record: Record) -> None:
+        """Keep a record; called by the listeners."""
         try:
-            kept.put_nowait(record)
+            self._kept.put_nowait(record)
         except queue.Full:
             self.lost += 1
+
+    def records(self, until: float | None = None) -> Iterator[Record]:
+        """Yield what was heard and what comes, until a time (time.monotonic), or for ever."""
+        while True:
+            wait = None if until is None else max(0.0, until - monotonic())
+            try:
+                yield self._kept.get(timeout=wait)
+            except queue.Empty:
+                return
+
+    def wait(self, wanted: Callable[[Record], bool], seconds: float) -> Record:
+        """Take records until one is wanted; those before it are gone. Raises TimeoutError."""
+        for record in self.records(monotonic() + seconds):
+            if wanted(record):
+                return record
+        raise TimeoutError(f"nothing of the kind was heard of a node within {seconds:g} s")
+
+    def milestones(self) -> list[Milestone]:
+        """Take all records that are there; return the milestones among them."""
+        return [
+            m for record in self.records(0.0) if isinstance(record, NodeEvent) for m in milestones(record)
+        ]
 
 
 @contextmanager
@@ -60,25 +67,14 @@ def listening(host: str, *, events_port: int = 0, kernel_port: int = 0) -> Itera
 
     Raises InfrastructureError where an address cannot be had.
     """
-    ears = Ears(host)
+    ears = Ears()
     with ExitStack() as stack:
         portal = stack.enter_context(start_blocking_portal())
-        sink = event_sink(lambda event: ears._put(ears.events, event), host, events_port)
-        log = kernel_log(lambda line: ears._put(ears.kernel, line), host, kernel_port)
+        sink = event_sink(ears.hear, host, events_port)
+        log = kernel_log(ears.hear, host, kernel_port)
         try:
             ears.events_port = stack.enter_context(portal.wrap_async_context_manager(sink))
             ears.kernel_port = stack.enter_context(portal.wrap_async_context_manager(log))
         except OSError as exc:
             raise InfrastructureError(f"cannot listen for nodes at {host}: {exc}") from exc
         yield ears
-
-
-def _wait(kept: "queue.Queue[Record]", wanted: Callable[[Record], bool], seconds: float) -> Record:
-    deadline = monotonic() + seconds
-    while True:
-        try:
-            found = kept.get(timeout=max(0.0, deadline - monotonic()))
-        except queue.Empty:
-            raise TimeoutError(f"nothing of the kind was heard of a node within {seconds:g} s") from None
-        if wanted(found):
-            return found

@@ -1,6 +1,9 @@
 """`bootlab node` against the API that refos answers, over real TLS."""
 
 import json
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -206,3 +209,29 @@ def test_upgrade_and_rollback_and_wait(run: Run, tmp_path: Path) -> None:
         assert code(refused) == 2
         assert "ends with -VERSION" in str(refused.exception)
         assert code(run("version", "--node", "127.0.0.1:1")) == 3
+
+
+def test_listen_prints_what_nodes_report(run: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    where = ["--host", "127.0.0.1", "--events-port", "0", "--kernel-port", port]
+
+    def say() -> None:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                with socket.create_connection(("127.0.0.1", int(port)), timeout=30) as peer:
+                    peer.sendall(b'{"msg": "Linux version 6.1", "clock": 1500000}\n')
+                    return
+            except ConnectionRefusedError:  # it does not listen yet
+                time.sleep(0.05)
+
+    for extra, line in (
+        ([], "127.0.0.1 [    1.500000] Linux version 6.1\n"),
+        (["--json"], '"message": "Linux version 6.1"'),
+    ):
+        speaker = threading.Thread(target=say)
+        speaker.start()
+        result = run("listen", *where, "--seconds", "1.5", *extra)
+        speaker.join()
+        assert line in result.stdout
