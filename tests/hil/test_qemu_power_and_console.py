@@ -249,6 +249,40 @@ def test_two_boards_at_once(board_type, sandbox):
             board.end()
 
 
+def test_disks_are_in_order_and_outlive_the_power(board_type, sandbox):
+    board = Switched(place(disks=[{"size": "1M"}, {"size": "2M"}]), board_type, sandbox)
+    try:
+        board.power.on()
+        board.to_prompt()
+        board.console.write(b"virtio scan; virtio dev 0; virtio dev 1\r")
+        board.until(b"Capacity: 1.0 MB")
+        board.until(b"Capacity: 2.0 MB")
+        board.until(PROMPT)
+        board.console.write(b"mw.b ${loadaddr} 5a 200; virtio write ${loadaddr} 1 1\r")
+        board.until(b"1 blocks written: OK")
+        assert board.power.disk_file(1).read_bytes()[512:1024] == b"\x5a" * 512
+        board.power.off()
+        board.power.on()
+        board.to_prompt()
+        board.console.write(b"virtio scan; virtio dev 1; virtio read ${loadaddr} 1 1; md.b ${loadaddr} 8\r")
+        board.until(b"5a 5a 5a 5a 5a 5a 5a 5a")
+    finally:
+        board.end()
+
+
+def test_two_boards_cannot_have_one_disk(board_type, sandbox, tmp_path):
+    disk = {"path": str(tmp_path / "disk"), "size": "1M"}
+    first = Switched(place(1, disks=[disk]), board_type, sandbox)
+    second, console = build_drivers(place(2, disks=[disk]), board_type, sandbox)
+    try:
+        first.power.on()
+        with pytest.raises(InfrastructureError, match="qemu2 does not start: .*another process"):
+            second.on()
+    finally:
+        first.end()
+        console.close()
+
+
 def test_a_binary_that_is_missing_names_its_package(board_type):
     power, _ = build_drivers(place(binary="qemu-system-nonesuch"), board_type)
     with pytest.raises(
