@@ -276,7 +276,7 @@ def test_two_boards_cannot_have_one_disk(board_type, sandbox, tmp_path):
     second, console = build_drivers(place(2, disks=[disk]), board_type, sandbox)
     try:
         first.power.on()
-        with pytest.raises(InfrastructureError, match="qemu2 does not start: .*another process"):
+        with pytest.raises(InfrastructureError, match=r"qemu2 does not start: .*another process"):
             second.on()
     finally:
         first.end()

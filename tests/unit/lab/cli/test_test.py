@@ -1,0 +1,60 @@
+"""`bootlab test` is pytest with options: what it asks for, and what it says to scripts."""
+
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from lab.cli import test as module
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The arguments that pytest would get, and the status that it would end with."""
+    seen = SimpleNamespace(argv=None, status=0)
+
+    def run(argv, cwd, check):
+        seen.argv = argv
+        return subprocess.CompletedProcess(argv, seen.status)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return seen
+
+
+def call(*words):
+    return CliRunner().invoke(module.test, words, standalone_mode=False)
+
+
+def test_the_upgrade_suite(asked):
+    assert call("upgrades", "--cuts", "100", "--seed", "7", "--classes", "all").return_value == 0
+    words = asked.argv[3:]
+    assert words[words.index("--lab-cuts") + 1] == "100"
+    assert words[words.index("--lab-seed") + 1] == "7"
+    assert words[words.index("--lab-classes") + 1] == "all"
+    names = [word.rpartition("/")[2] for word in words if word.endswith(".py")]
+    assert names == ["test_upgrade.py", "test_rollback.py", "test_powercuts.py"]
+
+
+def test_what_was_not_given_is_not_said(asked):
+    call()
+    assert not [word for word in asked.argv if word.startswith("--lab-")]
+    assert asked.argv[-1].endswith("tests/hil")
+
+
+@pytest.mark.parametrize(("status", "code"), [(0, 0), (1, 1), (2, 130), (3, 5), (4, 2), (5, 2)])
+def test_exit_codes(asked, status, code):
+    asked.status = status
+    assert call("upgrades").return_value == code
+
+
+def test_no_checkout(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_TESTS", tmp_path / "nowhere")
+    result = call("upgrades")
+    assert "wants a checkout" in str(result.exception)
+
+
+def test_every_file_of_a_suite_is_there():
+    for files in module.SUITES.values():
+        for name in files:
+            assert (module._TESTS / name).exists(), name
