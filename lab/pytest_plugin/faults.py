@@ -16,8 +16,8 @@ from lab.session import LabSession
 class Faults:
     """Faults of an emulated board's surroundings; all but what is on a disk is undone after the test.
 
-    A cable has one fault at a time: the last one that was asked for. The first is asked for while the board is
-    off; then they can be changed while it runs.
+    A cable has one fault at a time: the last one that was asked for. The first is asked for while the board
+    is off; then they can be changed while it runs.
     """
 
     def __init__(self, board: Board, power: QemuPower, sandbox: Sandbox) -> None:
@@ -42,10 +42,7 @@ class Faults:
 
     def bad_cable(self, **impairment: Any) -> None:
         """Frames are lost, doubled, late or damaged: the fields of lab.sandbox.Impairment."""
-        if self._board.board_type.name == "qemu-virt-arm64":
-            # U-Boot's virtio driver takes in nothing any more once 32 frames wait; see docs/faults.md
-            self._power.options = replace(self._power.options, nic="e1000", romfile="")
-        self._sandbox.impair(self._board.place.name, Impairment(**impairment))
+        self._cable(Impairment(**impairment))
 
     def good_cable(self) -> None:
         """No fault on the cable, from now on."""
@@ -69,7 +66,13 @@ class Faults:
         self._power.options = self._options
 
     def _server(self, **fault: Any) -> None:
-        self._sandbox.impair(self._board.place.name, ServerFault(**fault))
+        self._cable(ServerFault(**fault))
+
+    def _cable(self, fault: Impairment | ServerFault) -> None:
+        if self._board.board_type.name == "qemu-virt-arm64" and not self._power.is_on():
+            # U-Boot's virtio driver takes in nothing any more once 32 frames wait; see docs/faults.md
+            self._power.options = replace(self._power.options, nic="e1000", romfile="")
+        self._sandbox.impair(self._board.place.name, fault)
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ def fill(disk: Path, label: str = "", keep: int = 0) -> int:
     block, free = _free(image)
     count = free - keep // block - _SLACK
     if count > 0:
-        size = count * block
-        script = f"write /dev/null {FILLER}\nfallocate {FILLER} 0 {count - 1}\nsif {FILLER} size {size}\n"
+        name = f"{FILLER}-{free}"  # another one each time
+        script = f"write /dev/null {name}\nfallocate {name} 0 {count - 1}\nsif {name} size {count * block}\n"
         _run(["debugfs", "-w", "-f", "-", image], script)
     return _free(image)[1] * block
 
