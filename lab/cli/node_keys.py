@@ -26,7 +26,7 @@ _folder = click.option(
 @click.option(
     "--days", default=3650, show_default=True, type=click.IntRange(1, 36500), help="How long it holds."
 )
-@click.option("--config", is_flag=True, help="Print it as machine.ca of a machine config; made if missing.")
+@click.option("--config", is_flag=True, help="Print a machine config that trusts it; it is made if missing.")
 def ca(folder: Path, name: str, days: int, *, config: bool) -> None:
     """Make the lab's certificate authority: whom nodes trust, and who signs for them.
 
@@ -38,7 +38,7 @@ def ca(folder: Path, name: str, days: int, *, config: bool) -> None:
     if config:
         pair = CertificateAuthority.load(folder).pair
         crt, key = (base64.b64encode(pem).decode() for pem in (pair.certificate, pair.key))
-        click.echo(f"machine:\n  ca:\n    crt: {crt}\n    key: {key}")
+        click.echo(f"version: v1alpha1\nmachine:\n  type: worker\n  ca:\n    crt: {crt}\n    key: {key}")
 
 
 @click.command()

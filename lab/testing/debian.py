@@ -18,6 +18,13 @@ from lab.errors import InfrastructureError
 IPXE_ARM64 = ("ipxe", "trixie", "usr/lib/ipxe/ipxe-arm64.efi")
 # Its package starts a service, so it is not installed
 DHCRELAY = ("isc-dhcp-relay", "bookworm", "usr/sbin/dhcrelay")
+# protoc with what it needs: tools/proto, and no user
+PROTOC = (
+    ("protobuf-compiler", "bookworm", "usr/bin/protoc"),
+    ("libprotobuf-dev", "bookworm", "usr/include/google/protobuf/any.proto"),
+    ("libprotoc32", "bookworm", "usr/share/doc/libprotoc32/copyright"),
+    ("libprotobuf32", "bookworm", "usr/share/doc/libprotobuf32/copyright"),
+)
 # Device trees of Debian 12's arm64 kernel: its metapackage, and those of boards with this chip's maker
 PI_3_DEVICE_TREE = ("linux-image-arm64", "bookworm", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb")
 
@@ -177,6 +184,8 @@ if __name__ == "__main__":  # tools/setup: so that the tests need no network
     try:
         file_of(*IPXE_ARM64)
         file_of(*DHCRELAY)
+        for part in PROTOC:
+            file_of(*part)
         foreign_file_of(*PI_3_DEVICE_TREE)
         foreign_files_of(*IGNITION)
     except InfrastructureError as error:

@@ -9,13 +9,11 @@ import sys
 from pathlib import Path
 
 from lab.errors import InfrastructureError
-from lab.testing.debian import file_of
+from lab.testing.debian import PROTOC, file_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path("lab/machineapi")
 
-_RELEASE = "bookworm"
-_LIBRARIES = ("libprotoc32", "libprotobuf32")
 _SECONDS = 120.0
 
 
@@ -35,14 +33,11 @@ def generate(into: Path) -> list[Path]:
 
 
 def _protoc(arguments: list[str]) -> None:
-    program = file_of("protobuf-compiler", _RELEASE, "usr/bin/protoc")
-    include = file_of("libprotobuf-dev", _RELEASE, "usr/include/google/protobuf/any.proto").parents[2]
-    libraries = [_library(name) for name in _LIBRARIES]
-    argv = [str(program), f"-I{ROOT}", f"-I{include}", *arguments]
+    program, any_proto, *libraries = (file_of(*part) for part in PROTOC)
     done = subprocess.run(
-        argv,
+        [str(program), f"-I{ROOT}", f"-I{any_proto.parents[2]}", *arguments],
         cwd=ROOT,
-        env={"LD_LIBRARY_PATH": ":".join(libraries), "PATH": "/usr/bin:/bin"},
+        env={"LD_LIBRARY_PATH": ":".join(map(_library_beside, libraries)), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=_SECONDS,
@@ -51,12 +46,12 @@ def _protoc(arguments: list[str]) -> None:
         raise InfrastructureError(f"protoc: {done.stderr.strip()}")
 
 
-def _library(package: str) -> str:
+def _library_beside(copyright_file: Path) -> str:
     """The folder of a package's shared library, which is named for the processor."""
-    anchor = file_of(package, _RELEASE, f"usr/share/doc/{package}/copyright")
-    found = sorted((anchor.parents[3] / "lib").glob("*/*.so.*"))
+    usr = copyright_file.parents[3]
+    found = sorted((usr / "lib").glob("*/*.so.*"))
     if not found:
-        raise InfrastructureError(f"{package} of {_RELEASE} has no library")
+        raise InfrastructureError(f"{usr} has no library")
     return str(found[0].parent)
 
 

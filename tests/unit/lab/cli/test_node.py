@@ -51,9 +51,8 @@ def test_from_nothing_to_a_configured_node(run: Run, tmp_path: Path) -> None:
     """docs/node.md, word by word."""
     made = run("ca", "--config")
     assert made.exit_code == 0, made.output
-    config = made.stdout + ("---\napiVersion: v1alpha1\nkind: HostnameConfig\nhostname: node-1\n")
-    config = "version: v1alpha1\n" + config.replace("machine:\n", "machine:\n  type: worker\n", 1)
-    (tmp_path / "node1.yaml").write_text(config)
+    name = "---\napiVersion: v1alpha1\nkind: HostnameConfig\nhostname: node-1\n"
+    (tmp_path / "node1.yaml").write_text(made.stdout + name)
     with live_node() as machine:
         assert run("talosconfig", "--node", machine.address).exit_code == 0
         insecure = ["--insecure", "--node", machine.address, "--fingerprint", machine.fingerprint]
