@@ -7,6 +7,7 @@ import { keys } from "./keys.js";
 import { Leases, Plans, Rules, Unknown } from "./lists.js";
 import { Machine } from "./machine.js";
 import { Rack } from "./rack.js";
+import { Rollouts } from "./rollouts.js";
 import { Store } from "./store.js";
 import { reason } from "./trouble.js";
 
@@ -15,7 +16,7 @@ const store = new Store();
 const role = document.documentElement.dataset.role;
 const main = document.getElementById("main");
 const rack = new Rack(store);
-const views = { "": () => rack, plans: () => new Plans(store), rules: () => new Rules(store), leases: () => new Leases(store), unknown: () => new Unknown(store, role), machine: (mac) => new Machine(store, mac, role) };
+const views = { "": () => rack, plans: () => new Plans(store), rules: () => new Rules(store), rollouts: () => new Rollouts(), leases: () => new Leases(store), unknown: () => new Unknown(store, role), machine: (mac) => new Machine(store, mac, role) };
 let view = null;
 
 function route(moved) {

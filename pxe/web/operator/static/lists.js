@@ -8,7 +8,7 @@ import { bytes, clock } from "./format.js";
 const EVERY_MS = 5000;
 const MOST_ROWS = 1000;
 
-class List {
+export class List {
   constructor(title, columns) {
     this.body = h("tbody");
     this.note = h("p", { class: "soft" });

@@ -233,6 +233,22 @@ def test_rules_are_listed_as_they_are_tried(rack, look):
     assert "arch arm64" in rows[1]
 
 
+def test_rollouts_show_how_far_they_are(rack, look):
+    failed = [{"node": "<b>web1", "state": "failed", "cause": "did not ask the DNS server"}]
+    counts = {"waiting": 6, "changing": 1, "done": 4, "failed": 1}
+    told = {"phase": "running", "reason": "", "began": 1.5, "step": 2, "steps": 3, "nodes": 12}
+    with rack.client() as client:
+        client.ask("PUT", "/rollouts/new-dns", {**told, "counts": counts, "failed": failed})
+    page = look("#/rollouts")
+    page.locator("td", has_text="5 of 12").wait_for()
+    assert page.locator("progress").evaluate("bar => bar.value / bar.max") == 5 / 12
+    page.locator("td", has_text="<b>web1 failed: did not ask the DNS server").wait_for()
+    with rack.client() as client:
+        halted = {**told, "phase": "halted", "reason": "1 failed"}
+        client.ask("PUT", "/rollouts/new-dns", {**halted, "counts": counts, "failed": []})
+    page.locator("td", has_text="halted: 1 failed").wait_for()
+
+
 def test_who_answers_a_machine_in_shadow_mode(look):
     """The answer of GET /shadow is played: lo cannot be shadowed."""
     told = {"interfaces": [], "notes": [], "machines": []}
@@ -285,7 +301,7 @@ def test_nothing_is_too_wide_or_too_pale(look, make_machine, widths):
     ((scheme, sizes),) = widths.items()
     page = look(color_scheme=scheme, reduced_motion="reduce")
     page.locator(".tile").wait_for()
-    for where in ("", f"machine/{MAC}", "plans", "rules", "leases", "unknown"):
+    for where in ("", f"machine/{MAC}", "plans", "rules", "rollouts", "leases", "unknown"):
         page.evaluate("where => { location.hash = `#/${where}`; }", where)
         page.locator("main h2:visible").first.wait_for()
         for width in sizes:  # colours do not depend on it
