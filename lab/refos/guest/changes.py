@@ -7,7 +7,7 @@ from functools import partial
 from lab.machineconfig import ConfigFaults, Fault, MachineConfig, difference
 from lab.refos.guest.node import CONFIG, Node
 from lab.refos.guest.operations import Operation, write_image
-from lab.refos.guest.state.configuration import TRY_SECONDS, ApplyMode, Decision, Refused
+from lab.refos.guest.state.configuration import TRY_SECONDS, ApplyMode, Decision
 from lab.refos.guest.state.sequences import BOOT, INSTALL_AND_REBOOT, REBOOT
 
 _LARGEST = 1 << 20  # bytes; a real configuration has some tens of kB
@@ -30,9 +30,7 @@ async def apply(
     config = await _read(node, data)
     if not node.maintenance and not config.complete:
         raise ConfigFaults([Fault("machine.ca", "is missing: a configured node must know whom to trust")])
-    running = node.machine.running
-    if running is not None:
-        raise Refused(f"{running.name} is running: apply the configuration when it is over")
+    node.machine.check_idle()
     reboot_mode = node.settings.personality.reboot_mode
     configuration = node.machine.configuration
     decision = configuration.decide(mode, maintenance=node.maintenance, reboot_mode=reboot_mode)

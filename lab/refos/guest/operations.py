@@ -80,6 +80,7 @@ def _fail(operation: Operation, error: PlatformError) -> None:
 
 def upgrade(node: Node, image: str, actor: str, *, reboot: bool) -> Operation:
     """Start an upgrade. Raises Refused where nothing is installed, or where only the other slot is good."""
+    node.machine.check_idle()
     slots = node.machine.slots
     if slots.booted is None:
         raise Refused("not installed: the system came over the network and has no slots; install it first")
@@ -105,6 +106,7 @@ def install(node: Node, image: str, disk: str, actor: str) -> Operation:
 
 def rollback(node: Node, actor: str) -> None:
     """Boot the other slot. Raises Refused where it holds no system that is known to work."""
+    node.machine.check_idle()
     slots = node.machine.slots
     if slots.booted is None:
         raise Refused("not installed: there is no slot to go back to")

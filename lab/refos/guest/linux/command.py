@@ -1,7 +1,7 @@
 """Running the image's programs: bounded in time, their output bounded, their failure a sentence."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from lab.refos.guest.model import PlatformError
 
@@ -9,15 +9,22 @@ _LINES_SHOWN = 3
 _LONGEST_LINE = 1 << 16
 
 
-async def run(command: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"") -> str:
+async def run(
+    command: Sequence[str],
+    *,
+    timeout: float = 30.0,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Return what a program writes to its output. Raises PlatformError with its last words."""
-    process = await _start(command, stdin=asyncio.subprocess.PIPE)
+    process = await _start(command, asyncio.subprocess.PIPE, environment)
     try:
         async with asyncio.timeout(timeout):
             said, _ = await process.communicate(stdin)
     except TimeoutError:
-        process.kill()
         raise PlatformError(f"{command[0]} did not end in {timeout:g} s") from None
+    finally:
+        await _end(process)
     text = said.decode(errors="replace")
     if process.returncode != 0:
         last = [line.strip() for line in text.splitlines() if line.strip()][-_LINES_SHOWN:]
@@ -27,7 +34,7 @@ async def run(command: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b
 
 async def lines(command: Sequence[str]) -> AsyncIterator[str]:
     """Yield a program's lines as they come. Raises PlatformError where it fails; nobody reads on: it ends."""
-    process = await _start(command, stdin=asyncio.subprocess.DEVNULL)
+    process = await _start(command, asyncio.subprocess.DEVNULL)
     assert process.stdout is not None
     last = ""
     try:
@@ -38,14 +45,21 @@ async def lines(command: Sequence[str]) -> AsyncIterator[str]:
                 yield line
         status = await process.wait()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await _end(process)
     if status != 0:
         raise PlatformError(f"{command[0]} failed with {status}: {last}")
 
 
-async def _start(command: Sequence[str], stdin: int) -> asyncio.subprocess.Process:
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave no program behind that nobody waits for any more."""
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+async def _start(
+    command: Sequence[str], stdin: int, environment: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
     try:
         return await asyncio.create_subprocess_exec(
             *command,
@@ -53,6 +67,7 @@ async def _start(command: Sequence[str], stdin: int) -> asyncio.subprocess.Proce
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             limit=_LONGEST_LINE,
+            env=environment,
         )
     except OSError as error:
         raise PlatformError(f"{command[0]} cannot be run: {error.strerror}") from None

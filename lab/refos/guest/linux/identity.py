@@ -3,7 +3,6 @@
 The guest has no cryptography package: importing it costs more of a boot than this program.
 """
 
-import asyncio
 import base64
 import hashlib
 import os
@@ -14,10 +13,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from lab.machineconfig.model import Authority
+from lab.refos.guest.linux.command import run
 from lab.refos.guest.model import Identity, PlatformError
 
 _DAYS = 365
-_SECONDS = 30.0
 # SubjectPublicKeyInfo of an Ed25519 key: this, then 32 bytes (RFC 8410 section 4)
 _SPKI = bytes.fromhex("302a300506032b6570032100")
 
@@ -43,7 +42,7 @@ async def issue(
             paths[1].touch(mode=0o600)
             paths[1].write_bytes(_standard_label(authority.key))
             command += ["-CA", str(paths[0]), "-CAkey", str(paths[1])]
-        await _run(command)
+        await run(command, environment={**os.environ, "OPENSSL_CONF": os.devnull})
     return _identity(certificate, key, authority, accepted)
 
 
@@ -68,28 +67,6 @@ def _entry(name: str) -> str:
 def _standard_label(key: bytes) -> bytes:
     """Talos writes `ED25519 PRIVATE KEY` around what is PKCS #8; openssl knows it as `PRIVATE KEY`."""
     return key.replace(b" ED25519 PRIVATE KEY", b" PRIVATE KEY")
-
-
-async def _run(command: Sequence[str]) -> None:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "OPENSSL_CONF": os.devnull},
-        )
-    except OSError as error:
-        raise PlatformError(f"openssl cannot be run: {error}") from None
-    try:
-        async with asyncio.timeout(_SECONDS):
-            _, said = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        raise PlatformError(f"openssl did not end in {_SECONDS:g} s") from None
-    if process.returncode != 0:
-        lines = said.decode(errors="replace").strip().splitlines()
-        raise PlatformError(f"openssl refuses to issue a certificate: {'; '.join(lines[-2:])}")
 
 
 def _identity(

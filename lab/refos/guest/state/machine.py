@@ -137,10 +137,14 @@ class Machine:
 
     # -- sequences
 
-    def begin(self, sequence: Sequence, now: float, actor: str = "") -> None:
-        """Start a sequence. Raises Refused where one runs."""
+    def check_idle(self) -> None:
+        """Raise Refused where a sequence runs."""
         if self._run is not None:
             raise Refused(f"{self._run.sequence.name} is running: one operation at a time")
+
+    def begin(self, sequence: Sequence, now: float, actor: str = "") -> None:
+        """Start a sequence. Raises Refused where one runs."""
+        self.check_idle()
         self._run = _Run(sequence, actor)
         self.stage = sequence.stage
         self.log.add(_SEQUENCE(sequence=sequence.name, action=_SEQUENCE.START), now, actor)

@@ -104,7 +104,9 @@ class MachineRules(RuleBasedStateMachine):
             return
         configuration.commit(decision, text, self.now, 30)
         assert (configuration.active == text) if decision.activate else (configuration.active == before[0])
-        assert (configuration.persistent == text) if decision.save else (configuration.persistent == before[1])
+        assert (
+            (configuration.persistent == text) if decision.save else (configuration.persistent == before[1])
+        )
 
     @rule(seconds=st.sampled_from([1, 31, 61]))
     def time_passes(self, seconds):
