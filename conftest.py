@@ -1,11 +1,15 @@
 """Tests of this checkout use the plugin of this checkout, installed or not."""
 
+import os
 import signal
 from importlib.metadata import entry_points
 
 # pytest aborts where a plugin is registered twice: name it here only if no installed entry point does.
 if not any(point.value == "lab.pytest_plugin" for point in entry_points(group="pytest11")):
     pytest_plugins = ["lab.pytest_plugin"]
+
+# Debian's dnsmasq, nft and perfdhcp are in /usr/sbin, which an ordinary user's PATH does not have.
+os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 # A shell without job control starts `command &` with SIGINT ignored, and children inherit that: programs that
 # the tests stop with Ctrl-C would never end.

@@ -1,7 +1,9 @@
 """The commands that speak to the API, against a real service: over its socket, and over TLS with tokens."""
 
+import errno
 import http.client
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -176,8 +178,14 @@ def test_image_gc_asks_a_service_over_tls_and_keeps_what_it_serves(make_service,
     assert len(removed) == 1
     assert kept.read_bytes() == b"kept"
     service.kill()
+    eventually(lambda: refuses(port))  # each of its processes holds the listener, and ends a moment later
     ok(bootlab("image", "gc", *where), "the boot service is not running", "1 files")
     assert not kept.exists()
+
+
+def refuses(port):
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 def test_tokens_over_tls(make_service):
