@@ -119,6 +119,10 @@ class LeaseTable:
         """Whether the address is one of the pool, and reserved for nobody."""
         return self._usable(int(ip)) and self._in_pool(int(ip)) and self._reserved_for(ip) is None
 
+    def is_reserved_for(self, ip: IPv4Address, mac: str) -> bool:
+        """Whether the address is kept for that machine: it may have it by hand as well."""
+        return self._reserved_for(ip) == mac
+
     def offer(
         self, machine: Machine, requested: IPv4Address | None, now: float, *, known: bool = True
     ) -> IPv4Address:

@@ -38,7 +38,8 @@ class ArpProber(Prober):
             arp = decode_arp(answer)
         except WireError:
             return None
-        if arp.mac == self._mac.hex(":") or not self._may_give(arp.ip):
+        own = arp.mac == self._mac.hex(":") or any(t.is_reserved_for(arp.ip, arp.mac) for t in self._tables)
+        if own or not self._may_give(arp.ip):
             return None
         if not self._records.note_conflict(arp.ip, arp.mac, now):
             return None

@@ -49,7 +49,7 @@ def no_discover(e: Evidence) -> Iterator[Hit]:
 def never_asked(e: Evidence) -> Iterator[Hit]:
     """It did not even ask."""
     seen = e.dhcp or e.malformed or e.transfers or e.http or e.ignored
-    if not seen and not any(_ASKING.search(it.text) for it in e.console):
+    if not seen and e.network.seconds and not any(_ASKING.search(it.text) for it in e.console):
         yield hit(0, *map(line, e.console[-2:]), mac=e.mac, seconds=e.network.seconds)
 
 

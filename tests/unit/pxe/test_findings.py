@@ -247,6 +247,10 @@ def test_a_panic_over_netconsole_is_explained_before_the_machine_starts_again():
     assert "Unable to mount root fs" in finding.evidence[0]
 
 
+def test_a_panic_is_all_that_is_said_of_a_machine_that_did_nothing_else():
+    assert told(panicked(S, "Kernel panic - not syncing: Fatal exception")) == ["kernel-panic"]
+
+
 def test_an_oops_is_a_warning_and_what_is_not_fatal_is_none():
     stall = LogTrouble(
         t_ns=2 * S, mac=MAC, rule="rcu-stall", line="rcu: INFO: ...", source="syslog", fatal=False
