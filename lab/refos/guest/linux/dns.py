@@ -67,7 +67,7 @@ def _addresses(data: bytes, at: int, count: int) -> list[str]:
         at = _skip_name(data, at)
         kind, _, _, length = _RECORD.unpack_from(data, at)
         at += _RECORD.size
-        value = data[at : at + length]
+        value = bytes(data[at : at + length])
         if kind == A and len(value) == 4:
             found.append(str(IPv4Address(value)))
         elif kind == AAAA and len(value) == 16:

@@ -86,7 +86,8 @@ class RaucSlots:
         async for line in prepare_disk(disk, wipe=wipe, store=self._store):
             yield line
         self._versions.clear()
-        async for line in _rauc_install(image):
+        # RAUC writes the slot that is not booted; none is, and slot A shall be the first one
+        async for line in _rauc_install(image, SlotName.B):
             yield line
         self._versions.clear()
         await asyncio.to_thread(os.sync)
@@ -142,10 +143,10 @@ def _erase(target: Path) -> None:
         raise PlatformError(f"{target} cannot be erased: {error.strerror}") from None
 
 
-async def _rauc_install(image: str) -> AsyncIterator[str]:
+async def _rauc_install(image: str, booted: SlotName | None = None) -> AsyncIterator[str]:
     """Yield RAUC's progress. Raises ImageRefused with the reason that it gives at the end."""
     yield f"request {image}"
-    await run(["refos-updater"], timeout=60)
+    await run(["refos-updater", *([booted] if booted is not None else [])], timeout=60)
     reason = ""
     try:
         async for line in lines(["rauc", "install", image]):
