@@ -27,7 +27,8 @@ from lab.machineapi.machine_grpc import MachineServiceBase
 from lab.machineapi.resource_grpc import StateBase
 from lab.machineapi.storage_grpc import StorageServiceBase
 
-# What a call answers with: messages, or an error; called with the request
+# What a call answers with: messages (bytes: what stands on the wire for one), or an error; called with the
+# request
 Answer = Callable[[Any], AsyncIterator[Any]]
 _BASES = (MachineServiceBase, LifecycleServiceBase, ImageServiceBase, StorageServiceBase, StateBase)
 
@@ -62,7 +63,11 @@ class MachineServer:
             self.requests.append((path, request))
             answer = self.answers.get(path, refuse(Status.UNIMPLEMENTED, "unknown method"))
             async for message in answer(request):
-                await stream.send_message(message)
+                if isinstance(message, bytes):
+                    await stream.send_initial_metadata()
+                    await stream._stream.send_data(message)
+                else:
+                    await stream.send_message(message)
 
         return serve
 

@@ -1,14 +1,17 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
 from grpclib.const import Status
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lab.clients.talos import (
     ApplyMode,
     CertificateAuthority,
     MutualTls,
+    Node,
     NodeAccessDenied,
     NodeClient,
     NodeError,
@@ -18,7 +21,16 @@ from lab.clients.talos import (
 )
 from lab.clients.talos.channel import split_address
 from lab.machineapi import common_pb2, machine_pb2
-from lab.testing.machine_server import Answer, MachineServer, client_of, hang, refuse, say, talk
+from lab.testing.machine_server import (
+    Answer,
+    MachineServer,
+    client_of,
+    hang,
+    in_background,
+    refuse,
+    say,
+    talk,
+)
 
 MACHINE = "/machine.MachineService/"
 VERSION = say(machine_pb2.VersionResponse(messages=[{"version": {"tag": "v1.13.2", "arch": "arm64"}}]))
@@ -216,3 +228,30 @@ def test_events_of_both_kinds_of_type_url(authority: CertificateAuthority, admin
         assert broken.fault.startswith("not a SequenceEvent")
 
     ask(authority, admin, {"Events": say(*answers)}, said)
+
+
+@pytest.fixture(scope="module")
+def liar(authority: CertificateAuthority) -> Iterator[tuple[str, list[bytes]]]:
+    """The address of a node that answers every Version with the bytes in the list."""
+    said: list[bytes] = []
+
+    async def answer(request: object) -> AsyncIterator[bytes]:
+        yield said[-1]
+
+    with in_background({MACHINE + "Version": answer}, authority) as server:
+        yield f"127.0.0.1:{server.port}", said
+
+
+@given(st.binary() | st.binary().map(lambda body: b"\0" + len(body).to_bytes(4, "big") + body))
+@settings(max_examples=60, deadline=None)
+def test_any_answer_is_a_version_or_one_sentence(
+    liar: tuple[str, list[bytes]], admin: MutualTls, data: bytes
+) -> None:
+    address, said = liar
+    said.append(data)
+    with Node(address, admin) as node:
+        try:
+            told = node.version().tag
+        except NodeError as exc:
+            told = str(exc)
+    assert all(char.isprintable() or char in "\n\t" for char in told)
