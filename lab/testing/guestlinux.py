@@ -4,12 +4,16 @@ Modules come from the installer's own initrd where it has them, else from the pa
 """
 
 import gzip
+import hashlib
+import os
 import re
 import stat
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lab.cache import cache_dir
 from lab.errors import InfrastructureError
 from lab.images import installer_directory
 from lab.smalllinux import Entry, archive, entries, small_initrd
@@ -27,14 +31,13 @@ _LEASE = """\
 
 
 def guest_initrd(
-    path: Path,
     init: str,
     *,
     modules: Iterable[str],
     own: Iterable[Entry] = (),
     files: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write the initramfs to `path` and return that. `init` is its script; it finds busybox in /bin.
+    """Return the initramfs; kept in the cache. `init` is its script; it finds busybox in /bin.
 
     `modules` are names such as virtio_net; they land in / as virtio_net.ko. `files` are further files of the
     installer's initrd and their names here, `own` are files of ours; both in folders that lab.smalllinux has.
@@ -43,7 +46,27 @@ def guest_initrd(
     Raises InfrastructureError where the installer, its kernel's package or a module cannot be had.
     """
     installer = installer_directory("arm64")[0] / "initrd.gz"
-    wanted, renamed = {f"{name}.ko" for name in modules}, files or {}
+    if not installer.is_file():
+        raise InfrastructureError(
+            f"{installer} is missing: apt-get install debian-installer-12-netboot-arm64"
+        )
+    scripts = [Entry("init", PROGRAM, init.encode()), Entry("lease", PROGRAM, _LEASE.encode())]
+    ours, wanted, renamed = [*scripts, *own], sorted(f"{name}.ko" for name in modules), dict(files or {})
+    key = hashlib.sha256(repr((installer.stat().st_mtime_ns, ours, wanted, renamed)).encode()).hexdigest()
+    path = cache_dir() / "guest-linux" / f"{key[:32]}.gz"
+    if path.is_file():
+        return path
+    base = [e for e in entries(gzip.decompress(small_initrd(installer).read_bytes())) if e.name != "init"]
+    whole = archive([*base, *ours, *_taken(installer, wanted, renamed)])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(gzip.compress(whole, 1, mtime=0))
+    os.replace(file.name, path)
+    return path
+
+
+def _taken(installer: Path, modules: list[str], renamed: Mapping[str, str]) -> list[Entry]:
+    """Modules and files of Debian's."""
     found: dict[str, Entry] = {}
     version = ""
     for entry in entries(gzip.decompress(installer.read_bytes())):
@@ -53,13 +76,10 @@ def guest_initrd(
             found[module[2]] = Entry(module[2], FILE, entry.data)
         elif entry.name in renamed:
             found[entry.name] = replace(entry, name=renamed[entry.name])
-    if wanted - set(found):
+    if set(modules) - set(found):
         for file in foreign_files_of(f"linux-image-{version}", "bookworm", GUEST_MODULES):
             found.setdefault(file.name, Entry(file.name, FILE, file.read_bytes()))
-    if missing := (wanted | set(renamed)) - set(found):
+    names = [*modules, *renamed]
+    if missing := set(names) - set(found):
         raise InfrastructureError(f"Debian's installer or its kernel has no {', '.join(sorted(missing))}")
-    kept = [found[name] for name in sorted(wanted | set(renamed))]
-    base = [e for e in entries(gzip.decompress(small_initrd(installer).read_bytes())) if e.name != "init"]
-    scripts = [Entry("init", PROGRAM, init.encode()), Entry("lease", PROGRAM, _LEASE.encode())]
-    path.write_bytes(gzip.compress(archive([*base, *scripts, *kept, *own]), 1, mtime=0))
-    return path
+    return [found[name] for name in names]

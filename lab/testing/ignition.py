@@ -53,11 +53,11 @@ stop "{DONE}"
 """
 
 
-def ignition_initrd(path: Path) -> Path:
-    """Write the initramfs for arm64 to `path`. Raises InfrastructureError: parts of Debian are missing."""
+def ignition_initrd() -> Path:
+    """Return the initramfs for arm64. Raises InfrastructureError where parts of Debian are missing."""
     (program,) = foreign_files_of(*IGNITION)
     own = [Entry("ignition", PROGRAM, program.read_bytes())]
-    return guest_initrd(path, _INIT, modules=_MODULES, files=_BLKID, own=own)
+    return guest_initrd(_INIT, modules=_MODULES, files=_BLKID, own=own)
 
 
 def empty_disk(path: Path, size: int = 64 << 20) -> Path:

@@ -45,9 +45,9 @@ exec $b sh
 """
 
 
-def logging_initrd(folder: Path) -> Path:
-    """Return the initramfs for arm64, written into `folder`.
+def logging_initrd() -> Path:
+    """Return the initramfs for arm64.
 
     Raises InfrastructureError where the installer or the module cannot be had.
     """
-    return guest_initrd(folder / "logging-initrd.gz", _INIT, modules=_MODULES)
+    return guest_initrd(_INIT, modules=_MODULES)

@@ -70,7 +70,7 @@ def guest(matrix, tmp_path_factory):
     answers = folder / "answers"
     answers.write_text(SECRET)
     try:
-        initrd = logging_initrd(folder)
+        initrd = logging_initrd()
     except InfrastructureError as exc:
         pytest.skip(str(exc))
     matrix.close()

@@ -58,7 +58,7 @@ class Provisioned:
         self.disk = empty_disk(folder / "disk.img")
         (folder / "node.ign").write_text(json.dumps(CONFIG))
         (folder / "large.bin").write_bytes(LARGE)
-        initrd = Asset("initrd.gz", ignition_initrd(folder / "initrd.gz"))
+        initrd = Asset("initrd.gz", ignition_initrd())
         words = "ignition.firstboot ignition.platform.id=metal ignition.config.url={config}node.ign"
 
         def image(console_args, arch):
