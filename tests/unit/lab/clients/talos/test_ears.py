@@ -9,7 +9,7 @@ from google.protobuf.any_pb2 import Any as Packed
 from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.clients.talos.ears import Ears, listening
@@ -133,6 +133,7 @@ def test_line_without_end_is_cut_off() -> None:
         assert heard(ears).message == "others are heard"
 
 
+@settings(max_examples=60)
 @given(
     st.binary()
     | st.text().map(str.encode)
