@@ -13,6 +13,8 @@ from lab.refos.build.pyc import compiled
 from lab.refos.build.rootfs import distribution
 from lab.refos.build.tree import Tree, file, nodes, write_tar
 
+# Our own files that decide what comes out
+_SOURCES = ("base.py", "compile.py", "kernel.py", "pyc.py", "recipe.py", "rootfs.py", "tree.py")
 _KERNEL = "kernel"  # in the archive: kernel/RELEASE/image, kernel/RELEASE/NUMBER-module
 
 
@@ -25,12 +27,12 @@ class Base:
     kernel: Kernel
 
 
-def base(folder: Path, packages: PackageSet, tools: HostTools, sources: str, tell: Tell) -> Base:
-    """Return the base of `packages`, from `folder` where it was made before.
-
-    `sources` changes with our own code. Raises InfrastructureError.
-    """
-    key = hashlib.sha256(f"{packages.key} {tools.root.name} {sources}".encode()).hexdigest()[:16]
+def base(folder: Path, packages: PackageSet, tools: HostTools, tell: Tell) -> Base:
+    """Return the base of `packages`, from `folder` where it was made before. Raises InfrastructureError."""
+    summed = hashlib.sha256(f"{packages.key} {tools.root.name}".encode())
+    for name in _SOURCES:
+        summed.update(Path(__file__).with_name(name).read_bytes())
+    key = summed.hexdigest()[:16]
     path = folder / f"base-{key}.tar"
     if not path.is_file():
         tell("the kernel and its modules")

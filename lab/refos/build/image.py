@@ -130,7 +130,7 @@ def _build(request: Request, cache: Path, folder: Path, tell: Tell) -> Image:
     image = Image(folder / f"image-{_key(packages.key, tools.root.name, sources, own)}", identity)
     if (image.folder / "image.json").is_file():
         return image
-    foundation = base(folder, packages, tools, sources, tell)
+    foundation = base(folder, packages, tools, tell)
     new = Image(folder / "new", identity)
     shutil.rmtree(new.folder, ignore_errors=True)
     new.folder.mkdir()

@@ -10,6 +10,7 @@ KERNEL = {"arm64": "linux-image-arm64", "amd64": "linux-image-amd64"}
 PACKAGES = (
     "busybox-static",
     "dbus-daemon",
+    "dbus-system-bus-common",
     "e2fsprogs",
     "fdisk",
     "libubootenv-tool",
@@ -63,14 +64,14 @@ MODULES = (
     "af_packet",
     "i6300esb",
     "dm-verity",
-    "nbd",
 )
 
 _PYTHON = r"usr/lib/python3\.11/"
 _UNWANTED = re.compile(
     "|".join(
         (
-            r"usr/share/(?!dbus-1/|misc/magic).*",
+            # without D-Bus' activation: it would wait for a systemd to start RAUC
+            r"usr/share/(?!dbus-1/(?!system-services/)).*",
             r"usr/(include|games|src)/.*",
             r"(usr/)?lib/(systemd|udev|modprobe\.d|tmpfiles\.d|sysusers\.d)/.*",
             r"etc/(?!dbus-1|ssl/openssl\.cnf|mke2fs\.conf).*",
@@ -85,7 +86,7 @@ _UNWANTED = re.compile(
             r"(usr/)?lib/[^/]+-linux-gnu/lib(sqlite3|gdbm|gdbm_compat|db-5\.3|history|ncursesw|panelw?|"
             r"formw?|menuw?|nsl|tirpc|thread_db|BrokenLocale|memusage|pcprofile|c_malloc_debug|anl|SegFault)"
             r"[.-].*",
-            r"(usr/)?s?bin/(?!(busybox|dbus-daemon|openssl|python3\.11|rauc|fw_printenv|fw_setenv|mke2fs|e2fsck|"
+            r"(usr/)?s?bin/(?!(busybox|dbus-daemon|dbus-send|openssl|python3\.11|rauc|fw_printenv|fw_setenv|mke2fs|e2fsck|"
             r"resize2fs|sfdisk|blkdiscard)$).*",
             r"boot/(?!vmlinuz-).*",
             r"lib/modules/.*",  # those that are wanted are taken apart

@@ -127,7 +127,17 @@ def squashfs(tree: Tree, out: Path) -> None:
             write_tar(tree, raw)
         # LZ4: an emulated board reads it three times as fast as gzip
         argv = ["mksquashfs", "-", str(out), "-tar", "-noappend", "-comp", "lz4", "-Xhc", "-no-xattrs"]
-        argv += ["-mkfs-time", str(EPOCH), "-all-time", str(EPOCH), "-all-root", "-no-progress", "-quiet"]
+        argv += [
+            "-mkfs-time",
+            str(EPOCH),
+            "-all-time",
+            str(EPOCH),
+            "-all-root",
+            "-root-mode",
+            "0755",
+            "-no-progress",
+            "-quiet",
+        ]
         tool(argv, stdin=archive.read_bytes())
     finally:
         archive.unlink(missing_ok=True)

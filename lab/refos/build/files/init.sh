@@ -26,7 +26,6 @@ done
 for module in $(cat /modules/order); do
     case $module in
     i6300esb.ko) insmod /modules/$module heartbeat=$watchdog ;;
-    nbd.ko) insmod /modules/$module nbds_max=2 ;;
     *) insmod /modules/$module ;;
     esac || say "module $module does not load"
     # The driver's start stops the watchdog that the boot loader armed: open it at once, which arms it again
@@ -61,10 +60,16 @@ chmod 1777 /root/tmp
 mkdir -p /root/run/lock /root/var/lib/rauc /root/var/tmp
 ln -s /run /root/var/run
 ln -s /run/lock /root/var/lock
+# RAUC takes the slot from the kernel's command line
+if [ $slot = netboot ]; then booted=rauc.external; else booted=rauc.slot=$slot; fi
+echo "$(cat /proc/cmdline) $booted" >/root/run/cmdline
+mount --bind /root/run/cmdline /proc/cmdline
 for folder in dev proc sys; do
     mount --move /$folder /root/$folder || fail "/$folder cannot be moved"
 done
-[ $slot = netboot ] || mount --move /slot /root/slot || fail "/slot cannot be moved"
+if [ $slot != netboot ]; then
+    mount --move /slot /root/slot || fail "/slot cannot be moved"
+fi
 
 # A STATE that cannot be repaired must not stop the node: without it, it can be told what to do.
 state=/dev/refos/state
