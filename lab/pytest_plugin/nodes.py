@@ -42,9 +42,12 @@ def connect_node(node_authority: CertificateAuthority) -> Iterator[Callable[...,
 
 
 @pytest.fixture
-def listen_for_nodes() -> Iterator[Callable[[str], Ears]]:
-    """`listen_for_nodes(address)`: event sink and kernel log there, on free ports, until the test ends."""
+def listen_for_nodes() -> Iterator[Callable[..., Ears]]:
+    """`listen_for_nodes(address)`: event sink and kernel log there, on free ports, until the test ends.
+
+    For emulated boards `listen_for_nodes(sandbox.address, sandbox=lab.sandbox)`.
+    """
     from lab.clients.talos.ears import listening
 
     with ExitStack() as stack:
-        yield lambda host: stack.enter_context(listening(host))
+        yield lambda host, **where: stack.enter_context(listening(str(host), **where))

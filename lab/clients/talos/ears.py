@@ -1,6 +1,7 @@
 """The event sink and the kernel log for code that is not asynchronous: records end up in a queue."""
 
 import queue
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from time import monotonic
@@ -13,6 +14,8 @@ from lab.clients.talos.model import NodeEvent
 from lab.clients.talos.sink import event_sink
 from lab.errors import InfrastructureError
 from lab.model import Milestone
+from lab.sandbox import Sandbox
+from lab.sandbox.listener import listen_inside
 
 Record = NodeEvent | KernelLine
 
@@ -62,19 +65,30 @@ class Ears:
 
 
 @contextmanager
-def listening(host: str, *, events_port: int = 0, kernel_port: int = 0) -> Iterator[Ears]:
-    """Listen for nodes at `host`, on free ports where none are given.
+def listening(
+    host: str, *, events_port: int = 0, kernel_port: int = 0, sandbox: Sandbox | None = None
+) -> Iterator[Ears]:
+    """Listen for nodes at `host`, on free ports where none are given; in a sandbox's network if there is one.
 
     Raises InfrastructureError where an address cannot be had.
     """
     ears = Ears()
     with ExitStack() as stack:
+        events, kernel = (
+            stack.enter_context(_socket(host, port, sandbox)) for port in (events_port, kernel_port)
+        )
+        ears.events_port, ears.kernel_port = events.getsockname()[1], kernel.getsockname()[1]
         portal = stack.enter_context(start_blocking_portal())
-        sink = event_sink(ears.hear, host, events_port)
-        log = kernel_log(ears.hear, host, kernel_port)
-        try:
-            ears.events_port = stack.enter_context(portal.wrap_async_context_manager(sink))
-            ears.kernel_port = stack.enter_context(portal.wrap_async_context_manager(log))
-        except OSError as exc:
-            raise InfrastructureError(f"cannot listen for nodes at {host}: {exc}") from exc
+        stack.enter_context(portal.wrap_async_context_manager(event_sink(ears.hear, events)))
+        stack.enter_context(portal.wrap_async_context_manager(kernel_log(ears.hear, kernel)))
         yield ears
+
+
+def _socket(host: str, port: int, sandbox: Sandbox | None) -> socket.socket:
+    if sandbox is not None:
+        return listen_inside(sandbox, host, port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as exc:
+        raise InfrastructureError(f"cannot listen for nodes at {host}: {exc.strerror or exc}") from exc

@@ -49,7 +49,8 @@ def from_os_error(node: str, exc: OSError, credentials: Credentials) -> LabError
         return NodeUnreachable(node, f"the name is not known: {exc.strerror}")
     if isinstance(exc, TimeoutError) and not exc.errno:
         return NodeUnreachable(node, _OSERRORS[errno.ETIMEDOUT])
-    words = _OSERRORS.get(exc.errno or 0, exc.strerror or str(exc))
+    # asyncio says nothing where the connection ends during the handshake
+    words = _OSERRORS.get(exc.errno or 0, exc.strerror or _OSERRORS[errno.ECONNRESET])
     return NodeUnreachable(node, words)
 
 

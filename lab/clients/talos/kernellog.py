@@ -7,6 +7,7 @@ times without a serial line), priority.
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -60,10 +61,10 @@ def parse(t_ns: int, node: str, line: bytes) -> KernelLine:
 
 
 @asynccontextmanager
-async def kernel_log(take: Callable[[KernelLine], None], host: str, port: int = 0) -> AsyncIterator[int]:
-    """Listen and give every line to `take`, stamped as it came; yields the port.
+async def kernel_log(take: Callable[[KernelLine], None], listener: socket.socket) -> AsyncIterator[None]:
+    """Accept at a listening socket and give every line to `take`, stamped as it came.
 
-    A peer whose line does not end within 64 KiB is cut off. Raises OSError where the address cannot be had.
+    A peer whose line does not end within 64 KiB is cut off.
     """
     open_now: set[asyncio.StreamWriter] = set()
 
@@ -84,10 +85,10 @@ async def kernel_log(take: Callable[[KernelLine], None], host: str, port: int = 
             open_now.discard(writer)
             writer.transport.abort()
 
-    server = await asyncio.start_server(serve, host, port, limit=_MAX_LINE)
+    server = await asyncio.start_server(serve, sock=listener, limit=_MAX_LINE)
     try:
         async with server:
-            yield server.sockets[0].getsockname()[1]
+            yield
     finally:
         for writer in list(open_now):
             writer.transport.abort()

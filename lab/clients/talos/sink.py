@@ -36,21 +36,15 @@ class _Sink(EventSinkServiceBase):
 
 
 @asynccontextmanager
-async def event_sink(take: Callable[[NodeEvent], None], host: str, port: int = 0) -> AsyncIterator[int]:
-    """Listen and give every event to `take`, stamped as it came; yields the port.
+async def event_sink(take: Callable[[NodeEvent], None], listener: socket.socket) -> AsyncIterator[None]:
+    """Accept at a listening socket and give every event to `take`, stamped as it came.
 
-    An event that cannot be read has a `fault`; nothing that a node sends ends the sink. Raises OSError where
-    the address cannot be had.
+    An event that cannot be read has a `fault`; nothing that a node sends ends the sink.
     """
-    listener = socket.create_server((host, port), family=_family(host))
     server = Server([_Sink(take)])
     await server.start(sock=listener)
     try:
-        yield listener.getsockname()[1]
+        yield
     finally:
         server.close()
         await server.wait_closed()
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

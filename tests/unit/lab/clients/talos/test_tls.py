@@ -199,6 +199,19 @@ def test_what_accepts_and_says_nothing(admin: MutualTls) -> None:
         ask(port, admin, timeout=0.3)
 
 
+def test_what_ends_the_connection_at_once(admin: MutualTls) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            server.accept()[0].close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(NodeUnreachable, match="ended the connection: it restarts, or what listens"):
+            ask(server.getsockname()[1], admin)
+        thread.join(30)
+
+
 def test_nobody_listens(admin: MutualTls) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
