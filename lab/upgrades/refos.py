@@ -13,6 +13,7 @@ from lab.machineconfig import load
 from lab.model import MilestoneRule, Source
 from lab.upgrades import refos_images
 from lab.upgrades.system import Client, Observation
+from pxe.plan import BootPlan
 
 _STAGES = (("verify", "erifying"), ("write", "opying image"), ("switch", "nstalling done"))
 
@@ -67,11 +68,10 @@ class Refos:
     name = "refos"
     versions = ("1", "2")
     milestones = (
-        _rule("slot", r"^refos: booting slot [AB]", "the boot loader's choice"),
-        _rule("refos-init", r"^refos: slot [AB] version", "the system's init"),
-        _rule("api", r"^refos: api up on", "the API is up"),
-        _rule("running", r"^refos: stage running", "all services run"),
-        _rule("marked-good", r"^refos: marked good", "the slot is marked good"),
+        _rule("slot", r"refos: booting slot [AB]", "the boot loader's choice"),
+        _rule("refos-init", r"refos: slot [AB] version", "the system's init"),
+        _rule("api", r"refos: api up on", "the API is up"),
+        _rule("marked-good", r"refos: marked good", "the slot is marked good"),
     )
     stages = (*(name for name, _ in _STAGES), "reboot")
     machine: Mapping[str, object] = {"memory": 768, "cpus": 2}
@@ -92,6 +92,10 @@ class Refos:
         if self._disk is None:
             self._disk = refos_images.disk(self.versions[0], self.config(0))
         return self._disk
+
+    def netboot(self) -> BootPlan:
+        """Version 1 from memory: it installs itself where it is told to."""
+        return refos_images.netboot(self.versions[0])
 
     def bundle(self, version: str, fault: str = "") -> Path:
         """A RAUC bundle."""

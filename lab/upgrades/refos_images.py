@@ -19,6 +19,7 @@ from lab.refos.build.image import Image, Request, build
 from lab.refos.build.keys import SigningKeys, signing_keys
 from lab.refos.build.tree import Node, file
 from lab.refos.guest.linux.store import pack
+from pxe.plan import Arch, Asset, BootPlan
 
 _UUID = "b0071ab0-0000-4000-8000-000000000030"
 _INIT_HANGS = "#!/bin/sh\necho 'refos: this init hangs'\nwhile :; do sleep 1000; done\n"
@@ -35,6 +36,18 @@ def disk(version: str, config: str) -> Path:
         disk_image(out, boot=image.boot, slots={"A": image.slot}, state={"config": pack(config)})
 
     return _kept(image.folder.name, f"disk-{key}.img", make)
+
+
+def netboot(version: str) -> BootPlan:
+    """Return the plan of a system that runs from memory."""
+    image = build(Request(version=version))
+    return BootPlan(
+        name="refos",
+        arch=Arch.ARM64,
+        kernel=Asset("refos-kernel", image.kernel),
+        initrd=Asset("refos-netboot.img", image.netboot),
+        cmdline="console=ttyAMA0 earlycon panic=5",
+    )
 
 
 def bundle(version: str, fault: str = "") -> Path:

@@ -18,7 +18,7 @@ from lab.sandbox.forward import forwarded
 from lab.session import LabSession
 from lab.upgrades.story import Story, Watcher
 from lab.upgrades.system import Client, Observation, System
-from pxe.plan import Action, Asset, BootPlan
+from pxe.plan import Asset
 
 BUNDLE = "update"  # what the node fetches is called so
 
@@ -61,8 +61,8 @@ class Rig:
     def serve(self, *bundles: Path) -> None:
         """Have the boot service offer these updates, at `url(0)` and so on."""
         assets = tuple(Asset(f"{BUNDLE}-{n}", path) for n, path in enumerate(bundles))
-        plan = BootPlan(name=self.system.name, action=Action.LOCAL, files=assets)
-        self.session.assign(self.board.place, plan)
+        plan = self.system.netboot()
+        self.session.assign(self.board.place, replace(plan, files=(*plan.files, *assets)))
 
     def url(self, number: int) -> str:
         """Where the node finds an update that is served."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.model import MilestoneRule
+from pxe.plan import BootPlan
 
 # Milestones that the suite itself waits for or notes; those of the boot between them are the board's
 REQUEST, WRITTEN, READY = "request", "written", "ready"
@@ -59,6 +60,9 @@ class System(Protocol):
 
     def disk(self) -> Path:
         """Return an image of a disk with versions[0] in slot A; it is copied, not changed."""
+
+    def netboot(self) -> BootPlan:
+        """Return what the board boots from the network where its disk is empty."""
 
     def bundle(self, version: str, fault: str = "") -> Path:
         """Return an update to `version`, or one that is broken in the way of the class `fault`."""
