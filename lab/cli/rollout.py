@@ -148,5 +148,9 @@ def _dry_run(plan: Plan, *, as_json: bool) -> int:
             click.echo(f"step {number}: {names}{more}")
         bad = [[one.node, one.detail] for one in found if one.verdict == "fails"]
         done = sum(one.verdict == "in place" for one in found)
-        print_table(("node", "would fail because"), bad, f"{len(found)} nodes answer, {done} need no change")
+        print_table(
+            ("node", "would fail because"),
+            bad,
+            f"all {len(found)} nodes answer; without need of a change: {done}",
+        )
     return 1 if any(one.verdict == "fails" for one in found) else 0

@@ -4,6 +4,7 @@ import contextlib
 import time
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from rich import progress
 from rich.console import Console
@@ -84,7 +85,7 @@ class Progress:
         body: dict[str, Any] = status_of(self._plan, engine, self._began)
         name = body.pop("name")
         try:
-            self._service.ask("PUT", f"/rollouts/{name}", body=body)
+            self._service.ask("PUT", f"/rollouts/{quote(name, safe='')}", body=body)
         except LabError as exc:
             self._print(f"the page is not told any more: {exc}")
             with contextlib.suppress(LabError):

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,13 @@ class Follower:
         self._last: dict[tuple[str, str], int] = {}  # (client, name or "" for any) -> when
         self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)
         self._poll: asyncio.Task[None] | None = None
+        self._broken: InfrastructureError | None = None
 
     async def answered(self, client: str, name: str, since_ns: int) -> None:
         """Return once `client` was given an address for `name` after `since_ns` (the log's clock).
 
-        `name` "": any question that was answered, if only by "there is no such name".
+        `name` "": any question that was answered, if only by "there is no such name". Raises
+        InfrastructureError where the log cannot be read.
         """
         if self._poll is None:
             self._poll = asyncio.create_task(self._follow())
@@ -69,10 +72,12 @@ class Follower:
             news = asyncio.Event()
             self._waiting[client].append(news)
             try:
-                await self._wait(news)
+                await news.wait()
             finally:
                 with contextlib.suppress(KeyError, ValueError):
                     self._waiting[client].remove(news)
+            if self._broken is not None:
+                raise self._broken
 
     async def close(self) -> None:
         """Stop following."""
@@ -81,21 +86,19 @@ class Follower:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._poll
 
-    async def _wait(self, news: asyncio.Event) -> None:
-        """Wait for news; where the follower itself failed, say so."""
-        assert self._poll is not None
-        told = asyncio.ensure_future(news.wait())
-        await asyncio.wait({told, self._poll}, return_when=asyncio.FIRST_COMPLETED)
-        if not told.done():
-            told.cancel()
-            self._poll.result()
-
     async def _follow(self) -> None:
-        while True:
-            for client in self.read():
-                for news in self._waiting.pop(client, ()):
-                    news.set()
-            await asyncio.sleep(_POLL_SECONDS)  # a file of another process: there is no event to wait for
+        try:
+            while True:
+                self._wake(self.read())
+                await asyncio.sleep(_POLL_SECONDS)  # a file of another process: there is no event to wait for
+        except InfrastructureError as exc:
+            self._broken = exc
+            self._wake(list(self._waiting))
+
+    def _wake(self, clients: Iterable[str]) -> None:
+        for client in clients:
+            for news in self._waiting.pop(client, ()):
+                news.set()
 
     def read(self) -> set[str]:
         """Take in what was added; returns the clients that asked."""

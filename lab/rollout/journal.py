@@ -24,7 +24,7 @@ SCHEMA = 1
 class Journal:
     """An open journal; nobody else may have it open for writing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, fresh: bool) -> None:
         self.path = path
         self._waiting = bytearray()
         self._appended = 0  # bytes from the file's beginning
@@ -32,7 +32,9 @@ class Journal:
         self._flushing: asyncio.Task[None] | None = None
         self._broken: OSError | None = None  # what was to be written then is lost: nothing more is taken
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if fresh else 0), 0o600)
+        except FileNotFoundError as exc:
+            raise _none(path) from exc
         except OSError as exc:
             raise InfrastructureError(f"{path}: the journal cannot be opened: {exc.strerror}") from exc
         try:
@@ -142,7 +144,11 @@ def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield offset, _object(path, number, raw)
                 offset += len(raw)
     except FileNotFoundError as exc:
-        raise UsageError(f"{path}: there is no such journal; no rollout of this plan was begun") from exc
+        raise _none(path) from exc
+
+
+def _none(path: Path) -> UsageError:
+    return UsageError(f"{path}: there is no such journal; no rollout of this plan was begun")
 
 
 def _object(path: Path, number: int, raw: bytes) -> dict[str, Any]:

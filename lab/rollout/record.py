@@ -33,7 +33,7 @@ class Recorded:
         self.engine = Engine(plan.pace, self._records())
 
     def _records(self) -> Iterator[Record]:
-        boot = ""
+        boot, number = "", 0
         for number, (offset, line) in enumerate(lines(self.path), 1):
             if number == 1:
                 self._check(line)
@@ -47,6 +47,8 @@ class Recorded:
                 self.since[record.node] = int(line.get("t_ns", 0)) if boot == self.boot else 0
             if record is not None:
                 yield record
+        if not number:
+            raise UsageError(f"{self.path}: the journal is empty; no rollout of this plan was begun")
 
     def _check(self, line: dict[str, Any]) -> None:
         if line.get("schema") != SCHEMA:
@@ -63,7 +65,7 @@ class Writer:
     """An open journal and the engine that it tells of; a context manager. Only one at a time can be open."""
 
     def __init__(self, plan: Plan, path: Path, *, fresh: bool) -> None:
-        self.journal = Journal(path)
+        self.journal = Journal(path, fresh=fresh)
         try:
             if fresh:
                 header = {"schema": SCHEMA, "plan": plan.name, "digest": plan.digest, "began": time.time()}
@@ -86,7 +88,7 @@ class Writer:
     def write(self, records: Iterable[Record]) -> None:
         """Add records; they are on disk after `journal.commit`."""
         for record in records:
-            self.journal.append(to_line(record, self._name))
+            self.journal.append(to_line(record, self._name) | {"t_ns": now_ns()})
 
     def changing(self, number: int, before: dict[str, Any]) -> int:
         """Note that a node is about to be changed; returns now (lab.clock)."""

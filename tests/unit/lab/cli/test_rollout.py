@@ -1,0 +1,82 @@
+"""`bootlab rollout` as people and scripts use it: verbs, outcomes, exit codes. Programs stand for the API."""
+
+import json
+
+import pytest
+
+from lab.cli.main import main
+
+PLAN = """nodes: {all: {list: [{name: a, address: 127.0.0.1}, {name: b, address: 127.0.0.2}]}}
+change:
+  command:
+    apply: [sh, -c, "test -e FOLDER/bad.{name} && { echo {name} is bad; exit 3; }; touch FOLDER/{name}.on"]
+    check: [test, -e, "FOLDER/{name}.on"]
+    revert: [rm, "FOLDER/{name}.on"]
+steps: {pause: canary}
+"""
+
+
+@pytest.fixture
+def bootlab(capsys, tmp_path):
+    (tmp_path / "plan.yaml").write_text(PLAN.replace("FOLDER", str(tmp_path)))
+
+    def run(*argv):
+        with pytest.raises(SystemExit) as caught:
+            main(["rollout", str(tmp_path / "plan.yaml"), *argv])
+        told = capsys.readouterr()
+        return caught.value.code, told.out + told.err
+
+    return run
+
+
+def test_a_rollout_its_pause_and_its_end(bootlab, tmp_path):
+    code, told = bootlab()
+    assert (code, told.splitlines()[-1]) == (
+        0,
+        "plan: paused (the canary is through; the plan pauses here), step 2 of 2; 2 nodes: 1 waiting, 1 done",
+    )
+    assert bootlab("--status") == (0, told.splitlines()[-1] + "\n")
+    code, told = bootlab()
+    assert code == 2
+    assert "this rollout was begun already: --resume goes on with it" in told
+    code, told = bootlab("--resume", "--json")
+    assert code == 0
+    found, _ = json.JSONDecoder().raw_decode(told[told.index("{") :])  # what follows is of stderr
+    assert found["counts"]["done"] == 2
+    code, told = bootlab("--resume")
+    assert (code, "this rollout is done; --new begins another" in told) == (2, True)
+    assert bootlab("--revert")[0] == 0
+    assert not list(tmp_path.glob("*.on"))
+    assert bootlab("--new")[0] == 0
+    assert (tmp_path / "plan.rollout.jsonl.old").exists()
+
+
+def test_a_failure_is_exit_code_1_and_names_node_and_cause(bootlab, tmp_path):
+    (tmp_path / "bad.a").touch()
+    code, told = bootlab()
+    assert code == 1
+    assert "a: failed: sh ended with 3: a is bad\n" in told
+    assert told.splitlines()[-1] == "plan: halted (a canary failed); 2 nodes: 1 waiting, 1 failed"
+
+
+def test_a_dry_run_changes_nothing(bootlab, tmp_path):
+    (tmp_path / "a.on").touch()
+    code, told = bootlab("--dry-run")
+    assert (code, told) == (0, "step 1: a\nstep 2: b\nall 2 nodes answer; without need of a change: 1\n")
+    assert not (tmp_path / "b.on").exists()
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_pause_and_status_before_anything_was_begun(bootlab):
+    for verb in ("--pause", "--status", "--resume", "--revert"):
+        code, told = bootlab(verb)
+        assert code == 2
+        assert "no rollout of this plan was begun" in told, verb
+
+
+def test_a_plan_with_faults_is_exit_code_2(bootlab, tmp_path):
+    (tmp_path / "plan.yaml").write_text("nodes: {a: {after: [b]}, b: {after: [a]}}\nchange: {}\n")
+    code, told = bootlab()
+    assert code == 2
+    assert "waits for" in told
+    assert "plan.yaml:2: change: name exactly one of patch, upgrade, rollback, command" in told
