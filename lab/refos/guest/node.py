@@ -5,7 +5,7 @@ The API reads it and calls its methods; a listener that it opens and closes carr
 
 import asyncio
 import logging
-import secrets
+import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
@@ -60,7 +60,7 @@ class Node:
         self.read_config = read_config
         self.changed = Broadcast()
         self.logs = LogBook(self.settings.log_lines)
-        self.events = EventLog(secrets.token_bytes(9), self.settings.events_kept)
+        self.events = EventLog(os.urandom(9), self.settings.events_kept)
         self.machine = Machine(self.events, self.settings.trial_seconds)
         self.resources = Resources(self)
         self.services = ServiceTable()

@@ -1,7 +1,6 @@
 """MachineService and StorageService: what can be looked at: services, files, mounts, disks."""
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import astuple
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -96,14 +95,11 @@ async def system_stat(call: Call, request: object) -> pb.SystemStatResponse:
 
 
 def _cpu(times: CpuTimes) -> pb.CPUStat:
-    return pb.CPUStat(**dict(zip(_CPU_FIELDS, astuple(times), strict=True)))
+    return pb.CPUStat(**times._asdict())
 
 
 def _cpus(times: Iterable[CpuTimes]) -> list[pb.CPUStat]:
     return [_cpu(one) for one in times]
-
-
-_CPU_FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "soft_irq", "steal", "guest", "guest_nice")
 
 
 async def disks(call: Call, request: object) -> storage_pb2.DisksResponse:

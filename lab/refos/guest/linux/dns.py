@@ -1,7 +1,7 @@
 """Asking a resolver for the addresses of a name (RFC 1035, RFC 3596): no cache, no libc."""
 
 import asyncio
-import secrets
+import os
 import struct
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
@@ -112,7 +112,7 @@ class _Exchange(asyncio.DatagramProtocol):
 
 async def ask(server: str, name: str, *, port: int = _PORT, timeout: float = _SECONDS) -> tuple[str, ...]:
     """Ask one server. Raises OSError, TimeoutError, DnsFault."""
-    query = encode_query(name, secrets.randbits(16))
+    query = encode_query(name, int.from_bytes(os.urandom(2)))
     loop = asyncio.get_running_loop()
     transport, exchange = await loop.create_datagram_endpoint(
         lambda: _Exchange(query), remote_addr=(server, port)

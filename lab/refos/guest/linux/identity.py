@@ -7,7 +7,6 @@ import base64
 import hashlib
 import os
 import ssl
-import tempfile
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -35,14 +34,16 @@ async def issue(
     command = ["openssl", "req", "-x509", "-out", str(certificate), "-days", str(_DAYS), "-subj", "/O=refos"]
     command += ["-newkey", "ed25519", "-noenc", "-keyout"] if new_key else ["-key"]
     command += [str(key), *_extensions(names)]
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    ca_key = folder / "ca.key"
+    try:
         if authority is not None:
-            paths = Path(scratch, "ca.crt"), Path(scratch, "ca.key")
-            paths[0].write_bytes(authority.crt)
-            paths[1].touch(mode=0o600)
-            paths[1].write_bytes(_standard_label(authority.key))
-            command += ["-CA", str(paths[0]), "-CAkey", str(paths[1])]
+            (folder / "ca.crt").write_bytes(authority.crt)
+            ca_key.touch(mode=0o600)
+            ca_key.write_bytes(_standard_label(authority.key))
+            command += ["-CA", str(folder / "ca.crt"), "-CAkey", str(ca_key)]
         await run(command, environment={**os.environ, "OPENSSL_CONF": os.devnull})
+    finally:
+        ca_key.unlink(missing_ok=True)
     return _identity(certificate, key, authority, accepted)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from stat import S_ISBLK
@@ -74,6 +73,7 @@ def _has_partitions(device: Path) -> bool:
 def _copy(source: Path, target: Path) -> None:
     try:
         with source.open("rb") as read, target.open("r+b") as write:
-            shutil.copyfileobj(read, write, _COPY)
+            while piece := read.read(_COPY):
+                write.write(piece)
     except OSError as error:
         raise PlatformError(f"{source} cannot be written to {target}: {error.strerror}") from None
