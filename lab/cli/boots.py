@@ -42,7 +42,11 @@ def boots(
         [b["id"], moment(b["began"]), b["mac"], b["name"], b["plan"] or "-", b["state"], _now(b)]
         for b in found["boots"]
     )
-    print_table(("boot", "began", "MAC", "name", "plan", "state", "now, or why not"), rows, "no boots yet")
+    print_table(
+        ("boot", "began", "MAC", "name", "plan", "state", "now, or why not"),
+        rows,
+        "no boot is so" if query else "no boots yet",
+    )
 
 
 def _now(boot: dict[str, Any]) -> str:

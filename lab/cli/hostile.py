@@ -12,9 +12,10 @@ import click
 from lab.config import Site, load_site
 from lab.config.default import default_site
 from lab.errors import UsageError
-from lab.hostile.campaign import Campaign, Result, Verdict, check_commands
+from lab.hostile.campaign import Campaign, Result, Verdict
 from lab.hostile.cases import Case, Kind, case_of
 from lab.hostile.rig import Rig, sandboxed
+from lab.hostile.uefi import UefiCampaign, is_uefi
 from lab.hostile.wired import wired
 from lab.session import LabSession
 from lab.store import new_run_id, utc_now
@@ -63,7 +64,7 @@ def hostile(
     own: bool,
     as_json: bool,
 ) -> int:
-    """Answer the U-Boot of PLACE with malformed packets, and tell by its console what became of it.
+    """Answer the U-Boot or EDK2 of PLACE with malformed packets, and tell by its console what became of it.
 
     For an emulated place in its sandbox; a real one needs `hostile: true` in the site file, and a network
     of its own. docs/hostile.md. Exit code 1: there are findings.
@@ -90,8 +91,9 @@ def hostile(
 
     numbers = [only] if only is not None else range(cases)
     with LabSession(site) as session, _rig(session, site, place) as rig:
-        campaign = Campaign(rig, folder, command)
-        check_commands(campaign.shell(), kinds)
+        made = UefiCampaign if is_uefi(rig.board) else Campaign
+        campaign = made(rig, folder, command)
+        campaign.prepare(kinds)
         pcap = folder / "packets.pcapng"
         with rig.recording(pcap, command(case_of(chosen, only, kinds))) if only is not None else _nothing():
             found = list(_told(campaign.run(case_of(chosen, n, kinds) for n in numbers), as_json=as_json))

@@ -111,11 +111,7 @@ class Campaign:
         console = self._board.console
         begun, t_ns = time.monotonic(), time.monotonic_ns()
         try:
-            shell = (
-                self.shell()
-            )  # packets that an earlier case left on the way may hit the board here already
-            self._rig.set_case(case)
-            verdict, evidence = self._act(shell, case)
+            verdict, evidence = self._meet(case)
         except AlarmRaised as error:
             verdict, evidence = Verdict.CRASH, f"{error.alarm.name}: {error.alarm.line.strip()}"
         except StreamClosed as error:
@@ -130,6 +126,17 @@ class Campaign:
         seconds = round(time.monotonic() - begun, 2)
         result = Result(case=case, verdict=verdict, seconds=seconds, evidence=evidence)
         return result, console.transcript.text_since(t_ns)
+
+    def prepare(self, kinds: tuple[Kind, ...]) -> None:
+        """See that the board can be played with. Raises UsageError for a kind that it has no command for."""
+        check_commands(self.shell(), kinds)
+
+    def _meet(self, case: Case) -> tuple[Verdict, str]:
+        """Bring the board and the hostile server together. Raises ConsoleError for a hang, AlarmRaised and
+        StreamClosed for a crash."""
+        shell = self.shell()  # what an earlier case left on the way may hit the board here already
+        self._rig.set_case(case)
+        return self._act(shell, case)
 
     def shell(self) -> UbootShell:
         """A shell at its prompt: the one there is, or a new one after a power cycle."""

@@ -68,6 +68,10 @@ def valid(request: DhcpPacket, server: IPv4Address, client: IPv4Address, kind: i
         (66, str(server).encode()),
         (67, reply.bootfile),
     ]
+    if request.options.get(60, b"").startswith(b"HTTPClient"):  # EDK2's HTTP boot takes nothing else
+        reply.bootfile = b"http://%b/hostile.efi" % str(server).encode()
+        reply.options[-1] = (67, reply.bootfile)
+        reply.options.append((60, b"HTTPClient"))
     return reply
 
 
