@@ -5,7 +5,6 @@ checks the signatures, with a configuration, lists and a package state of its ow
 """
 
 import fnmatch
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from lab.cache import cache_dir
+from lab.debian import PrivateApt, run
 from lab.errors import InfrastructureError
 
 IPXE_ARM64 = ("ipxe", "trixie", "usr/lib/ipxe/ipxe-arm64.efi")
@@ -34,19 +34,6 @@ IGNITION = ("ignition", "bookworm", ("usr/lib/dracut/modules.d/30ignition/igniti
 GUEST_MODULES = tuple(
     f"lib/modules/*/{name}.ko" for name in ("netconsole", "configfs", "virtio_blk", "jbd2", "ext4")
 )
-
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_SECONDS = 300.0
-
-_CONFIGURATION = """\
-Dir::State "{folder}/state";
-Dir::State::status "{folder}/status";
-Dir::Cache "{folder}/cache";
-Dir::Etc::sourcelist "{folder}/sources.list";
-Dir::Etc::sourceparts "-";
-Acquire::Languages "none";
-APT::Sandbox::User "";
-"""
 
 
 def file_of(package: str, release: str, name: str) -> Path:
@@ -77,12 +64,12 @@ def foreign_file_of(metapackage: str, release: str, name: str, arch: str = "arm6
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as made:
             work = Path(made)
-            _prepare(work, release, arch)
-            depends = _run(["apt-cache", "depends", "--important", metapackage], work)
+            apt = _apt(work, release, arch)
+            depends = apt.run(["apt-cache", "depends", "--important", metapackage])
             package = depends.partition("Depends:")[2].split()
             if not package:
                 raise InfrastructureError(f"{metapackage} of {release} depends on nothing")
-            _take(package[0], (name,), work).rename(folder)
+            _take(package[0], (name,), apt).rename(folder)
     found = [path for path in folder.iterdir() if path.is_file()]
     if not found:
         raise InfrastructureError(f"{metapackage} of {release} has no {name}")
@@ -99,16 +86,15 @@ def foreign_files_of(package: str, release: str, names: tuple[str, ...], arch: s
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as made:
             work = Path(made)
-            _prepare(work, release, arch)
-            _take(package, names, work).rename(folder)
+            _take(package, names, _apt(work, release, arch)).rename(folder)
     return sorted(folder.iterdir())
 
 
-def _take(package: str, names: tuple[str, ...], work: Path) -> Path:
+def _take(package: str, names: tuple[str, ...], apt: PrivateApt) -> Path:
     """Fetch a package; return a folder with those of its files that match."""
-    _run(["apt-get", "download", package], work)
-    (archive,) = work.glob("*.deb")
-    wanted = work / "wanted"
+    apt.run(["apt-get", "download", package])
+    (archive,) = apt.folder.glob("*.deb")
+    wanted = apt.folder / "wanted"
     wanted.mkdir()
     _extract(archive, names, wanted)
     return wanted
@@ -128,56 +114,19 @@ def _extract(archive: Path, names: tuple[str, ...], into: Path) -> None:
 
 
 def _fetch(package: str, release: str, work: Path) -> Path:
-    _prepare(work, release)
-    _run(["apt-get", "download", package], work)
+    _apt(work, release).run(["apt-get", "download", package])
     (archive,) = work.glob("*.deb")
     unpacked = work / "unpacked"
-    _run(["dpkg-deb", "--extract", str(archive), str(unpacked)], work)
+    run(["dpkg-deb", "--extract", str(archive), str(unpacked)], work)
     return unpacked
 
 
-def _prepare(work: Path, release: str, arch: str = "") -> None:
-    """Make an apt configuration of its own in `work` and fetch the lists of `release`."""
-    for tool in ("apt-get", "dpkg-deb"):
-        if shutil.which(tool) is None:
-            raise InfrastructureError(f"packages of {release} cannot be had: {tool} is not here")
-    for part in ("state/lists/partial", "cache/archives/partial"):
-        (work / part).mkdir(parents=True)
-    (work / "status").touch()
-    foreign = f'APT::Architecture "{arch}";\nAPT::Architectures {{ "{arch}"; }};\n' if arch else ""
-    (work / "apt.conf").write_text(_CONFIGURATION.format(folder=work) + foreign)
-    source = f"deb [signed-by={_KEYRING}] {_mirror()} {release} main\n"
-    (work / "sources.list").write_text(source)
-    _run(["apt-get", "update"], work)
-
-
-def _mirror() -> str:
-    """The mirror of Debian that the host itself uses."""
-    form = "$(ORIGIN) $(REPO_URI) $(SUITE)"
-    listed = _run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
-    for line in listed.splitlines():
-        origin, _, rest = line.partition(" ")
-        uri, _, suite = rest.partition(" ")
-        if origin == "Debian" and "-" not in suite:  # not -security, not -updates
-            return uri
-    raise InfrastructureError("apt on this host knows no mirror of Debian: run apt-get update")
-
-
-def _run(argv: list[str], work: Path | None = None) -> str:
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-    if work is not None:
-        env["APT_CONFIG"] = str(work / "apt.conf")
-    try:
-        done = subprocess.run(
-            argv, cwd=work, env=env, capture_output=True, text=True, timeout=_SECONDS, check=True
-        )
-    except subprocess.CalledProcessError as exc:
-        raise InfrastructureError(
-            f"{' '.join(argv[:2])}: {exc.stderr.strip() or exc.stdout.strip()}"
-        ) from exc
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        raise InfrastructureError(f"{' '.join(argv[:2])}: {exc}") from exc
-    return done.stdout
+def _apt(work: Path, release: str, arch: str = "") -> PrivateApt:
+    """apt with the lists of `release`, in `work`."""
+    apt = PrivateApt(work, release, arch)
+    apt.prepare()
+    apt.update()
+    return apt
 
 
 if __name__ == "__main__":  # tools/setup: so that the tests need no network
