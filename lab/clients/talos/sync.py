@@ -38,15 +38,18 @@ class Node:
         self.name = node
         self.credentials = credentials
         self._timeout = timeout
+        self._running = False
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal())
         self.client = self.call(self._open)
         self._stack.callback(self._portal.call, self.client.connection.close)
+        self._running = True
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._running = False
         self._stack.close()
 
     def call(self, method: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -77,7 +80,8 @@ class Node:
                     return
                 yield item
         finally:
-            self._portal.call(stream.aclose)
+            if self._running:  # else its loop, which is over, has ended it
+                self._portal.call(stream.aclose)
 
     async def _open(self) -> NodeClient:
         return NodeClient(self.name, self.credentials, timeout=self._timeout)

@@ -107,6 +107,14 @@ def test_watch_begins_with_what_there_is(node: Node) -> None:
     changes.close()  # type: ignore[attr-defined]
 
 
+def test_stream_that_outlives_its_node(configured: LiveNode, admin: MutualTls) -> None:
+    with Node(configured.address, admin) as node:
+        lines = node.each(node.client.dmesg(follow=True))
+        assert b"Booting Linux" in next(lines)
+    lines.close()  # type: ignore[attr-defined]
+    assert list(lines) == []
+
+
 def test_capture_is_a_pcap_file(node: Node, configured: LiveNode) -> None:
     configured.platform.observer.packets = [Packet(1_000_000, b"\xff" * 60, 60)]
     pieces = node.each(node.client.capture("eth0", snap_len=32))
