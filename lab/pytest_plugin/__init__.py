@@ -9,6 +9,7 @@ from lab.pytest_plugin.faults import faults
 from lab.pytest_plugin.fixtures import board, boot, boots, lab, place, site
 from lab.pytest_plugin.hooks import (
     pytest_addoption,
+    pytest_collection_modifyitems,
     pytest_configure,
     pytest_generate_tests,
     pytest_runtest_makereport,
@@ -30,6 +31,7 @@ __all__ = [
     "node_authority",
     "place",
     "pytest_addoption",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_generate_tests",
     "pytest_runtest_makereport",

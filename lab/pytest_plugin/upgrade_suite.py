@@ -2,7 +2,7 @@
 
 import importlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -33,6 +33,19 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--lab-replay", metavar="DIR", help="a cut that was kept: boot its disk again")
 
 
+def in_order(items: list[pytest.Item]) -> None:
+    """Tests of the fixture `upgrades` come last: upgrade, rollback (from that upgrade), failures, power cuts."""
+    items.sort(key=lambda item: _turn(getattr(item, "fixturenames", ()), item.path.stem))
+
+
+def _turn(fixtures: Sequence[str], file: str) -> int:
+    if "upgrades" not in fixtures:
+        return 0
+    if "cut_number" in fixtures:
+        return 4
+    return 3 if "failure_class" in fixtures else 2 if "rollback" in file else 1
+
+
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """One test for each cut and for each failure class."""
     group = pytest.mark.xdist_group(GROUP)
@@ -49,7 +62,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 def _classes(words: str | None) -> tuple[str, ...]:
     if words is None:
-        return ("bad-signature", "init-dies")
+        return ("bad-signature", "no-kernel")
     names = tuple(CLASSES) if words == "all" else tuple(filter(None, words.split(",")))
     if unknown := [name for name in names if name not in CLASSES]:
         raise pytest.UsageError(f"--lab-classes {unknown[0]}: there are all, {', '.join(CLASSES)}")

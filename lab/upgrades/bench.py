@@ -60,10 +60,11 @@ class Bench:
         return self.known
 
     def spoiled(self, fault: str) -> Knowledge:
-        """The same, from a fresh disk that is spoiled in the way of a failure class."""
+        """The same; where a failure class is in the disk, from a fresh one that is spoiled so."""
+        if fault not in self.rig.system.spoiling:
+            return self.ready()
         self.rig.fresh()
         self.rig.system.spoil(self.rig.disk, fault)
-        self.known = None
         return self._start()
 
     def run(self, recorder: Recorder, operation: Operation, *, fault: str = "") -> Done:
@@ -88,7 +89,7 @@ class Bench:
         if seen is None:
             self.known = None
         else:
-            known.learn(seen)
+            known.learn(seen, order.operation)
         return Done(
             order=order,
             timeline=story.timeline(),
@@ -112,9 +113,9 @@ class Bench:
             self.runs.append(recorder.folder)
 
     def campaign(self, recorder: Recorder) -> Campaign:
-        """Power cuts of this bench's seed. The node is theirs from now on."""
-        self.known = None
-        return Campaign(self.rig, recorder, self.seed)
+        """Power cuts of this bench's seed, from the node as it is. It is theirs from now on."""
+        known, self.known = self.known, None
+        return Campaign(self.rig, recorder, self.seed, known)
 
 
 __all__ = ["Bench", "BootRecord", "Done"]

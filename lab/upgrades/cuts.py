@@ -14,7 +14,7 @@ from lab.upgrades.plan import CutPlan, Operation, plan_cut
 from lab.upgrades.record import Recorder
 from lab.upgrades.rig import Rig
 from lab.upgrades.story import Story
-from lab.upgrades.system import READY, REQUEST, WRITTEN, Observation
+from lab.upgrades.system import READY, REQUEST, WRITTEN
 
 READY_SECONDS = 420.0  # three attempts at a slot, then the other one, on a busy host
 OPERATION_SECONDS = 300.0
@@ -46,9 +46,9 @@ class CutResult:
 class Campaign:
     """Cuts of one seed on one rig, recorded. What is found wrong is kept below the recorder's folder."""
 
-    def __init__(self, rig: Rig, recorder: Recorder, seed: int) -> None:
+    def __init__(self, rig: Rig, recorder: Recorder, seed: int, known: Knowledge | None = None) -> None:
         self._rig, self._recorder, self.seed = rig, recorder, seed
-        self._known: Knowledge | None = None
+        self.known = known if rig.board.power.is_on() else None  # None: the next cut takes a fresh disk
         names = tuple(rule.name for rule in rig.system.milestones)
         boot = tuple(rule.name for rule in rig.board.board_type.milestones if "dhcp" not in rule.name)
         whole = tuple(dict.fromkeys((*boot, *names)))
@@ -61,7 +61,7 @@ class Campaign:
     def cut(self, number: int) -> CutResult:
         """Do cut `number`; the node runs afterwards where all went well."""
         plan = plan_cut(self.seed, number, self._stages, _SECONDS)
-        known = self._known or self._begin()
+        known = self.known or self._begin()
         order = next_order(self._rig, known, plan.operation)
         allowed = order.allowed(self._rig, known)
         order.prepare(self._rig)
@@ -87,7 +87,10 @@ class Campaign:
             faults=faults,
             kept=str(self._keep(number, allowed, disk)) if faults else "",
         )
-        self._learn(seen, faults)
+        if seen is None or faults:
+            self.known = None
+        else:
+            known.learn(seen, order.operation)
         self._note(result)
         return result
 
@@ -97,8 +100,8 @@ class Campaign:
             seen = self._rig.ready(story, READY_SECONDS)
         if seen is None:
             raise InfrastructureError(f"{self._rig.system.name} does not get ready on a fresh disk")
-        self._known = Knowledge(seen, {seen.slot: seen.version})
-        return self._known
+        self.known = Knowledge(seen, {seen.slot: seen.version})
+        return self.known
 
     def _until_cut(self, plan: CutPlan, order: Order) -> tuple[str, float]:
         """Carry the order out until the moment of the cut; return the last stage, and the time."""
@@ -118,12 +121,6 @@ class Campaign:
         if order.operation is Operation.UPGRADE:
             whole.discard(OTHER[known.seen.slot])
         return (*self._rig.system.file_systems, *(slots[slot] for slot in sorted(whole)))
-
-    def _learn(self, seen: Observation | None, faults: tuple[str, ...]) -> None:
-        if seen is None or faults or self._known is None:
-            self._known = None
-        else:
-            self._known.learn(seen, whole=False)
 
     def _keep_disk(self) -> Path:
         """The disk as the cut left it: the boot that follows changes it."""

@@ -21,10 +21,10 @@ class Knowledge:
     slots: dict[str, str] = field(default_factory=dict)
     configs: int = 0  # how many were pushed
 
-    def learn(self, seen: Observation, *, whole: bool = True) -> None:
-        """It is ready again. `whole`: the operation before came to its end."""
-        if not whole and seen.slot == self.seen.slot:
-            self.slots.pop(OTHER[seen.slot], None)  # it may have been written in part
+    def learn(self, seen: Observation, after: Operation) -> None:
+        """It is ready again. An upgrade that did not switch may have written the other slot in part."""
+        if after is Operation.UPGRADE and seen.slot == self.seen.slot:
+            self.slots.pop(OTHER[seen.slot], None)
         self.seen = seen
         self.slots[seen.slot] = seen.version
 
@@ -82,7 +82,8 @@ def next_order(rig: Rig, known: Knowledge, operation: Operation, *, fault: str =
         operation = Operation.UPGRADE
     if operation is Operation.UPGRADE:
         old, new = rig.system.versions
-        return Order(operation, version=old if known.seen.version == new else new, fault=fault)
+        version = old if known.seen.version == new and not fault else new
+        return Order(operation, version=version, fault=fault)
     if operation is Operation.CONFIG:
         known.configs += 1
     return Order(operation, number=known.configs)

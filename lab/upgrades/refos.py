@@ -79,6 +79,7 @@ class Refos:
     file_systems = ("BOOT", "STATE")
     slots: Mapping[str, str] = {"A": "SLOT-A", "B": "SLOT-B"}
     faults = refos_images.FAULTS
+    spoiling = ("disk-full",)
 
     def __init__(self) -> None:
         self.authority = CertificateAuthority.create("bootlab upgrades")

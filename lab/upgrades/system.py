@@ -58,6 +58,8 @@ class System(Protocol):
     slots: Mapping[str, str]  # A and B -> the label of its partition
     faults: tuple[str, ...]  # classes of lab.upgrades.faults that it can be tried with
 
+    spoiling: tuple[str, ...]  # those of them that `spoil` makes
+
     def disk(self) -> Path:
         """Return an image of a disk with versions[0] in slot A; it is copied, not changed."""
 

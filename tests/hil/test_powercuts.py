@@ -11,14 +11,16 @@ import pytest
 from lab.upgrades.bench import Bench
 from lab.upgrades.cuts import Campaign, replay
 
-pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades")]
+pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades"), pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
 def campaign(upgrades: Bench, pytestconfig: pytest.Config) -> Iterator[Campaign]:
     cuts = 1 if pytestconfig.getoption("lab_cut") is not None else pytestconfig.getoption("lab_cuts")
     with upgrades.recording("power cuts", cuts) as recorder:
-        yield upgrades.campaign(recorder)
+        made = upgrades.campaign(recorder)
+        yield made
+        upgrades.known = made.known
 
 
 def test_a_node_survives_a_power_cut(

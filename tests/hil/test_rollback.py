@@ -6,7 +6,7 @@ from lab.upgrades.bench import Bench
 from lab.upgrades.plan import Operation
 from lab.upgrades.system import READY, REQUEST
 
-pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades")]
+pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades"), pytest.mark.timeout(1800)]
 
 OTHER = {"A": "B", "B": "A"}
 

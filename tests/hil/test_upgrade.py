@@ -9,7 +9,7 @@ from lab.upgrades.faults import Ending, FailureClass
 from lab.upgrades.plan import Operation
 from lab.upgrades.system import READY, REQUEST
 
-pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades")]
+pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades"), pytest.mark.timeout(1800)]
 
 OTHER = {"A": "B", "B": "A"}
 
@@ -41,7 +41,7 @@ def test_an_upgrade_boots_the_other_slot(upgrades: Bench, record_property) -> No
     assert upgrades.rig.system.same_config(done.seen.config, before.config)
     names = [m.name for m in done.timeline.milestones]
     wanted = [REQUEST, *upgrades.rig.system.stages, *(r.name for r in upgrades.rig.system.milestones), READY]
-    assert [name for name in names if name in wanted] == wanted
+    assert [name for name in names if name in wanted] == wanted, names
     record_property("upgrade.seconds", round(done.seconds(REQUEST, READY), 2))
 
 

@@ -47,11 +47,13 @@ def test_there_is_nothing_to_go_back_to():
 
 def test_a_slot_that_was_being_written_is_not_relied_on_any_more():
     one = known("A", "1", {"B": "2"})
-    one.learn(one.seen, whole=False)
+    one.learn(one.seen, Operation.CONFIG)
+    assert one.slots == {"A": "1", "B": "2"}
+    one.learn(one.seen, Operation.UPGRADE)
     assert one.slots == {"A": "1"}
 
 
 def test_what_an_upgrade_left_is_known():
     one = known()
-    one.learn(Observation(version="2", slot="B", config="config 0", ready=True))
+    one.learn(Observation(version="2", slot="B", config="config 0", ready=True), Operation.UPGRADE)
     assert one.slots == {"A": "1", "B": "2"}
