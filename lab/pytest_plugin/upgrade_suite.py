@@ -34,7 +34,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def in_order(items: list[pytest.Item]) -> None:
-    """Tests of the fixture `upgrades` come last: upgrade, rollback (from that upgrade), failures, power cuts."""
+    """Tests with `upgrades` come last: upgrade, rollback (from that upgrade), failures, power cuts."""
     items.sort(key=lambda item: _turn(getattr(item, "fixturenames", ()), item.path.stem))
 
 
