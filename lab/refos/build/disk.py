@@ -93,13 +93,12 @@ def _populate(image: Path, files: Mapping[str, Path]) -> None:
     """Copy `files` into an ext4 file system: root's, and with our time, whoever we are."""
     commands = [f"mkdir {folder}" for folder in sorted({top for name in files for top in _parents(name)})]
     for name, source in sorted(files.items()):
-        commands.append(f"write {source} {name}")
+        commands.append(f'write "{source}" {name}')
         commands += [f"sif {name} {field}" for field in ("mode 0100644", "uid 0", "gid 0")]
         commands += [f"sif {name} {field} @{EPOCH}" for field in ("atime", "mtime", "ctime", "crtime")]
     script = "\n".join(commands) + "\n"
-    said = tool(["debugfs", "-w", "-f", "-", str(image)], stdin=script.encode(), more=_FIXED).decode()
-    # it ends with 0 whatever went wrong
-    problems = [line for line in said.splitlines() if not line.startswith(("debugfs:", "Allocated"))]
+    _out, said = tool(["debugfs", "-w", "-f", "-", str(image)], stdin=script.encode(), more=_FIXED)
+    problems = said.splitlines()[1:]  # after its version; it ends with 0 whatever went wrong
     if problems:
         raise InfrastructureError(f"debugfs: {problems[0]}")
 

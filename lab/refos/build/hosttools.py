@@ -78,8 +78,11 @@ def check_programs() -> None:
         raise InfrastructureError(f"{', '.join(missing)} not installed: apt-get install {packages}")
 
 
-def tool(argv: Sequence[str], *, stdin: bytes = b"", more: dict[str, str] | None = None) -> bytes:
-    """Run a host program; return its output. Raises InfrastructureError with what it complained of."""
+def tool(argv: Sequence[str], *, stdin: bytes = b"", more: dict[str, str] | None = None) -> tuple[bytes, str]:
+    """Run a host program; return its output and what it said beside that.
+
+    Raises InfrastructureError with what it complained of.
+    """
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", **(more or {})}
     try:
         done = subprocess.run(argv, env=env, input=stdin, capture_output=True, check=False)
@@ -87,6 +90,7 @@ def tool(argv: Sequence[str], *, stdin: bytes = b"", more: dict[str, str] | None
         raise InfrastructureError(
             f"{argv[0]} is not installed: apt-get install {PROGRAMS.get(argv[0], argv[0])}"
         ) from None
+    said = done.stderr.decode(errors="replace").strip()
     if done.returncode:
-        raise InfrastructureError(f"{argv[0]}: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
+        raise InfrastructureError(f"{argv[0]}: {said or f'exit code {done.returncode}'}")
+    return done.stdout, said
