@@ -67,8 +67,15 @@ class Bench:
         self.rig.system.spoil(self.rig.disk, fault)
         return self._start()
 
-    def run(self, recorder: Recorder, operation: Operation, *, fault: str = "") -> Done:
-        """Do one operation and wait for the node to be ready again."""
+    def run(
+        self,
+        recorder: Recorder,
+        operation: Operation,
+        *,
+        fault: str = "",
+        seconds: float = READY_SECONDS,
+    ) -> Done:
+        """Do one operation and wait for the node to be ready again, at most `seconds`."""
         known = self.ready()
         order = next_order(self.rig, known, operation, fault=fault)
         order.prepare(self.rig)
@@ -79,10 +86,7 @@ class Bench:
                 order.carry_out(self.rig, story)
             except LabError as error:
                 refused = str(error)
-            if order.reboots and not refused:
-                seen = self.rig.ready(story, READY_SECONDS)
-            else:
-                seen = self.rig.observe()
+            seen = self.rig.ready(story, seconds) if order.reboots and not refused else self.rig.observe()
             if seen is not None:
                 story.note(READY)
         recorder.add(story, str(operation), ("the node did not get ready again",) if seen is None else ())

@@ -5,19 +5,21 @@ from enum import StrEnum
 
 
 class Ending(StrEnum):
-    """How an upgrade that fails may end; the old version runs in both."""
+    """How an upgrade that fails ends; the old version runs in the first two."""
 
     REFUSED = "refused"  # nothing was switched, the node never went down
     FALLS_BACK = "falls back"  # the new slot was tried, then the old one again
+    NOT_NOTICED = "not noticed"  # nothing in the node can see it: the new version stays, out of reach
 
 
 @dataclass(frozen=True, slots=True)
 class FailureClass:
-    """`title` for people; `ending` as the old version must be running again without a human."""
+    """`title` for people; `ending` is how it must end, within `seconds` of a busy host."""
 
     name: str
     title: str
     ending: Ending
+    seconds: float = 420.0
 
 
 CLASSES = {
@@ -28,11 +30,11 @@ CLASSES = {
         FailureClass("no-kernel", "kernel that does not load", Ending.FALLS_BACK),
         FailureClass("kernel-panic", "kernel panics before its first process", Ending.FALLS_BACK),
         FailureClass("init-dies", "first process ends: panic", Ending.FALLS_BACK),
-        FailureClass("init-hangs", "first process hangs", Ending.FALLS_BACK),
+        FailureClass("init-hangs", "first process hangs", Ending.FALLS_BACK, 900),
         FailureClass("no-api", "the API never comes up", Ending.FALLS_BACK),
         FailureClass("unhealthy", "API up, a service is not healthy", Ending.FALLS_BACK),
         FailureClass("config", "saved configuration not applicable", Ending.FALLS_BACK),
-        FailureClass("network-dead", "network dead, and the node says it is ready", Ending.FALLS_BACK),
+        FailureClass("network-dead", "network dead, and the node says it is ready", Ending.NOT_NOTICED, 180),
         FailureClass("disk-full", "no room on the state partition", Ending.REFUSED),
     )
 }

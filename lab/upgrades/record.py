@@ -35,10 +35,10 @@ class Recorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is None:
+        if kind is None and len(self.records) >= self.planned:  # not one that was interrupted
             self._writer.finish()
-            if self.records:
-                export_run(self.folder)
+        if kind is None and self.records:
+            export_run(self.folder)
 
     def transcript(self) -> Transcript:
         """The recording of the console for the next record."""

@@ -144,7 +144,7 @@ _MAKERS: dict[str, Callable[[Image, Path], None]] = {
     "no-kernel": _no_kernel,
     "kernel-panic": _panic,
 }
-_MAIN, _MACHINE = "refos/guest/__main__.py", "refos/guest/linux/machine.py"
+_MAIN, _MACHINE = "refos/guest/linux/daemon.py", "refos/guest/linux/machine.py"
 _SAY_UP = 'self.say("api up on :50000")'
 _FILES: dict[str, Callable[[], dict[str, Node]]] = {
     "init-dies": lambda: {"usr/sbin/init": file(_INIT_DIES, 0o755)},
