@@ -3,8 +3,9 @@
 import fcntl
 import gzip
 import hashlib
-import json
+import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from lab.refos.build.rootfs import Identity, own_code, squashfs, texts
 from lab.refos.build.tree import Node, Tree
 
 LIMIT = 120_000_000  # bytes that a slot's content may have
+_MADE = "made"  # written last
+_KEPT, _IN_USE = 10, 3600.0  # images, seconds since the last use
 # Our own files that decide what comes out, beside those that go in
 _SLOT_ID = "b0071ab0-0000-4000-8000-000000000020"
 _SOURCES = ("refos/build", "debian.py", "smalllinux.py")
@@ -128,8 +131,10 @@ def _build(request: Request, cache: Path, folder: Path, tell: Tell) -> Image:
     sources = _sources()
     own = own_code() | texts(identity, keys.keyring.read_bytes()) | installer() | dict(request.files)
     image = Image(folder / f"image-{_key(packages.key, tools.root.name, sources, own)}", identity)
-    if (image.folder / "image.json").is_file():
+    if (image.folder / _MADE).is_file():
+        os.utime(image.folder / _MADE)
         return image
+    _forget_old(folder)
     foundation = base(folder, packages, tools, tell)
     new = Image(folder / "new", identity)
     shutil.rmtree(new.folder, ignore_errors=True)
@@ -159,8 +164,19 @@ def _make(image: Image, foundation: Base, own: Tree, tools: HostTools, keys: Sig
     files["etc/refos-release"] = release
     ext4_image(image.slot, files, _SLOT_ID)
     make_bundle(image.bundle, image.slot, image.identity, keys, tools)
-    facts = {"version": image.identity.version, "arch": image.identity.arch}
-    (image.folder / "image.json").write_text(json.dumps(facts))
+    if image.slot.stat().st_size > LIMIT:
+        raise InfrastructureError(
+            f"{image.slot} has {image.slot.stat().st_size} bytes, a slot {LIMIT} at most"
+        )
+    (image.folder / _MADE).touch()
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove all but the images that were used last; none that may be in use."""
+    used = sorted(folder.glob(f"image-*/{_MADE}"), key=lambda made: made.stat().st_mtime, reverse=True)
+    for made in used[_KEPT:]:
+        if time.time() - made.stat().st_mtime > _IN_USE:
+            shutil.rmtree(made.parent, ignore_errors=True)
 
 
 def _sources() -> str:

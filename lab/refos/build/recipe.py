@@ -3,9 +3,9 @@
 import re
 
 # Debian's words for architectures that refos is built for -> those of pxe.plan.Arch
-ARCHES = {"arm64": "arm64", "amd64": "x86_64"}
+ARCHES = {"arm64": "arm64"}
 
-KERNEL = {"arm64": "linux-image-arm64", "amd64": "linux-image-amd64"}
+KERNEL = {"arm64": "linux-image-arm64"}
 
 PACKAGES = (
     "busybox-static",
