@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
@@ -143,6 +144,21 @@ def test_a_lost_connection_is_made_again(authority: CertificateAuthority, admin:
         assert (await node.version()).tag == "v1.13.2"
 
     ask(authority, admin, {"Version": VERSION, "Dmesg": hang(common_pb2.Data())}, said)
+
+
+def test_node_that_lost_its_power_is_noticed(authority: CertificateAuthority, admin: MutualTls) -> None:
+    """By TCP's own probes; that it takes 22 s was measured, see docs/adr/0012-grpclib.md."""
+
+    async def said(node: NodeClient, _: MachineServer) -> None:
+        await node.version()
+        made = node.connection.channel.made
+        assert made is not None
+        sock = made[0].get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+
+    ask(authority, admin, {"Version": VERSION}, said)
 
 
 def test_silent_node_runs_into_the_deadline(authority: CertificateAuthority, admin: MutualTls) -> None:
