@@ -23,7 +23,7 @@ from lab.model import Place
 from lab.netboot import BootService
 from lab.sandbox import Sandbox, SandboxProcess
 from pxe.plan import BootPlan, Machine
-from pxe.settings import DhcpMode, ServiceSettings, TftpSettings
+from pxe.settings import DhcpMode, ServiceSettings, Subnet, TftpSettings
 
 _READY_SECONDS = 30.0
 # Our boot script and U-Boot say why there is no kernel to start; the firmware would go on to try other ways.
@@ -161,11 +161,9 @@ def site_document(settings: ServiceSettings, sandbox: Sandbox, api: Path) -> dic
         document["dhcp"] = {"mode": "proxy"}
     own = settings.dhcp[0].own if settings.dhcp else None
     if own is not None:
-        pools = [{"start": str(pool.first), "end": str(pool.last)} for pool in own.ranges]
-        dns = [str(a) for a in own.dns]
-        document["dhcp"] = {"pools": pools, "lease_seconds": own.lease_seconds, "dns": dns}
-        if own.router is not None:
-            document["dhcp"]["router"] = str(own.router)
+        behind_relays = [s for s in settings.dhcp[0].subnets if s is not own]
+        subnets = [{"network": str(subnet.network), **_subnet(subnet)} for subnet in behind_relays]
+        document["dhcp"] = {**_subnet(own), "subnets": subnets}
     if settings.tftp is not None:
         document["tftp"] = _tftp(settings.tftp)
     if settings.logs is not None:
@@ -173,6 +171,12 @@ def site_document(settings: ServiceSettings, sandbox: Sandbox, api: Path) -> dic
     if settings.http is not None:
         document["http"] = {"port": settings.http.port}
     return {"service": document}
+
+
+def _subnet(subnet: Subnet) -> dict[str, Any]:
+    pools = [{"start": str(pool.first), "end": str(pool.last)} for pool in subnet.ranges]
+    part = {"pools": pools, "lease_seconds": subnet.lease_seconds, "dns": [str(a) for a in subnet.dns]}
+    return part if subnet.router is None else {**part, "router": str(subnet.router)}
 
 
 def _tftp(settings: TftpSettings) -> dict[str, Any]:

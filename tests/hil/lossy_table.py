@@ -83,7 +83,7 @@ ROWS = {
     "uboot-pxelinux": ("uboot", {"drive": pxelinux}, LINUX),
     "uboot-efi-grub": (
         "uboot",
-        {**GRUB, "templates": {"uboot": NO_SCRIPT}},
+        {**GRUB, "templates": {"uboot": NO_SCRIPT}, "patience": 5},  # a minute is for U-Boot's own windows
         ["grubaa64.efi", "grub.cfg", *LINUX],
     ),
     "arm64-pxe": ("arm64-pxe", GRUB, [*SHIM, *LINUX]),

@@ -1,5 +1,8 @@
 """The same firmware where dnsmasq gives the addresses, and our service is its proxy."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 pytestmark = [pytest.mark.hil, pytest.mark.interop]
@@ -10,10 +13,11 @@ def naming_us_to(*lines):
     return pytest.mark.parametrize("beside", [lines], indirect=True, ids=["next-server"])
 
 
-def booted(seen):
-    """It got to the end, and no address of ours on the way."""
+def booted(seen, *, by_4011=False):
+    """It got to the end, and no address of ours on the way; an ACK of ours goes out from port 4011 alone."""
     assert seen.reached("kernel", "init", "up") == ["kernel", "init", "up"]
     assert seen.granted == []
+    assert bool(seen.bootfiles) == by_4011
 
 
 def test_x86_uefi_pxe(beside):
@@ -34,6 +38,29 @@ def test_x86_bios_with_ipxe(beside):
     seen = beside.boot("bios")
     booted(seen)
     assert seen.clients == [("ipxe", "x86")]
+    assert seen.files("http") == ["boot.ipxe", "linux", "initrd.gz"]
+
+
+@pytest.fixture
+def only_4011(beside):
+    """Port 67 of our service hears nothing; another proxy, without a file, names us as its server."""
+    sandbox = beside.session().sandbox
+    drop = "table ip drop67 { chain in { type filter hook input priority 0; udp dport 67 drop; }; }"
+    assert sandbox.run(["nft", drop]).returncode == 0
+    argv = [sys.executable, "-m", "lab.testing.plugged", f"{sandbox.bridge},52:54:00:aa:02:03,10.99.0.3/24"]
+    proxy = sandbox.spawn(
+        [*argv, sys.executable, str(Path(__file__).with_name("bareproxy.py")), str(sandbox.address)]
+    )
+    yield beside
+    assert proxy.poll() is None
+    proxy.terminate()
+    proxy.wait(10)
+    assert sandbox.run(["nft", "delete table ip drop67"]).returncode == 0
+
+
+def test_ipxe_asks_at_port_4011_where_a_proxys_offer_has_no_file(only_4011):
+    seen = only_4011.boot("bios")
+    booted(seen, by_4011=True)
     assert seen.files("http") == ["boot.ipxe", "linux", "initrd.gz"]
 
 
