@@ -37,15 +37,23 @@ class Context:
 
 @dataclass(frozen=True)
 class Talosconfig:
-    """All contexts of a file; `current` is the one that is used where none is named."""
+    """All contexts of a file; `current` is the one that is used where none is named.
+
+    `signed_in` are contexts without a certificate, as Omni makes them: not for us, and kept as they are.
+    """
 
     current: str
     contexts: Mapping[str, Context]
+    signed_in: Mapping[str, Any] = field(default_factory=dict)
 
     def context(self, name: str = "") -> Context:
         """Return a context by name, or the current one. Raises UsageError where there is none such."""
         wanted = name or self.current
         found = self.contexts.get(wanted)
+        if wanted in self.signed_in:
+            raise UsageError(
+                f"the context {wanted} signs in at a server (auth): we speak to nodes themselves"
+            )
         if found is None:
             known = ", ".join(self.contexts) or "none"
             raise UsageError(f"the talosconfig has no context {wanted or '(no name)'}; it has: {known}")
@@ -67,11 +75,14 @@ def load(path: Path) -> Talosconfig:
     document = read_yaml(path)
     data = document.data if isinstance(document.data, dict) else {}
     listed = data.get("contexts")
-    contexts = {}
+    contexts, signed_in = {}, {}
     if not isinstance(listed, dict):
         document.fault(("contexts",), "missing, or not a map of names")
         listed = {}
     for name, value in listed.items():
+        if isinstance(value, dict) and "auth" in value and "crt" not in value:
+            signed_in[str(name)] = value
+            continue
         context = _context(document, str(name), value)
         if context is not None:
             contexts[str(name)] = context
@@ -79,14 +90,17 @@ def load(path: Path) -> Talosconfig:
     if not isinstance(current, str):
         document.fault(("context",), "must be the name of a context")
     document.raise_faults()
-    return Talosconfig(current, contexts)
+    return Talosconfig(current, contexts, signed_in)
 
 
 def save(config: Talosconfig, path: Path) -> None:
     """Write a talosconfig, mode 0600. Raises InfrastructureError."""
     data = {
         "context": config.current,
-        "contexts": {name: _as_dict(context) for name, context in config.contexts.items()},
+        "contexts": {
+            **{name: _as_dict(context) for name, context in config.contexts.items()},
+            **config.signed_in,
+        },
     }
     write_private(path, yaml.safe_dump(data, sort_keys=False).encode())
 

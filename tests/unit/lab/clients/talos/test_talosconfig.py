@@ -42,6 +42,19 @@ def test_keys_of_talosctl_that_we_do_not_use_stay(authority: CertificateAuthorit
     assert again["context"] == "lab"
 
 
+def test_context_that_signs_in_elsewhere_is_kept_and_not_used(
+    authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    path = tmp_path / "talosconfig"
+    omni = {"endpoints": ["https://omni.example"], "auth": {"siderov1": {"identity": "me@example"}}}
+    path.write_text(yaml.safe_dump({"context": "omni", "contexts": {"omni": omni}}))
+    with pytest.raises(UsageError, match="the context omni signs in at a server"):
+        talosconfig.load(path).context()
+    talosconfig.save(talosconfig.load(path).with_context(context_of(authority)), path)
+    assert yaml.safe_load(path.read_text())["contexts"]["omni"] == omni
+    assert talosconfig.load(path).context().name == "lab"
+
+
 def test_every_fault_is_told_with_its_line_and_key(authority: CertificateAuthority, tmp_path: Path) -> None:
     good = base64.b64encode(authority.pair.certificate).decode()
     path = tmp_path / "talosconfig"
