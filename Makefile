@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 # A board in QEMU keeps one core busy: one test for each core. By hand, plain pytest runs them one by one.
 PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
-.PHONY: help demo test check unit format fuzz api-fuzz lossy bench clean
+.PHONY: help demo test check unit format fuzz api-fuzz lossy refos-twice upgrades bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,14 @@ lossy:  ## every client of the firmware matrix where one packet in five is lost 
 	@tools/setup test
 	$(PY) -m pytest tests/hil/lossy_table.py -v -o log_cli=true --log-cli-level=INFO \
 		--lab-impair loss=0.2,duplicate=0.05,reorder=0.05
+
+refos-twice:  ## build the reference OS twice from nothing and compare every byte (5 minutes, 200 MB to fetch)
+	@tools/setup test
+	@tools/refos-twice
+
+upgrades:  ## 100 power cuts and every class of failed upgrade of refos on the emulated board (two hours and more)
+	@tools/setup test
+	.venv/bin/bootlab test upgrades --cuts 100 --classes all
 
 bench:  ## measure against the peers, side by side (about 20 minutes)
 	@tools/setup bench
