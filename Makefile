@@ -29,7 +29,7 @@ format:  ## rewrite the sources the way `check` wants them
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guided by coverage (about 8 minutes)
+fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guided by coverage (about 4 minutes)
 	@tools/setup test
 	$(PY) tests/fuzz/seeds.py
 	$(PY) tests/fuzz/run.py dhcp -runs=70000 -verbosity=0
@@ -43,7 +43,7 @@ api-fuzz:  ## Schemathesis against the running API, 200 requests made up for eac
 	@tools/setup test
 	BOOTLAB_API_EXAMPLES=200 $(PY) -m pytest tests/interop/pxe/service/test_schemathesis.py
 
-lossy:  ## every client of the firmware matrix where one packet in five is lost each way (an hour and more)
+lossy:  ## every client of the firmware matrix where one packet in five is lost each way (two hours and more)
 	@tools/setup test
 	$(PY) -m pytest tests/hil/lossy_table.py -v -o log_cli=true --log-cli-level=INFO \
 		--lab-impair loss=0.2,duplicate=0.05,reorder=0.05

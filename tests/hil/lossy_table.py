@@ -1,9 +1,9 @@
-"""Every client of the firmware matrix over a bad cable: `make lossy`, which takes an hour and more.
+"""Every client of the firmware matrix over a bad cable: `make lossy`, which takes two hours and more.
 
     pytest tests/hil/lossy_table.py --lab-impair loss=0.2,duplicate=0.05,reorder=0.05 [-k ROW]
 
 A firmware that gives up by its own design is switched off and on again, at most twice; the log says so, and
-docs/faults.md has how often that was. `make test` does not collect this file.
+docs/bad-cable.md has how often that was. `make test` does not collect this file.
 """
 
 import gzip

@@ -1,7 +1,7 @@
 """Packets are lost in each direction, others come twice or late: the board still boots.
 
 One in twenty here, which takes half a minute; `make lossy` loses one in five for every firmware of the
-matrix, which takes an hour and more.
+matrix, which takes two hours and more.
 """
 
 from collections.abc import Iterator
