@@ -74,6 +74,8 @@ class Campaign:
             if seen is not None:
                 story.note(READY)
         faults = faults_of(seen, allowed, self._rig.system.same_config, checked)
+        if seen is not None and story.reached(self._rig.system.milestones[-1].name) is None:
+            faults = (*faults, "its slot was not marked good")
         self._recorder.add(story, f"after a cut in {order.operation}", faults)
         result = CutResult(
             number=number,

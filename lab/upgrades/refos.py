@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.clients.talos.certs import CertificateAuthority
 from lab.clients.talos.sync import Node
 from lab.clients.talos.tls import MutualTls
 from lab.errors import LabError
@@ -82,7 +81,7 @@ class Refos:
     spoiling = ("disk-full",)
 
     def __init__(self) -> None:
-        self.authority = CertificateAuthority.create("bootlab upgrades")
+        self.authority = refos_images.authority()
         self._credentials = MutualTls(
             self.authority.pair.certificate, self.authority.issue_client("os:admin")
         )

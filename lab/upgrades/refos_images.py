@@ -10,6 +10,7 @@ from pathlib import Path
 
 import lab
 from lab.cache import cache_dir
+from lab.clients.talos.certs import CA_FILES, CertificateAuthority
 from lab.errors import InfrastructureError
 from lab.powercut.check import partitions
 from lab.refos.build.bundle import make_bundle
@@ -25,6 +26,16 @@ _UUID = "b0071ab0-0000-4000-8000-000000000030"
 _INIT_HANGS = "#!/bin/sh\necho 'refos: this init hangs'\nwhile :; do sleep 1000; done\n"
 _INIT_DIES = "#!/bin/sh\necho 'refos: this init dies'\nexit 1\n"
 _SITE = "usr/lib/python3/dist-packages/lab"
+
+
+def authority() -> CertificateAuthority:
+    """Return whom the node trusts; kept, so that the disk that holds it can be."""
+    folder = cache_dir() / "upgrades" / "authority"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(folder):
+        if not all((folder / name).exists() for name in CA_FILES):
+            CertificateAuthority.create("bootlab upgrades").save(folder)
+        return CertificateAuthority.load(folder)
 
 
 def disk(version: str, config: str) -> Path:

@@ -20,6 +20,7 @@ from lab.upgrades.story import Story, Watcher
 from lab.upgrades.system import Client, Observation, System
 from pxe.plan import Asset
 
+_TRY_SECONDS, _GOOD_SECONDS, _PAUSE_SECONDS = 20.0, 60.0, 0.5
 BUNDLE = "update"  # what the node fetches is called so
 
 
@@ -126,18 +127,23 @@ class Rig:
             return None
 
     def ready(self, story: Story, seconds: float) -> Observation | None:
-        """Wait until the node is ready and its slot marked good; None where it is not in time."""
+        """Wait until the node has booted since the story began and is ready; None where it is not in time.
+
+        Then its slot is marked good soon; where it is not, the last of the system's milestones is missing.
+        """
         deadline = time.monotonic() + seconds
-        last = self.system.milestones[-1].name
-        if story.wait(last, seconds) is None:
+        first, last = self.system.milestones[0].name, self.system.milestones[-1].name
+        if story.wait(first, seconds) is None:
             return None
         while (rest := deadline - time.monotonic()) > 0:
             try:
                 with self.client() as node:
-                    node.wait_ready(rest)
-                    return node.observe()
+                    node.wait_ready(min(rest, _TRY_SECONDS))
+                    if story.wait(last, min(rest, _GOOD_SECONDS)) is not None or rest < _GOOD_SECONDS:
+                        return node.observe()
             except LabError:
-                time.sleep(0.2)  # it may be going down again
+                self.let_go()  # it boots, or goes down again
+                time.sleep(_PAUSE_SECONDS)
         return None
 
 
