@@ -163,6 +163,10 @@ class MemoryNetwork:
             raise PlatformError("no resolver answers")
         return ("192.0.2.10",)
 
+    async def gateway_fault(self) -> str:
+        """Return what `faults` has for `gateway`."""
+        return self.faults.get("gateway", "")
+
     async def set_time(self, servers: Sequence[str]) -> None:
         """Do nothing, or fail."""
         self._fail("time")

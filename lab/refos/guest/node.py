@@ -89,6 +89,7 @@ class Node:
         self.machine.begin(sequence, self.now())
         self.step()
         await self.perform({})
+        self._wake.set()
         self.spawn(self._keep())
 
     async def stop(self) -> None:
@@ -284,6 +285,8 @@ class Node:
             unmet = await self._reconciler.settle(config)
             for name, reason in (await self._check()).items():
                 unmet.setdefault(name, reason)
+            if self.machine.verdict.on_trial and not self._issued_for:
+                unmet["health"] = "not looked at since the API is up"
             if self.config is not config or (
                 config is None and self.machine.configuration.active is not None
             ):
@@ -304,11 +307,12 @@ class Node:
 
     def _note(self, unmet: Mapping[str, str]) -> None:
         now = self.now()
+        # What is missing first: in between the node must not look ready
+        for name, reason in unmet.items():
+            self.machine.miss(name, reason, now)
         for name, _ in self.machine.unmet:
             if name not in unmet:
                 self.machine.meet(name, now)
-        for name, reason in unmet.items():
-            self.machine.miss(name, reason, now)
         addresses = self.platform.network.addresses()
         if addresses != self._addresses:
             self._addresses = addresses

@@ -123,6 +123,10 @@ class Network(Protocol):
         """
         ...
 
+    async def gateway_fault(self) -> str:
+        """Return why the default gateway is not there, "" where it is, or where there is none to ask."""
+        ...
+
     async def set_time(self, servers: Sequence[str]) -> None:
         """Set the clock from the first server that answers; none named: from the real-time clock.
 

@@ -75,13 +75,15 @@ class Reconciler:
         return unmet
 
     async def check_network(self) -> dict[str, str]:
-        """Look for what can break by itself: addresses, resolvers."""
+        """Look for what can break by itself: that addresses are there, and that somebody else is, too."""
         network = self._platform.network
         if not network.addresses():
             return {"network": "no address"}
-        if network.resolvers()[0] and (fault := await self._resolver_fault()):
-            return {"network": fault}
-        return {}
+        if network.resolvers()[0]:
+            fault = await self._resolver_fault()
+        else:
+            fault = await network.gateway_fault()
+        return {"network": fault} if fault else {}
 
     async def _resolver_fault(self) -> str:
         """Ask for our own name: that it does not exist is an answer too."""

@@ -17,7 +17,8 @@ async def _run() -> None:
     def changed() -> None:
         node.wake()
 
-    node = Node(LinuxPlatform(changed))
+    platform = LinuxPlatform(changed)
+    node = Node(platform)
     watchdog = asyncio.ensure_future(feed(lambda: PORT if node.machine.proven else None))
     await node.start(ApiServer(node))
     await watchdog

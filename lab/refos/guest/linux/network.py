@@ -125,6 +125,10 @@ class LinuxNetwork:
         """Ask them."""
         return await dns.resolve(self.resolvers()[0], name)
 
+    async def gateway_fault(self) -> str:
+        """See whether the default gateway answers ARP."""
+        return await links.gateway_fault()
+
     # -- time
 
     async def set_time(self, servers: Sequence[str]) -> None:

@@ -78,7 +78,7 @@ class RaucSlots:
         except PlatformError as error:
             raise ImageRefused(f"{image}: {error}") from None
         for line in said.splitlines():
-            if line.strip().startswith(("Compatible", "Version", "Build")):
+            if line.strip().startswith(("Compatible", "Version")):
                 yield line.strip()
 
     async def install(self, image: str, disk: str, *, wipe: bool) -> AsyncIterator[str]:

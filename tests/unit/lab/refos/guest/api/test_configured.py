@@ -211,6 +211,23 @@ class TestUpgrade:
 
         play(story())
 
+    def test_a_network_that_dies_when_the_api_is_up_is_seen_before_the_slot_is_good(self, rig, play):
+        async def story():
+            platform = platform_on_trial()
+            said = platform.say
+
+            def say(line):
+                said(line)
+                if line.startswith("api up"):
+                    platform.network.faults["gateway"] = "the gateway does not answer"
+
+            platform.say = say
+            async with rig(platform=platform, settings=NodeSettings(retry=0.05, trial_seconds=1)) as it:
+                await it.until(lambda: it.platform.left == ["reboot"])
+                assert it.platform.slots.done == ["mark B bad"]
+
+        play(story())
+
     def test_a_configuration_that_the_new_version_cannot_read_ends_its_trial(self, rig, play):
         async def story():
             platform = platform_on_trial()

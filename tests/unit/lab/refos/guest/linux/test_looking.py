@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lab.refos.guest.linux import files, kmsg, proc
 from lab.refos.guest.linux.bootenv import health, parse, slots_of
 from lab.refos.guest.linux.capture import program_bytes
-from lab.refos.guest.linux.links import local_addresses
+from lab.refos.guest.linux.links import answers_arp, gateway, local_addresses
 from lab.refos.guest.model import BpfInstruction, KernelMessage, PlatformError, SlotHealth, SlotName
 
 
@@ -170,3 +170,23 @@ class TestBootEnvironment:
 def test_a_bpf_program_is_what_the_kernel_takes():
     data = program_bytes([BpfInstruction(0x28, 1, 2, 12), BpfInstruction(0x06, 0, 0, 0xFFFFFFFF)])
     assert struct.unpack("=HBBIHBBI", data) == (0x28, 1, 2, 12, 0x06, 0, 0, 0xFFFFFFFF)
+
+
+ROUTES = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0
+"""
+NEIGHBOURS = """\
+IP address       HW type     Flags       HW address            Mask     Device
+10.0.2.2         0x1         0x2         52:55:0a:00:02:02     *        eth0
+10.0.2.3         0x1         0x0         00:00:00:00:00:00     *        eth0
+"""
+
+
+def test_the_gateway_and_whether_it_answers():
+    assert gateway(ROUTES) == "10.0.2.2"
+    assert gateway(ROUTES.replace("0202000A", "00000000")) == ""
+    assert answers_arp(NEIGHBOURS, "10.0.2.2")
+    assert not answers_arp(NEIGHBOURS, "10.0.2.3")
+    assert not answers_arp(NEIGHBOURS, "10.0.2.4")
