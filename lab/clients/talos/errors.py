@@ -21,6 +21,11 @@ _SINCE = {
     "/machine.ImageService/": "Talos offers it since 1.13",
     "/machine.MachineService/Upgrade": "Talos drops it with 1.18: LifecycleService takes its place",
 }
+_NEEDS_ROLE = (
+    "the certificate that we show has the role {}; make one with a higher role: "
+    "bootlab node talosconfig --role os:admin"
+)
+_NEEDS_CONFIG = "in maintenance everybody may look and nobody more: give the node its configuration first"
 _OLD_MAINTENANCE = "in maintenance, Talos up to 1.12 takes a configuration and lists disks and resources only"
 
 
@@ -71,12 +76,8 @@ def from_status(node: str, call: str, error: GRPCError, role: str) -> NodeError 
     if error.status is Status.UNIMPLEMENTED:
         return NotOffered(node, f"cannot do {name}: {_not_offered(call, said)}", error.status)
     if error.status in (Status.PERMISSION_DENIED, Status.UNAUTHENTICATED):
-        have = f"the certificate that we show has the role {role}" if role else "we show no certificate"
-        return NodeAccessDenied(
-            node,
-            f"{name} is not allowed ({said or error.status.name}): {have}; "
-            "make one with a higher role: bootlab node talosconfig --role os:admin",
-        )
+        mending = _NEEDS_ROLE.format(role) if role else _NEEDS_CONFIG
+        return NodeAccessDenied(node, f"{name} is not allowed ({said or error.status.name}): {mending}")
     if error.status is Status.UNAVAILABLE:
         return NodeUnreachable(node, f"{name}: the node is not available: {said or 'it does not say why'}")
     words = said or "it does not say why"

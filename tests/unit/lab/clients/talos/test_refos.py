@@ -53,6 +53,8 @@ def test_from_maintenance_to_mutual_tls(config: str, admin: MutualTls) -> None:
         with Node(machine.address, Maintenance(machine.fingerprint)) as before:
             assert before.machine_status().stage == "maintenance"
             assert before.version().tag == "v1.0.0"
+            with pytest.raises(NodeAccessDenied, match="give the node its configuration first"):
+                before.reboot()
             before.apply(config)
         with Node(machine.address, admin) as after:
             assert after.wait_ready(60).stage == "running"
