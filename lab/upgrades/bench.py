@@ -59,14 +59,6 @@ class Bench:
         self.known = Knowledge(seen, {seen.slot: seen.version})
         return self.known
 
-    def spoiled(self, fault: str) -> Knowledge:
-        """The same; where a failure class is in the disk, from a fresh one that is spoiled so."""
-        if fault not in self.rig.system.spoiling:
-            return self.ready()
-        self.rig.fresh()
-        self.rig.system.spoil(self.rig.disk, fault)
-        return self._start()
-
     def run(
         self,
         recorder: Recorder,

@@ -35,6 +35,6 @@ CLASSES = {
         FailureClass("unhealthy", "API up, a service is not healthy", Ending.FALLS_BACK),
         FailureClass("config", "saved configuration not applicable", Ending.FALLS_BACK),
         FailureClass("network-dead", "network dead, and the node says it is ready", Ending.NOT_NOTICED, 180),
-        FailureClass("disk-full", "no room on the state partition", Ending.REFUSED),
+        FailureClass("disk-full", "update larger than the slot", Ending.REFUSED),
     )
 }

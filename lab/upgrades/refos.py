@@ -78,7 +78,6 @@ class Refos:
     file_systems = ("BOOT", "STATE")
     slots: Mapping[str, str] = {"A": "SLOT-A", "B": "SLOT-B"}
     faults = refos_images.FAULTS
-    spoiling = ("disk-full",)
 
     def __init__(self) -> None:
         self.authority = refos_images.authority()
@@ -100,11 +99,6 @@ class Refos:
     def bundle(self, version: str, fault: str = "") -> Path:
         """A RAUC bundle."""
         return refos_images.bundle(version, fault)
-
-    def spoil(self, disk: Path, fault: str) -> None:
-        """A file that leaves no room on STATE."""
-        if fault == "disk-full":
-            refos_images.fill_state(disk)
 
     def config(self, number: int, fault: str = "") -> str:
         """Configurations differ by their host name."""

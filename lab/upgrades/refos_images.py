@@ -2,7 +2,7 @@
 
 import fcntl
 import hashlib
-import subprocess
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +12,8 @@ import lab
 from lab.cache import cache_dir
 from lab.clients.talos.certs import CA_FILES, CertificateAuthority
 from lab.errors import InfrastructureError
-from lab.powercut.check import partitions
 from lab.refos.build.bundle import make_bundle
-from lab.refos.build.disk import disk_image, ext4_image
+from lab.refos.build.disk import LAYOUT, MIB, disk_image, ext4_image
 from lab.refos.build.hosttools import host_tools
 from lab.refos.build.image import Image, Request, build
 from lab.refos.build.keys import SigningKeys, signing_keys
@@ -69,18 +68,6 @@ def bundle(version: str, fault: str = "") -> Path:
     return _kept(image.folder.name, f"{fault}.raucb", lambda out: _MAKERS[fault](image, out))
 
 
-def fill_state(disk: Path) -> None:
-    """Leave no room on a disk's STATE: a file as large as ext4 lets it be."""
-    (state,) = (part for part in partitions(disk) if part.label == "STATE")
-    with tempfile.TemporaryDirectory(dir=disk.parent) as work:
-        filler = Path(work) / "filler"
-        with filler.open("wb") as out:
-            for _ in range(state.size >> 20):
-                out.write(b"x" * (1 << 20))
-        argv = ["debugfs", "-w", "-R", f"write {filler} filler", f"{disk}?offset={state.start}"]
-        subprocess.run(argv, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}, capture_output=True, check=False)
-
-
 def _kept(image: str, name: str, make: Callable[[Path], None]) -> Path:
     folder = cache_dir() / "upgrades" / image
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,6 +112,15 @@ def _signed(image: Image, slot: Path, out: Path, keys: SigningKeys) -> None:
     make_bundle(out, slot, image.identity, keys, host_tools(cache_dir() / "refos", lambda text: None))
 
 
+def _too_large(image: Image, out: Path) -> None:
+    """More than a slot has room for."""
+    large = out.parent / "large.img"
+    large.write_bytes(image.slot.read_bytes())
+    (room,) = (part.size for part in LAYOUT if part.name == "SLOT-B" and part.size)
+    os.truncate(large, (room + 1) * MIB)
+    _signed(image, large, out, signing_keys())
+
+
 def _no_kernel(image: Image, out: Path) -> None:
     _with(image, out, {"boot/Image.gz": b"this is no kernel\n" * 100})
 
@@ -154,6 +150,7 @@ _MAKERS: dict[str, Callable[[Image, Path], None]] = {
     "truncated": _truncated,
     "no-kernel": _no_kernel,
     "kernel-panic": _panic,
+    "disk-full": _too_large,
 }
 _MAIN, _MACHINE = "refos/guest/linux/daemon.py", "refos/guest/linux/machine.py"
 _SAY_UP = 'self.say("api up on :50000")'
@@ -181,4 +178,4 @@ _FILES: dict[str, Callable[[], dict[str, Node]]] = {
         _SAY_UP + '; __import__("os").system("ip link set eth0 arp off; ip neigh flush dev eth0")',
     ),
 }
-FAULTS = (*_MAKERS, *_FILES, "disk-full")
+FAULTS = (*_MAKERS, *_FILES)

@@ -58,8 +58,6 @@ class System(Protocol):
     slots: Mapping[str, str]  # A and B -> the label of its partition
     faults: tuple[str, ...]  # classes of lab.upgrades.faults that it can be tried with
 
-    spoiling: tuple[str, ...]  # those of them that `spoil` makes
-
     def disk(self) -> Path:
         """Return an image of a disk with versions[0] in slot A; it is copied, not changed."""
 
@@ -68,9 +66,6 @@ class System(Protocol):
 
     def bundle(self, version: str, fault: str = "") -> Path:
         """Return an update to `version`, or one that is broken in the way of the class `fault`."""
-
-    def spoil(self, disk: Path, fault: str) -> None:
-        """Change a disk that is switched off in the way of a class; most classes are in the bundle alone."""
 
     def config(self, number: int, fault: str = "") -> str:
         """Return configuration `number` (they must differ), or one that is broken."""

@@ -51,7 +51,7 @@ def test_a_failed_upgrade_leaves_the_old_version(
     found = failure_class
     if found.name not in upgrades.rig.system.faults:
         pytest.skip(f"{upgrades.rig.system.name} cannot be tried with {found.name}")
-    before = upgrades.spoiled(found.name).seen
+    before = upgrades.ready().seen
     with upgrades.recording(found.name) as recorder:
         done = upgrades.run(recorder, Operation.UPGRADE, fault=found.name, seconds=found.seconds)
     booted = f"booting slot {OTHER[before.slot]}" in done.console
