@@ -25,6 +25,9 @@ PROTOC = (
     ("libprotoc32", "bookworm", "usr/share/doc/libprotoc32/copyright"),
     ("libprotobuf32", "bookworm", "usr/share/doc/libprotobuf32/copyright"),
 )
+# What reads and writes U-Boot's environment on a node
+FW_PRINTENV = ("libubootenv-tool", "bookworm", "usr/bin/fw_printenv")
+LIBUBOOTENV = ("libubootenv0.1", "bookworm", "usr/share/doc/libubootenv0.1/copyright")
 # Device trees of Debian 12's arm64 kernel: its metapackage, and those of boards with this chip's maker
 PI_3_DEVICE_TREE = ("linux-image-arm64", "bookworm", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb")
 
@@ -133,6 +136,8 @@ if __name__ == "__main__":  # tools/setup: so that the tests need no network
     try:
         file_of(*IPXE_ARM64)
         file_of(*DHCRELAY)
+        file_of(*FW_PRINTENV)
+        file_of(*LIBUBOOTENV)
         for part in PROTOC:
             file_of(*part)
         foreign_file_of(*PI_3_DEVICE_TREE)

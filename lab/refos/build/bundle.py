@@ -2,7 +2,6 @@
 read, so that it can be installed while it streams). https://rauc.readthedocs.io, "Bundle Formats".
 """
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -41,12 +40,3 @@ def make_bundle(out: Path, slot: Path, identity: Identity, keys: SigningKeys, to
         options = [f"--cert={keys.certificate}", f"--key={keys.key}", f"--mksquashfs-args={_PLAIN}"]
         tools.rauc(["bundle", *options, str(content), str(bundle)], Path(made))
         bundle.replace(out)
-
-
-def bundle_version(bundle: Path, keys: SigningKeys, tools: HostTools) -> str:
-    """Return the version of a bundle whose signature is good. Raises InfrastructureError where it is not."""
-    said = tools.rauc(
-        ["info", f"--keyring={keys.keyring}", "--output-format=json", str(bundle)], bundle.parent
-    )
-    version: str = json.loads(said)["version"]
-    return version
