@@ -6,9 +6,10 @@
 one process, the nodes (lab.testing.nodes: the code that answers in refos, over TLS, on an address each)
 another, the two DNS servers are a third and fourth: all share this host's cores, in a network namespace.
 
-One connection a node: read its configuration, apply the patched one, wait until it is ready (`--gates both`),
-wait until the log of the new DNS server shows its query. p99 is from the line in the journal that a node's
-change begins to its last gate, with 64 nodes under way. A second table has nodes that never ask.
+One connection a node: read its configuration, apply the patched one, wait until the log of the new DNS
+server shows its query, and until the node says that it is ready (`--gates both`). p99 is from the line in the
+journal that a node's change begins to its last gate, with 64 nodes under way. A second table has nodes that
+never ask.
 """
 
 import argparse
@@ -48,7 +49,7 @@ halt: {{failures: {limit}}}
 revert: all
 """
 READY = "  - ready: {seconds: 120}\n"
-RESOLVES = "  - resolves: {{log: new.jsonl, seconds: {seconds}}}"
+RESOLVES = "  - resolves: {{log: new.jsonl, seconds: {seconds}}}\n"
 
 
 def main() -> None:
@@ -150,11 +151,12 @@ def start(argv: list[str], folder: Path, ready: str) -> subprocess.Popen[str]:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    paths = (str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def roll(folder: Path, options: argparse.Namespace, *, limit: int, seconds: float) -> dict[str, Any]:
-    gates = (READY if options.gates == "both" else "") + RESOLVES.format(seconds=seconds)
+    gates = RESOLVES.format(seconds=seconds) + (READY if options.gates == "both" else "")
     plan = PLAN.format(concurrency=options.concurrency, gates=gates, limit=limit)
     (folder / "plan.yaml").write_text(plan)
     argv = [sys.executable, "-m", "bench.rollout_driver", "plan.yaml"]

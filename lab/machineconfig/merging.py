@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from lab.machineconfig.config import MachineConfig
@@ -42,7 +43,8 @@ def merge(config: MachineConfig, patch_text: str) -> MachineConfig:
     Raises ConfigFaults: the patch is no YAML, deletes what is not there, puts a value of another shape over
     one that is there, or the config that would come out has faults.
     """
-    parts, faults = read_parts(patch_text)
+    parts, found_faults = _read_patch(patch_text)
+    faults = list(found_faults)
     if faults:
         raise ConfigFaults(faults)
     documents = {(d.kind, d.name): copy.deepcopy(dict(d.data)) for d in config.documents}
@@ -55,6 +57,12 @@ def merge(config: MachineConfig, patch_text: str) -> MachineConfig:
         for number, ((kind, name), data) in enumerate(documents.items(), 1)
     ]
     return assemble(found, () if found else [Fault("", "the patch deletes every document; one must be left")])
+
+
+@lru_cache(maxsize=4)
+def _read_patch(text: str) -> tuple[list[Part], list[Fault]]:
+    """Read a patch once, however many configs it is merged into. Nobody changes what this returns."""
+    return read_parts(text)
 
 
 @dataclass

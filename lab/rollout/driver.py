@@ -76,7 +76,8 @@ class Driver:
             self._news.clear()
             due = self._engine.due(time.monotonic())
             self._writer.write(due.records)
-            await self._journal.commit()
+            if due.records or due.over:
+                await self._journal.commit()
             for number, task in due.work:
                 group.create_task(self._at(number, task))
             self._tell(self._engine)

@@ -15,6 +15,13 @@ def _size(value: int | str) -> int | str:
     return value
 
 
+def _name(text: str) -> str:
+    if not text.isprintable() or "/" in text or not 0 < len(text) <= 100:
+        raise ValueError(f"{text!r} is no name: write 1 to 100 printable characters, no /")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
 Size = Annotated[int | str, AfterValidator(_size)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -23,7 +30,7 @@ Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 class NodeFile(Part):
     """One node."""
 
-    name: str = Field(min_length=1, max_length=100, description="what people call it", examples=["web1"])
+    name: Name = Field(description="what people call it", examples=["web1"])
     address: str = Field(min_length=1, description="its IP address", examples=["10.99.0.11"])
     port: Port = Field(default=50000, description="TCP port of its API")
     labels: tuple[str, ...] = Field(default=(), description="words to choose it by", examples=["[edge]"])
@@ -153,7 +160,7 @@ class HaltFile(Part):
 class PlanFile(Part):
     """A rollout."""
 
-    name: str | None = Field(default=None, description="what people call it; the file's name if left out")
+    name: Name | None = Field(default=None, description="what people call it; the file's name if left out")
     talosconfig: str | None = Field(
         default=None, description="the file with our certificate for the nodes", examples=["talosconfig"]
     )

@@ -36,6 +36,7 @@ class Certificates:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_REQUIRED
+        context.num_tickets = 0  # nobody comes back to a session
         context.load_verify_locations(cadata=self._authority.pair.certificate.decode())
         context.set_alpn_protocols(["h2"])
         descriptor = os.memfd_create("node")

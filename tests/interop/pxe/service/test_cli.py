@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from service_running import MAC, eventually, free_port
 
 from lab.cli.main import cli, exit_code
+from lab.config.api import read_api
 from lab.errors import LabError
+from lab.netboot import BootService
 from pxe.errors import PxeError
 
 pytestmark = pytest.mark.interop
@@ -214,3 +216,19 @@ def test_tokens_over_tls(make_service):
     refused(local("token", "rm", "bob"), 2, "there is no token bob")
     refused(local("token", "add", "x", "--role", "admin", "--expires", "soon"), 2, "30d")
     assert admin not in service.log
+
+
+def test_a_rollout_tells_the_service_how_far_it_is(bootlab, tmp_path):
+    (tmp_path / "plan.yaml").write_text(
+        "name: new dns?\n"
+        "nodes: {all: {list: [{name: a, address: 127.0.0.1}, {name: b, address: 127.0.0.2}]}}\n"
+        "change: {command: {apply: [test, '{name}', '=', a]}}\n"
+    )
+    output, code = bootlab("rollout", str(tmp_path / "plan.yaml"))
+    assert code == 0, "exit codes of commands come as return values"
+    assert "not told" not in output
+    site = bootlab.options[1]
+    with BootService(read_api(Path(site)).address) as client:
+        (told,) = client.ask("GET", "/rollouts")[0]["rollouts"]
+    assert (told["name"], told["phase"], told["counts"]["done"]) == ("new dns?", "halted", 1)
+    assert told["failed"] == [{"node": "b", "state": "failed", "cause": "test ended with 1: it says nothing"}]

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import stat
+import sys
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_second_rollout_of_the_same_has_nothing_to_do(with_fleet):
         (Fault.MUTE, "log: new.jsonl, seconds: 100", r"did not ask the DNS server within 1 s: .*new.jsonl"),
         (Fault.FULL, "x", r"ApplyConfiguration refused .*no space left on the STATE partition"),
     ],
-    ids=str,
+    ids=["gone", "unready", "mute", "full"],
 )
 def test_a_bad_node_ends_with_one_cause_and_halts_the_others(with_fleet, fault, text, cause):
     async def work(scene):
@@ -159,6 +160,30 @@ def test_a_cancelled_rollout_goes_on_where_it_stood(with_fleet):
         assert [node.store.saved for node in scene.nodes] == [1] * 20
 
     with_fleet(work, 20)
+
+
+def test_a_killed_tool_goes_on_and_changes_nothing_twice(with_fleet):
+    async def bootlab(scene, *argv):
+        words = [sys.executable, "-m", "lab", "rollout", "plan.yaml", *argv]
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(*words, cwd=scene.folder, stdout=pipe, stderr=pipe)
+
+    async def work(scene):
+        scene.plan(PLAN.replace("concurrency: 4", "concurrency: 2"))
+        tool = await bootlab(scene)
+        while not scene.journal.exists() or scene.journal.read_bytes().count(b'"done"') < 3:
+            assert tool.returncode is None
+            await asyncio.sleep(0.01)
+        tool.kill()
+        await tool.wait()
+        assert scene.journal.read_bytes().count(b'"done"') < 30, "it was killed in the middle"
+        tool = await bootlab(scene, "--resume")
+        out, err = await tool.communicate()
+        assert tool.returncode == 0, (out + err).decode()
+        assert out.decode().splitlines()[-1] == "plan: done; 30 nodes: 30 done"
+        assert [node.store.saved for node in scene.nodes] == [1] * 30
+
+    with_fleet(work, 30)
 
 
 def test_a_configuration_that_somebody_else_changed_meanwhile_is_left_alone(with_fleet):
