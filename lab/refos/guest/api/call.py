@@ -1,6 +1,7 @@
 """One call of the API: a request in, one answer or a stream of them out; errors become gRPC's."""
 
 import inspect
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,7 @@ async def _answer(node: Node, path: str, method: Method, stream: Stream[Any, Any
     check_role(node, role, method.role, path)
     target = target_of(node, stream.metadata or {}, path)
     request = await _receive(stream)
-    call = Call(node, role, actor=f"{path}-{id(stream):x}", target=target)
+    call = Call(node, role, actor=os.urandom(16).hex(), target=target)
     result = method.function(call, request)
     if isinstance(result, AsyncIterator):
         async for reply in result:
