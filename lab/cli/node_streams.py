@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -18,18 +19,23 @@ from lab.clients.talos.sync import Node
 from lab.errors import InfrastructureError, UsageError
 
 _CONTROL = {code: "?" for code in (*range(9), *range(11, 32), 127)}
+_seconds = click.option("--seconds", type=click.FloatRange(0.1, 86400), help="Stop after so long.")
+_count = click.option("--count", type=click.IntRange(1), help="Stop after so many.")
 
 
 @click.command()
 @click.option("--tail", default=-1, show_default=True, type=int, help="How many of the past; -1: all.")
 @click.option("--after", default="", help="Only those after the event of this id.")
-@click.option("--seconds", type=click.FloatRange(0.1, 86400), help="Stop after so long.")
+@_seconds
+@_count
 @json_option
 @with_node
-def events(node: Node, tail: int, after: str, seconds: float | None, *, as_json: bool) -> None:
+def events(
+    node: Node, tail: int, after: str, seconds: float | None, count: int | None, *, as_json: bool
+) -> None:
     """Print the node's events, the past ones first, until Ctrl-C; --json prints one object a line."""
     end = time.monotonic() + seconds if seconds is not None else None
-    for event in node.events(tail=tail, after=after, until=end):
+    for event in islice(node.events(tail=tail, after=after, until=end), count):
         if as_json:
             click.echo(json.dumps(dataclasses.asdict(event)))
         else:
@@ -80,7 +86,7 @@ def cat(node: Node, path: str) -> None:
 )
 @click.option("--promiscuous", is_flag=True, help="Frames for others too.")
 @click.option("--snap-len", default=65536, show_default=True, type=click.IntRange(1, 262144))
-@click.option("--seconds", type=click.FloatRange(0.1, 86400), help="Stop after so long; else by Ctrl-C.")
+@_seconds
 @with_node
 def capture(
     node: Node, interface: str, output: Path, snap_len: int, seconds: float | None, *, promiscuous: bool
@@ -88,6 +94,7 @@ def capture(
     """Record what the node's INTERFACE sends and receives."""
     if str(output) == "-" and sys.stdout.isatty():
         raise UsageError("a pcap file is nothing for a terminal: name one with -o")
+    node.call(node.client.connection.connect)
     end = time.monotonic() + seconds if seconds is not None else None
     stream = node.client.capture(interface, promiscuous=promiscuous, snap_len=snap_len)
     console = Console(stderr=True, highlight=False)
@@ -117,9 +124,18 @@ def _copy_text(pieces: Iterable[bytes]) -> None:
 @click.option("--host", default="0.0.0.0", show_default=True, help="The address to listen on.")
 @click.option("--events-port", default=8090, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--kernel-port", default=8092, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--seconds", type=click.FloatRange(0.1, 86400), help="Stop after so long; else by Ctrl-C.")
+@_seconds
+@_count
 @json_option
-def listen(host: str, events_port: int, kernel_port: int, seconds: float | None, *, as_json: bool) -> None:
+def listen(
+    host: str,
+    events_port: int,
+    kernel_port: int,
+    seconds: float | None,
+    count: int | None,
+    *,
+    as_json: bool,
+) -> None:
     """Print what nodes report of themselves: events, and the kernel's log; --json: one object a line.
 
     Nodes are told where by `talos.events.sink=HOST:8090 talos.logging.kernel=tcp://HOST:8092` on the kernel's
@@ -128,7 +144,7 @@ def listen(host: str, events_port: int, kernel_port: int, seconds: float | None,
     end = time.monotonic() + seconds if seconds is not None else None
     with listening(host, events_port=events_port, kernel_port=kernel_port) as ears:
         click.echo(f"events at {host}:{ears.events_port}, kernel logs at {host}:{ears.kernel_port}", err=True)
-        for record in ears.records(end):
+        for record in islice(ears.records(end), count):
             if as_json:
                 click.echo(json.dumps({"record": type(record).__name__, **dataclasses.asdict(record)}))
             elif isinstance(record, NodeEvent):

@@ -115,7 +115,7 @@ class Connection:
         """Call and return the answer. Raises NodeError or NodeAccessDenied."""
         cancelled = _cancelled()
         try:
-            await self._connect()
+            await self.connect()
             async with method.open(timeout=timeout or self.timeout) as stream:
                 await stream.send_message(request, end=True)
                 limit_messages(stream)
@@ -132,7 +132,7 @@ class Connection:
         """Call and yield the answers as they come; without a deadline. Raises as `ask` does."""
         cancelled = _cancelled()
         try:
-            await self._connect()
+            await self.connect()
             async with method.open() as stream:
                 await stream.send_message(request, end=True)
                 limit_messages(stream)
@@ -143,9 +143,13 @@ class Connection:
             _forget(cancelled)
             raise await self._explain(method.name, exc) from exc
 
-    async def _connect(self) -> None:
-        async with asyncio.timeout(self.timeout):
-            await self.channel.__connect__()
+    async def connect(self) -> None:
+        """Connect, if there is no connection. Raises as `ask` does."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                await self.channel.__connect__()
+        except _EXPECTED as exc:
+            raise await self._explain("connecting", exc) from exc
 
     async def _why_lost(self, name: str) -> LabError:
         protocol = self.channel.last

@@ -105,9 +105,9 @@ def test_streams(run: Run, machine: LiveNode, tmp_path: Path) -> None:
     assert "Booting Linux" in run("dmesg").stdout
     assert run("logs", "apid").exit_code == 0
     assert run("cat", "/etc/hostname").stdout == "refos\n"
-    events = [json.loads(line) for line in run("events", "--json", "--seconds", "1").stdout.splitlines()]
+    events = [json.loads(line) for line in run("events", "--json", "--count", "4").stdout.splitlines()]
     assert "SequenceEvent" in [event["kind"] for event in events]
-    captured = run("capture", "eth0", "-o", "eth0.pcap", "--seconds", "1")
+    captured = run("capture", "eth0", "-o", "eth0.pcap", "--seconds", "3")
     assert captured.exit_code == 0, captured.exception
     assert (tmp_path / "eth0.pcap").read_bytes()[:4] == b"\xd4\xc3\xb2\xa1"
 
@@ -231,6 +231,6 @@ def test_listen_prints_what_nodes_report(run: Run, tmp_path: Path) -> None:
     ):
         speaker = threading.Thread(target=say)
         speaker.start()
-        result = run("listen", *where, "--seconds", "1.5", *extra)
+        result = run("listen", *where, "--seconds", "30", "--count", "1", *extra)
         speaker.join()
         assert line in result.stdout
