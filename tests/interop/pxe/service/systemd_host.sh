@@ -11,7 +11,9 @@ cd "$root/host"
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
-mount --rbind /dev dev
+mount -t tmpfs tmpfs dev # no console, no disks, no kernel log: nothing of the host's
+for device in null zero full random urandom tty; do touch dev/$device && mount --bind /dev/$device dev/$device; done
+ln -s /proc/self/fd dev/fd
 mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
 
@@ -45,4 +47,4 @@ pivot_root . old
 umount -l /old
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=test SYSTEMD_UNIT_PATH=/etc/systemd/system \
     SYSTEMD_GENERATOR_PATH=/proc/empty SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/proc/empty \
-    /lib/systemd/systemd --system --unit=multi-user.target --log-target=console --show-status=no
+    /lib/systemd/systemd --system --unit=multi-user.target --log-target=null --show-status=no
