@@ -1,4 +1,4 @@
-"""A node that answers in the background of a test: the guest's code over real TLS, the machine below in memory."""
+"""A node in the background of a test: the guest's code over real TLS, the machine below in memory."""
 
 import socket
 from collections.abc import AsyncIterator, Iterator
