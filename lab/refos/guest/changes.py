@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lab.machineconfig import ConfigFaults, Fault, MachineConfig, difference
+from lab.refos.guest.model import PlatformError
 from lab.refos.guest.node import CONFIG, Node
 from lab.refos.guest.operations import Operation, write_image
 from lab.refos.guest.state.configuration import TRY_SECONDS, ApplyMode, Decision
@@ -30,6 +31,7 @@ async def apply(
     config = await _read(node, data)
     if not node.maintenance and not config.complete:
         raise ConfigFaults([Fault("machine.ca", "is missing: a configured node must know whom to trust")])
+    await _check_authority(node, config)
     node.machine.check_idle()
     reboot_mode = node.settings.personality.reboot_mode
     configuration = node.machine.configuration
@@ -51,6 +53,17 @@ async def _read(node: Node, data: bytes) -> MachineConfig:
     if len(data) > _SMALL:
         return await asyncio.to_thread(node.read_config, text)
     return node.read_config(text)
+
+
+async def _check_authority(node: Node, config: MachineConfig) -> None:
+    """See that we could serve with it: with a wrong authority nobody can talk to it."""
+    before = node.config.ca if node.config is not None else None
+    if config.ca is None or config.ca == before:
+        return
+    try:
+        await node.platform.identity(config.ca, config.accepted_cas, config.cert_sans)
+    except PlatformError as error:
+        raise ConfigFaults([Fault("machine.ca", str(error))]) from None
 
 
 def _summary(node: Node, config: MachineConfig, decision: Decision) -> str:

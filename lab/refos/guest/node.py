@@ -161,6 +161,7 @@ class Node:
         health = machine_pb2.ServiceHealth(healthy=not fault, last_message=fault)
         event = machine_pb2.ServiceStateEvent(service=name, action=action, message=fault, health=health)
         self.events.add(event, self.now())
+        self.changed.notify()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something until it or the node ends; what nobody foresaw is logged, not lost."""

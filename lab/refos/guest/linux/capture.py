@@ -41,7 +41,7 @@ def open_socket(interface: str, program: Sequence[BpfInstruction], *, promiscuou
             packet.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
     except OSError as error:
         packet.close()
-        raise PlatformError(f"{interface}: {error.strerror}") from None
+        raise PlatformError(f"{interface}: {error.strerror or error}") from None
     return packet
 
 

@@ -50,12 +50,12 @@ class LinuxPlatform:
             raise PlatformError("; ".join(f"{name}: {reason}" for name, reason in refused.items()))
 
     async def services(self) -> Mapping[str, str]:
-        """Storage: an installed system must have its STATE, and be able to write to it."""
-        return {"storage": await asyncio.to_thread(self._storage_fault)}
+        """An installed system must have its STATE and the boot loader's environment."""
+        if self.booted is None:
+            return {}
+        return {"storage": await asyncio.to_thread(self._storage_fault), "bootloader": self.slots.fault}
 
     def _storage_fault(self) -> str:
-        if self.booted is None:
-            return ""
         if not STATE.is_mount():
             return "STATE is not mounted: what is configured is lost at the next boot"
         probe = STATE / ".probe"

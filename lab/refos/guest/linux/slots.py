@@ -26,6 +26,7 @@ class RaucSlots:
         self._booted = booted
         self._store = store
         self._versions: dict[SlotName, str | None] = {}
+        self.fault = ""  # of the boot loader's environment
 
     async def slots(self) -> Slots:
         """Read the environment; of a slot that does not run, the release file on it."""
@@ -36,10 +37,11 @@ class RaucSlots:
                 self._versions[name] = await self._version(name)
         try:
             environment = await bootenv.read()
-        except PlatformError:
-            if self._booted is not None:
-                raise
-            environment = {}  # an installation that never came to its end
+            self.fault = ""
+        except PlatformError as error:
+            # An installation that never came to its end, or what the boot loader cannot read either
+            environment = {}
+            self.fault = str(error)
         return bootenv.slots_of(environment, self._booted, self._versions)
 
     async def _version(self, name: SlotName) -> str | None:

@@ -1,10 +1,12 @@
 """A configured node: changes of its configuration and of its system, over mutual TLS."""
 
 import asyncio
+import base64
+import re
 
 import pytest
 
-from lab.clients.talos import ApplyMode, NodeAccessDenied, NodeError
+from lab.clients.talos import ApplyMode, CertificateAuthority, NodeAccessDenied, NodeError
 from lab.clients.talos.upgrade import install, upgrade
 from lab.refos.guest.model import Slot, SlotHealth, SlotName, Slots
 from lab.refos.guest.node import CONFIG, SWITCH
@@ -90,6 +92,18 @@ class TestApply:
                 with pytest.raises(NodeError, match=r"machine\.ca"):
                     await client.apply("version: v1alpha1\nmachine:\n  network:\n    hostname: other\n")
                 assert not it.node.maintenance
+
+        play(story())
+
+    def test_an_authority_that_the_node_could_not_serve_with_is_refused(self, rig, play, config):
+        async def story():
+            async with rig() as it, it.client() as client:
+                stranger = CertificateAuthority.create().pair
+                key = base64.b64encode(stranger.key).decode()
+                wrong = re.sub(r"key: .*", f"key: {key}", config())
+                with pytest.raises(NodeError, match=r"machine\.ca: openssl"):
+                    await client.apply(wrong)
+                assert (await client.version()).tag == "v1.0.0"
 
         play(story())
 

@@ -5,7 +5,7 @@ import contextlib
 
 import dnslib
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.refos.guest.linux import dns
@@ -16,6 +16,7 @@ LABELS = st.lists(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(LABELS, st.integers(0, 0xFFFF))
 def test_a_query_is_what_dnslib_reads(labels, number):
     name = ".".join(labels)

@@ -160,4 +160,4 @@ class MachineRules(RuleBasedStateMachine):
 
 
 TestMachineRules = MachineRules.TestCase
-TestMachineRules.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestMachineRules.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
