@@ -8,6 +8,8 @@ import click
 
 import lab
 from lab.errors import UsageError
+from lab.upgrades.faults import classes_of
+from lab.upgrades.system import load_system
 
 _TESTS = Path(lab.__file__).parents[1] / "tests" / "hil"
 SUITES = {
@@ -36,6 +38,8 @@ def test(
     place: tuple[str, ...],
     results: Path | None,
     only: str | None,
+    classes: str | None,
+    system: str | None,
     **options: object,
 ) -> int:
     """Run a SUITE of tests that boot boards; the reports are named at the end. docs/upgrades.md.
@@ -48,7 +52,10 @@ def test(
     """
     if not _TESTS.is_dir():
         raise UsageError("the tests are not here: `bootlab test` wants a checkout of bootlab, see README.md")
-    given = {"config": config, "results": results, **options}
+    classes_of(classes)
+    if system is not None:
+        load_system(system)
+    given = {"config": config, "results": results, "classes": classes, "system": system, **options}
     words = [
         word for name, value in given.items() if value is not None for word in (f"--lab-{name}", str(value))
     ]

@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Announce the mark that keeps a place's tests together under pytest-xdist."""
+    upgrade_suite.check(config)
     config.addinivalue_line("markers", "xdist_group(name): tests of one place run one after the other")
 
 

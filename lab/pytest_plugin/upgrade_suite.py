@@ -1,6 +1,5 @@
 """The fixture `upgrades`: an operating system on an emulated board, to be upgraded, broken and cut off."""
 
-import importlib
 import secrets
 from collections.abc import Iterator, Sequence
 
@@ -10,9 +9,9 @@ from lab.config import Site
 from lab.errors import UsageError
 from lab.pytest_plugin.state import lab_state
 from lab.upgrades.bench import Bench
-from lab.upgrades.faults import CLASSES
+from lab.upgrades.faults import classes_of
 from lab.upgrades.rig import Rig
-from lab.upgrades.system import System
+from lab.upgrades.system import load_system
 
 GROUP = "upgrades"  # all in one process of pytest-xdist: they share a board
 
@@ -56,27 +55,16 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         params = [pytest.param(n, id=f"cut{n:03}", marks=group) for n in numbers]
         metafunc.parametrize("cut_number", params)
     if "failure_class" in metafunc.fixturenames:
-        names = _classes(option("lab_classes"))
-        metafunc.parametrize("failure_class", [pytest.param(CLASSES[n], id=n, marks=group) for n in names])
+        found = classes_of(option("lab_classes"))
+        metafunc.parametrize("failure_class", [pytest.param(c, id=c.name, marks=group) for c in found])
 
 
-def _classes(words: str | None) -> tuple[str, ...]:
-    if words is None:
-        return ("bad-signature", "no-kernel")
-    names = tuple(CLASSES) if words == "all" else tuple(filter(None, words.split(",")))
-    if unknown := [name for name in names if name not in CLASSES]:
-        raise pytest.UsageError(f"--lab-classes {unknown[0]}: there are all, {', '.join(CLASSES)}")
-    return names
-
-
-def system_of(words: str) -> System:
-    """Return the system of `module:Class`. Raises UsageError where there is none such."""
-    module, _, name = words.partition(":")
+def check(config: pytest.Config) -> None:
+    """Raise pytest.UsageError for an option of ours that cannot be."""
     try:
-        made: System = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"--lab-system {words}: {error}") from error
-    return made
+        classes_of(config.getoption("lab_classes"))
+    except UsageError as error:
+        raise pytest.UsageError(f"--lab-classes: {error}") from error
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +78,7 @@ def upgrades(
         pytest.skip("power cuts need an emulated board: only its disk can lose its write cache")
     seed = pytestconfig.getoption("lab_seed")
     chosen = secrets.randbelow(2**32) if seed is None else int(seed)
-    system = system_of(pytestconfig.getoption("lab_system"))
+    system = load_system(pytestconfig.getoption("lab_system"))
     with Rig(site, emulated[0], system, tmp_path_factory.mktemp("disk")) as rig:
         bench = Bench(rig, state.results, chosen)
         yield bench

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lab.errors import UsageError
+
 
 class Ending(StrEnum):
     """How an upgrade that fails ends; the old version runs in the first two."""
@@ -38,3 +40,12 @@ CLASSES = {
         FailureClass("disk-full", "update larger than the slot", Ending.REFUSED),
     )
 }
+USUAL = ("bad-signature", "no-kernel")  # when nobody names any: one that is refused, one that is tried
+
+
+def classes_of(words: str | None) -> tuple[FailureClass, ...]:
+    """Return the classes named in `A,B`, or `all`; None: the usual ones. Raises UsageError."""
+    names = USUAL if words is None else tuple(CLASSES) if words == "all" else tuple(words.split(","))
+    if unknown := [name for name in names if name not in CLASSES]:
+        raise UsageError(f"there is no failure class {unknown[0]!r}; there are all, {', '.join(CLASSES)}")
+    return tuple(CLASSES[name] for name in names)

@@ -3,12 +3,14 @@
 docs/upgrades.md goes through it step by step; lab.upgrades.refos is the example.
 """
 
+import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lab.errors import UsageError
 from lab.model import MilestoneRule
 from pxe.plan import BootPlan
 
@@ -75,3 +77,13 @@ class System(Protocol):
 
     def connect(self, address: str) -> AbstractContextManager[Client]:
         """Return a client of the node that is reached at `address` (host:port)."""
+
+
+def load_system(words: str) -> System:
+    """Return the system of `module:Class`. Raises UsageError where there is none such."""
+    module, _, name = words.partition(":")
+    try:
+        made: System = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"{words}: no operating system to test: {error}") from error
+    return made

@@ -58,3 +58,17 @@ def test_every_file_of_a_suite_is_there():
     for files in module.SUITES.values():
         for name in files:
             assert (module._TESTS / name).exists(), name
+
+
+def test_a_class_that_there_is_not():
+    result = call("upgrades", "--classes", "bad-signature,nonsense")
+    assert str(result.exception).startswith(
+        "there is no failure class 'nonsense'; there are all, bad-signature,"
+    )
+
+
+@pytest.mark.parametrize("words", ["no.such:Thing", "lab.upgrades.refos:Nothing", "lab", ":"])
+def test_a_system_that_there_is_not(words):
+    result = call("upgrades", "--system", words)
+    assert str(result.exception).startswith(f"{words}: no operating system to test: ")
+    assert result.exception.exit_code == 2
