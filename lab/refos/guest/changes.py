@@ -8,7 +8,7 @@ from lab.machineconfig import ConfigFaults, Fault, MachineConfig, difference
 from lab.refos.guest.model import PlatformError
 from lab.refos.guest.node import CONFIG, Node
 from lab.refos.guest.operations import Operation, write_image
-from lab.refos.guest.state.configuration import TRY_SECONDS, ApplyMode, Decision
+from lab.refos.guest.state.configuration import TRY_SECONDS, ApplyMode, Decision, Refused
 from lab.refos.guest.state.sequences import BOOT, INSTALL_AND_REBOOT, REBOOT
 
 _LARGEST = 1 << 20  # bytes; a real configuration has some tens of kB
@@ -28,14 +28,24 @@ async def apply(
     node: Node, data: bytes, mode: ApplyMode, *, dry_run: bool = False, try_seconds: float = TRY_SECONDS
 ) -> Applied:
     """Check a configuration and take it over. Raises ConfigFaults, Refused, Unsupported, PlatformError."""
+    first = node.maintenance
     config = await _read(node, data)
+    async with node.applying:
+        if node.maintenance is not first:
+            # Whoever could give the first configuration may not be one who could give the second
+            raise Refused("the node got its first configuration from somebody else meanwhile")
+        return await _apply(node, config, mode, dry_run=dry_run, try_seconds=try_seconds)
+
+
+async def _apply(
+    node: Node, config: MachineConfig, mode: ApplyMode, *, dry_run: bool, try_seconds: float
+) -> Applied:
     if not node.maintenance and not config.complete:
         raise ConfigFaults([Fault("machine.ca", "is missing: a configured node must know whom to trust")])
     await _check_authority(node, config)
     node.machine.check_idle()
     reboot_mode = node.settings.personality.reboot_mode
-    configuration = node.machine.configuration
-    decision = configuration.decide(mode, maintenance=node.maintenance, reboot_mode=reboot_mode)
+    decision = node.machine.configuration.decide(mode, maintenance=node.maintenance, reboot_mode=reboot_mode)
     warnings = tuple(f"{path} is ignored: refos has no use for it" for path in config.ignored)
     if dry_run:
         return Applied(decision.mode, _summary(node, config, decision), warnings)

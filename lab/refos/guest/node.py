@@ -69,6 +69,7 @@ class Node:
         self.events_sent = 0  # to the event sink; a new one resumes where the old one was
         self._reconciler = Reconciler(platform)
         self._reporting = Reporting(self)
+        self.applying = asyncio.Lock()  # held while a configuration is checked and saved
         self._settling = asyncio.Lock()
         self._serving = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -231,7 +232,10 @@ class Node:
             self.say(f"slot {slot} is not healthy ({reasons}), and no other is good")
             return
         self.say(f"slot {slot} is not healthy ({reasons}): going back to slot {slot.other}")
-        await self.platform.slots.mark(slot, good=False)
+        try:
+            await self.platform.slots.mark(slot, good=False)
+        except PlatformError as error:
+            self.say(f"slot {slot} cannot be marked bad: {error}")  # its attempts run out all the same
         if self.machine.running is None:
             await self.run(REBOOT, {})
         else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from lab.refos.guest.model import PlatformError
 
 _SECONDS = 10.0
 _BOUND = "refos-bound"
+_HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-.]{0,61}[A-Za-z0-9])?")
 # What udhcpc calls on every change; $interface, $ip, $mask (bits), $router, $dns, $domain, $search, $hostname
 _SCRIPT = f"""\
 #!/bin/sh
@@ -92,7 +94,11 @@ class DhcpClient:
             text = (self._folder / self.link).read_text()
         except OSError:
             return {}
-        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        lease = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        # It goes into a certificate and into files: what a server on the network sends is looked at
+        if not _HOSTNAME.fullmatch(lease.get("hostname", "")):
+            lease.pop("hostname", None)
+        return lease
 
     async def stop(self) -> None:
         """End the client; the address stays until somebody takes it away."""

@@ -73,6 +73,7 @@ class RaucSlots:
 
     async def pull(self, image: str) -> AsyncIterator[str]:
         """Have RAUC read the manifest and verify its signature."""
+        _check_name(image)
         yield f"reading the manifest of {image}"
         await run(["refos-updater"], timeout=60)
         try:
@@ -85,6 +86,7 @@ class RaucSlots:
 
     async def install(self, image: str, disk: str, *, wipe: bool) -> AsyncIterator[str]:
         """Partition, then RAUC; what the store has goes to STATE, which is mounted from then on."""
+        _check_name(image)
         async for line in prepare_disk(disk, wipe=wipe, store=self._store):
             yield line
         self._versions.clear()
@@ -97,6 +99,7 @@ class RaucSlots:
     async def upgrade(self, image: str) -> AsyncIterator[str]:
         """Have RAUC write the slot that does not run, and make that the first."""
         assert self._booted is not None
+        _check_name(image)
         self._versions.pop(self._booted.other, None)
         async for line in _rauc_install(image):
             yield line
@@ -143,6 +146,12 @@ def _erase(target: Path) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise PlatformError(f"{target} cannot be erased: {error.strerror}") from None
+
+
+def _check_name(image: str) -> None:
+    """Take URLs only: RAUC would take other words for options, or for files of the node."""
+    if not image.startswith(("http://", "https://")) or not image.isprintable():
+        raise ImageRefused(f"{image!r} is no http or https URL")
 
 
 async def _rauc_install(image: str, booted: SlotName | None = None) -> AsyncIterator[str]:

@@ -35,6 +35,7 @@ class FileStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._writing = asyncio.Lock()
 
     async def load(self, name: str) -> Saved | None:
         """Return the newest that is whole, and what is wrong with one that is not."""
@@ -43,14 +44,16 @@ class FileStore:
     async def save(self, name: str, text: str) -> None:
         """Write it beside, then take its name. Raises PlatformError: no room, read-only."""
         try:
-            await asyncio.to_thread(self._save, name, text)
+            async with self._writing:
+                await asyncio.to_thread(self._save, name, text)
         except OSError as error:
             raise PlatformError(f"{name} cannot be saved in {self.folder}: {error.strerror}") from None
 
     async def delete(self, name: str) -> None:
         """Remove both."""
         try:
-            await asyncio.to_thread(self._delete, name)
+            async with self._writing:
+                await asyncio.to_thread(self._delete, name)
         except OSError as error:
             raise PlatformError(f"{name} cannot be removed from {self.folder}: {error.strerror}") from None
 

@@ -1,5 +1,7 @@
 """A node without a configuration, and how it gets its first one."""
 
+import asyncio
+
 import pytest
 
 from lab.clients.talos import (
@@ -110,5 +112,24 @@ def test_a_foreign_authority_is_not_let_in(rig, play):
             with pytest.raises(NodeAccessDenied):
                 async with NodeClient(f"127.0.0.1:{it.server.bound}", forged) as client:
                     await client.version()
+
+    play(story())
+
+
+def test_of_two_first_configurations_one_wins_and_the_other_is_not_taken_later(
+    rig, play, config, from_network
+):
+    async def story():
+        async with rig(config=None, slots=from_network()) as it:
+            async with it.client(None) as one, it.client(None) as two:
+                texts = [config(machine=f"  network:\n    hostname: n{number}\n") for number in (1, 2)]
+                ends = await asyncio.gather(one.apply(texts[0]), two.apply(texts[1]), return_exceptions=True)
+            refused = [end for end in ends if isinstance(end, Exception)]
+            assert len(refused) == 1
+            assert "from somebody else meanwhile" in str(refused[0])
+            await it.ready()
+            winner = 1 if ends[0] not in refused else 2
+            assert it.platform.network.name == f"n{winner}"
+            assert f"n{winner}" in it.platform.store.texts[CONFIG]
 
     play(story())

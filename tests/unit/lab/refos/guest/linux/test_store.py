@@ -111,3 +111,13 @@ def test_any_bytes_are_read_or_refused(data):
     except ValueError:
         return
     assert pack(text) == data
+
+
+def test_writers_take_turns(store):
+    async def story():
+        await asyncio.gather(*(store.save("config", f"{number}\n" * 1000) for number in range(8)))
+        return await store.load("config")
+
+    saved = run(story())
+    assert saved.fault is None
+    assert len(set(saved.text.splitlines())) == 1
