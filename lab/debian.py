@@ -69,7 +69,7 @@ class PrivateApt:
 
     def update(self) -> None:
         """Fetch the lists. Raises InfrastructureError: no network, no such release."""
-        self.run(["apt-get", "--error-on=any", "update"])
+        self.run(["apt-get", "update", "--error-on=any"])
 
     def run(self, argv: Sequence[str]) -> str:
         """Return what an apt command prints. Raises InfrastructureError with what it complained of."""
@@ -100,6 +100,8 @@ def run(argv: Sequence[str], folder: Path | None = None, more: dict[str, str] | 
         )
     except subprocess.CalledProcessError as exc:
         said = exc.stderr.strip() or exc.stdout.strip() or f"exit code {exc.returncode}"
+        errors = [line for line in said.splitlines() if line.startswith("E: ")]  # apt's, the cause first
+        said = errors[0].removeprefix("E: ") if errors else said
         raise InfrastructureError(f"{' '.join(argv[:2])}: {said}") from exc
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise InfrastructureError(f"{' '.join(argv[:2])}: {exc}") from exc

@@ -4,6 +4,7 @@ import fcntl
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import lab
 from lab.cache import cache_dir
 from lab.errors import InfrastructureError, UsageError
 from lab.refos.build import recipe
@@ -24,15 +24,19 @@ from lab.refos.build.installer import INSTALLER, installer
 from lab.refos.build.keys import SigningKeys, signing_keys
 from lab.refos.build.packages import Tell, package_set
 from lab.refos.build.pyc import compiled
-from lab.refos.build.rootfs import Identity, own_code, squashfs, texts
+from lab.refos.build.rootfs import FILES, Identity, own_code, squashfs, texts
 from lab.refos.build.tree import Node, Tree
 
 LIMIT = 120_000_000  # bytes that a slot's content may have
 _MADE = "made"  # written last
 _KEPT, _IN_USE = 10, 3600.0  # images, seconds since the last use
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,59}")
 # Our own files that decide what comes out, beside those that go in
 _SLOT_ID = "b0071ab0-0000-4000-8000-000000000020"
-_SOURCES = ("refos/build", "debian.py", "smalllinux.py")
+_SOURCES = (
+    *("base.py", "bundle.py", "compile.py", "disk.py", "hosttools.py", "image.py", "initrd.py", "kernel.py"),
+    *("pyc.py", "recipe.py", "rootfs.py", "tree.py", "../../smalllinux.py"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,10 @@ def build(request: Request, tell: Tell = lambda text: None) -> Image:
     """
     if request.arch not in recipe.ARCHES:
         raise UsageError(f"refos is built for {' and '.join(recipe.ARCHES)}, not for {request.arch!r}")
+    if not _VERSION.fullmatch(request.version):
+        raise UsageError(
+            f"{request.version!r} is no version: a letter or digit, then letters, digits, . _ + ~ -"
+        )
     check_programs()
     cache = cache_dir() / "refos"
     folder = cache / request.arch
@@ -127,9 +135,10 @@ def _build(request: Request, cache: Path, folder: Path, tell: Tell) -> Image:
     packages = package_set(folder, request.arch, names, recipe.PRESENT, tell, update=request.update)
     tools = host_tools(cache, tell, update=request.update)
     keys = signing_keys(request.keys)
-    identity = Identity(request.version, request.arch)
     sources = _sources()
-    own = own_code() | texts(identity, keys.keyring.read_bytes()) | installer() | dict(request.files)
+    own = own_code() | installer() | dict(request.files)
+    identity = Identity(request.version, request.arch, _key(packages.key, tools.root.name, sources, own))
+    own = texts(identity, keys.keyring.read_bytes()) | own
     image = Image(folder / f"image-{_key(packages.key, tools.root.name, sources, own)}", identity)
     if (image.folder / _MADE).is_file():
         os.utime(image.folder / _MADE)
@@ -180,13 +189,10 @@ def _forget_old(folder: Path) -> None:
 
 
 def _sources() -> str:
-    """A hash of the code that builds."""
-    top = Path(lab.__file__).parent
+    """A hash of the code that builds; what it writes into the image counts by itself."""
     summed = hashlib.sha256()
-    for name in _SOURCES:
-        paths = sorted(p for p in (top / name).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-        for path in paths or [top / name]:
-            summed.update(f"{path.relative_to(top)}\n".encode() + path.read_bytes())
+    for path in [*(Path(__file__).parent / name for name in _SOURCES), FILES / "init.sh"]:
+        summed.update(path.read_bytes())
     return summed.hexdigest()
 
 

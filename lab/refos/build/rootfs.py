@@ -27,10 +27,14 @@ _EMPTY = ("dev", "proc", "sys", "run", "tmp", "var", "slot", "state")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What an image says of itself. `version` as in /etc/refos-release; `arch` is Debian's word."""
+    """What an image says of itself, in /etc/refos-release. `arch` is Debian's word.
+
+    `sha` names all that went in but the version and the authority.
+    """
 
     version: str
     arch: str
+    sha: str = ""
 
     @property
     def compatible(self) -> str:
@@ -39,7 +43,8 @@ class Identity:
 
     def release(self) -> str:
         """The text of /etc/refos-release."""
-        return f"NAME=refos\nVERSION={self.version}\nARCH={self.arch}\nCOMPATIBLE={self.compatible}\n"
+        words = {"NAME": "refos", "VERSION": self.version, "ARCH": self.arch, "SHA": self.sha}
+        return "".join(f"{k}={v}\n" for k, v in (words | {"COMPATIBLE": self.compatible}).items())
 
 
 def distribution(packages: PackageSet) -> Tree:

@@ -16,6 +16,12 @@ def test_an_architecture_that_there_is_none_for_is_refused():
         images.build(images.Request(arch="mips", version="1"))
 
 
+@pytest.mark.parametrize("version", ["", "a b", "-1", "1\nX=2", "$(reboot)", "1" * 61])
+def test_what_is_no_version_is_refused(version):
+    with pytest.raises(UsageError, match="is no version"):
+        images.build(images.Request(version=version))
+
+
 def test_a_missing_program_is_named_with_its_package(monkeypatch):
     monkeypatch.setattr(hosttools, "PROGRAMS", {"no-such-program": "its-package", "sh": "dash"})
     with pytest.raises(

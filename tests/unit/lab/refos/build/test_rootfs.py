@@ -15,8 +15,8 @@ def test_scripts_are_ones_that_busybox_takes(name):
 
 
 def test_the_identity_is_in_the_image_and_in_raucs_configuration():
-    found = texts(Identity("1.2", "arm64"), b"keyring")
-    assert b"VERSION=1.2\nARCH=arm64\nCOMPATIBLE=refos-arm64\n" in found["etc/refos-release"].data
+    found = texts(Identity("1.2", "arm64", "abcd"), b"keyring")
+    assert b"VERSION=1.2\nARCH=arm64\nSHA=abcd\nCOMPATIBLE=refos-arm64\n" in found["etc/refos-release"].data
     assert b"compatible=refos-arm64\n" in found["etc/rauc/system.conf"].data
     assert found["etc/rauc/keyring.pem"].data == b"keyring"
 
