@@ -2,7 +2,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.measure.imagecheck import dtb_compatible, kernel_fault
@@ -45,6 +45,7 @@ def test_a_compressed_kernel_cannot_be_told(tmp_path: Path) -> None:
     assert kernel_fault(path) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600), st.booleans())
 def test_no_bytes_break_the_kernel_check(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, pe: bool

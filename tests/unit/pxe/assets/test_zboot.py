@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.cli.image import image
@@ -62,6 +62,7 @@ def test_what_is_wrong_is_said(data, said):
         unpack(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["gzip", "lzma", "xzkern"]))
 def test_no_payload_does_more_than_raise(payload, method):
     with contextlib.suppress(AssetError):

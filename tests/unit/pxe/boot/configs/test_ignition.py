@@ -6,7 +6,7 @@ import json
 
 import pytest
 from config_generated import anything
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pxe.boot.configs.ignition import Ignition, accepted, converted, parse
@@ -239,6 +239,7 @@ def test_old_ignition_is_told_clearly(wanted):
         converted(parse(json.dumps(config(0))), wanted)
 
 
+@settings(deadline=None)
 @given(st.data(), st.integers(0, NEWEST), st.integers(0, NEWEST), st.integers(0, NEWEST))
 def test_down_conversion_keeps_every_word(data, stored, wanted, newest):
     value = data.draw(anything(SPEC, "", newest=min(stored, newest)))
