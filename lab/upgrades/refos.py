@@ -65,6 +65,7 @@ class Refos:
     """refos for arm64 on the emulated board."""
 
     name = "refos"
+    arch = "arm64"
     versions = ("1", "2")
     milestones = (
         _rule("slot", r"refos: booting slot [AB]", "the boot loader's choice"),
@@ -89,16 +90,16 @@ class Refos:
     def disk(self) -> Path:
         """Slot A holds version 1, STATE configuration 0, slot B nothing."""
         if self._disk is None:
-            self._disk = refos_images.disk(self.versions[0], self.config(0))
+            self._disk = refos_images.disk(self.versions[0], self.config(0), self.arch)
         return self._disk
 
     def netboot(self) -> BootPlan:
         """Version 1 from memory: it installs itself where it is told to."""
-        return refos_images.netboot(self.versions[0])
+        return refos_images.netboot(self.versions[0], self.arch)
 
     def bundle(self, version: str, fault: str = "") -> Path:
         """A RAUC bundle."""
-        return refos_images.bundle(version, fault)
+        return refos_images.bundle(version, fault, self.arch)
 
     def config(self, number: int, fault: str = "") -> str:
         """Configurations differ by their host name."""
@@ -126,3 +127,11 @@ class Refos:
         """An administrator's client."""
         with Node(address, self._credentials) as node:
             yield RefosNode(node)
+
+
+class RefosPc(Refos):
+    """refos for amd64 on an emulated PC: UEFI starts GRUB from the disk, before it looks at the network."""
+
+    name = "refos-pc"
+    arch = "amd64"
+    machine: Mapping[str, object] = {"cpus": 2, "disk_device": "virtio-blk-pci,bootindex=0"}

@@ -17,10 +17,12 @@ from lab.refos.build.disk import LAYOUT, MIB, disk_image, ext4_image
 from lab.refos.build.hosttools import host_tools
 from lab.refos.build.image import Image, Request, build
 from lab.refos.build.keys import SigningKeys, signing_keys
+from lab.refos.build.recipe import ARCHES
 from lab.refos.build.tree import Node, file
 from lab.refos.guest.linux.store import pack
 from pxe.plan import Arch, Asset, BootPlan
 
+_CONSOLE = {"arm64": "console=ttyAMA0 earlycon", "amd64": "console=ttyS0"}
 _UUID = "b0071ab0-0000-4000-8000-000000000030"
 _INIT_HANGS = "#!/bin/sh\necho 'refos: this init hangs'\nwhile :; do sleep 1000; done\n"
 _INIT_DIES = "#!/bin/sh\necho 'refos: this init dies'\nexit 1\n"
@@ -37,32 +39,35 @@ def authority() -> CertificateAuthority:
         return CertificateAuthority.load(folder)
 
 
-def disk(version: str, config: str) -> Path:
+def disk(version: str, config: str, arch: str = "arm64") -> Path:
     """Return a disk with `version` in slot A, nothing in slot B, and a configuration. Made once."""
-    image = build(Request(version=version))
+    image = build(Request(version=version, arch=arch))
     key = hashlib.sha256(config.encode()).hexdigest()[:12]
 
     def make(out: Path) -> None:
-        disk_image(out, boot=image.boot, slots={"A": image.slot}, state={"config": pack(config)})
+        state = {"config": pack(config)}
+        slots = {"A": image.slot}
+        disk_image(out, boot=image.boot, slots=slots, environment=image.environment, state=state)
 
     return _kept(image.folder.name, f"disk-{key}.img", make)
 
 
-def netboot(version: str) -> BootPlan:
+def netboot(version: str, arch: str = "arm64") -> BootPlan:
     """Return the plan of a system that runs from memory."""
-    image = build(Request(version=version))
+    image = build(Request(version=version, arch=arch))
     return BootPlan(
         name="refos",
-        arch=Arch.ARM64,
+        arch=Arch(ARCHES[arch]),
         kernel=Asset("refos-kernel", image.kernel),
         initrd=Asset("refos-netboot.img", image.netboot),
-        cmdline="console=ttyAMA0 earlycon panic=5",
+        cmdline=f"{_CONSOLE[arch]} panic=5",
     )
 
 
-def bundle(version: str, fault: str = "") -> Path:
+def bundle(version: str, fault: str = "", arch: str = "arm64") -> Path:
     """Return an update, broken in the way of the class `fault` ("": whole). Made once."""
-    image = build(Request(version=version, files=_FILES[fault]() if fault in _FILES else {}))
+    files = _FILES[fault]() if fault in _FILES else {}
+    image = build(Request(version=version, arch=arch, files=files))
     if fault not in _MAKERS:
         return image.bundle
     return _kept(image.folder.name, f"{fault}.raucb", lambda out: _MAKERS[fault](image, out))

@@ -16,7 +16,7 @@ from lab.model import DriverConfig
 from lab.powercut.cut import Cut, VolatileCache, copy_sparse
 from lab.sandbox.forward import forwarded
 from lab.session import LabSession
-from lab.upgrades.story import Story, Watcher
+from lab.upgrades.story import Story
 from lab.upgrades.system import Client, Observation, System
 from pxe.plan import Asset
 
@@ -69,17 +69,14 @@ class Rig:
         """Where the node finds an update that is served."""
         return f"http://{self.session.server_address(self.board.place)}/{BUNDLE}-{number}"
 
-    def on(self, watcher: Watcher | None = None, transcript: Transcript | None = None) -> Story:
-        """Switch on; return the story that begins with the power. Close it."""
+    @contextmanager
+    def on(self, transcript: Transcript | None = None) -> Iterator[Story]:
+        """Switch on; yield the story that begins with the power."""
         self.off()
         self.cache.arm()
-        story = Story(self.board, self.service, self.rules, watcher).__enter__()
-        try:
+        with Story(self.board, self.service, self.rules) as story:
             story.t0_ns = self.board.cycle(transcript)
-        except LabError:
-            story.close()
-            raise
-        return story
+            yield story
 
     def off(self) -> None:
         """Switch off; all that the board wrote stays on its disk."""
@@ -97,9 +94,9 @@ class Rig:
         self._port = None
         self._links.close()
 
-    def story(self, watcher: Watcher | None = None) -> Story:
+    def story(self) -> Story:
         """A story that begins now. Use it in `with`."""
-        return Story(self.board, self.service, self.rules, watcher)
+        return Story(self.board, self.service, self.rules)
 
     @contextmanager
     def client(self) -> Iterator[Client]:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 
 from lab.board import Board
 from lab.clock import now_ns
@@ -14,25 +13,15 @@ from lab.netboot import BootService
 from pxe.events import Event
 
 _POLL_SECONDS = 0.25
-Watcher = Callable[[Milestone], None]
 
 
 class Story:
-    """One operation, from its beginning (t0) to its end; a context manager. Safe for all threads.
+    """One operation, from its beginning (t0) to its end; a context manager. Safe for all threads."""
 
-    `watcher` is told of each milestone in the thread that saw it, once.
-    """
-
-    def __init__(
-        self,
-        board: Board,
-        service: BootService,
-        rules: tuple[MilestoneRule, ...],
-        watcher: Watcher | None = None,
-    ) -> None:
+    def __init__(self, board: Board, service: BootService, rules: tuple[MilestoneRule, ...]) -> None:
         self.t0_ns = now_ns()
         self.events: list[Event] = []
-        self._board, self._address, self._watcher = board, service.address, watcher
+        self._board, self._address = board, service.address
         self._seq = service.newest_event()
         self._tracker = MilestoneTracker(rules, board.place.mac)
         self._milestones: list[Milestone] = []
@@ -110,13 +99,6 @@ class Story:
         self._add(found)
 
     def _add(self, found: list[Milestone]) -> None:
-        fresh = []
         with self._came:
-            for milestone in found:
-                if self.reached(milestone.name) is None:
-                    self._milestones.append(milestone)
-                    fresh.append(milestone)
+            self._milestones += [m for m in found if self.reached(m.name) is None]
             self._came.notify_all()
-        for milestone in fresh:
-            if self._watcher is not None:
-                self._watcher(milestone)
