@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PARTS = ("tftp", "http", "rack", "dhcp", "boot", "capture", "uboot_command", "explain")
+PARTS = ("tftp", "http", "rack", "dhcp", "boot", "capture", "uboot_command", "explain", "rollout")
 
 
 def main() -> None:
