@@ -25,10 +25,19 @@ def version(node: Node, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(1, 86400),
+    metavar="SECONDS",
+    help="Wait until it is ready; fail where it takes longer.",
+)
 @json_option
 @with_node
-def status(node: Node, *, as_json: bool) -> None:
+def status(node: Node, seconds: float | None, *, as_json: bool) -> None:
     """Print the node's stage, whether it is ready, and its resolvers; exit code 1 where it is not ready."""
+    if seconds is not None:
+        node.wait_ready(seconds)
     machine = node.machine_status()
     resolvers = node.resolvers()
     if as_json:

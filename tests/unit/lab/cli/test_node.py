@@ -60,6 +60,7 @@ def test_from_nothing_to_a_configured_node(run: Run, tmp_path: Path) -> None:
         said = run("config", "apply", "node1.yaml", *insecure)
         assert said.exit_code == 0, said.exception
         assert "took it" in said.output
+        assert "running, ready" in run("status", "--wait", "60").output
         shown = run("config", "show")
         assert shown.exit_code == 0, shown.exception
         assert "hostname: node-1" in shown.output
