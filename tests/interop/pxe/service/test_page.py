@@ -268,12 +268,13 @@ def test_it_can_be_used_by_keyboard_alone(look):
     page = look()
     page.locator(".tile").wait_for()
     order = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", f"{order[-1]}: the focus cannot be seen"
-    assert order[:6] == ["Skip to the machines", "Rack", "Plans", "Rules", "Leases", "Unknown"]
+    views = ["Rack", "Plans", "Rules", "Rollouts", "Leases", "Unknown"]
+    assert order[:7] == ["Skip to the machines", *views]
     page.keyboard.press("/")
     until(page, "document.activeElement.id === 'search'")
     page.keyboard.type("nothing like this")
