@@ -173,7 +173,7 @@ def add(
 
 @image.command("build")
 @click.argument("name", type=click.Choice(["refos"]))
-@click.option("--arch", type=click.Choice(["arm64"]), default="arm64", show_default=True)
+@click.option("--arch", type=click.Choice(["arm64", "amd64"]), default="arm64", show_default=True)
 @click.option("--version", default="", help="The version it says it is.  [default: bootlab's own]")
 @click.option("--update", is_flag=True, help="Take the newest packages, not those of the last build.")
 @_json_option

@@ -11,7 +11,7 @@ from lab.refos.build.image import LIMIT, Image, Request, build
 from lab.refos.build.recipe import ARCHES
 from pxe.assets import AddRequest, Manifest, Store, add_image
 
-_CONSOLES = {"arm64": "console=ttyAMA0"}
+_CONSOLES = {"arm64": "console=ttyAMA0", "amd64": "console=ttyS0"}
 
 
 def catalogue(store: Store, image: Image) -> Manifest:

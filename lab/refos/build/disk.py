@@ -16,7 +16,7 @@ MIB = 1 << 20
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 _EFI_SYSTEM = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 _ID = "B0071AB0-0000-4000-8000-0000000000%02d"
-_FIXED = {"E2FSPROGS_FAKE_TIME": str(EPOCH)}
+_FIXED = {"E2FSPROGS_FAKE_TIME": str(EPOCH), "SOURCE_DATE_EPOCH": str(EPOCH)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,17 @@ def partition_table() -> str:
 
 
 def fat_image(files: Mapping[str, bytes], size: int) -> bytes:
-    """Return a FAT file system of `size` MiB with `files` in its root folder, the same for the same files."""
+    """Return a FAT file system of `size` MiB with `files` (path -> content), the same for the same files."""
     with tempfile.TemporaryDirectory() as made:
         image = Path(made, "fat.img")
         with image.open("wb") as file:
             file.truncate(size * MIB)
         # a serial number, and no label: a label would have the time of day
         tool(["mformat", "-i", str(image), "-N", "b0071ab0", "::"])
+        for parent in sorted({top for name in files for top in _parents(name)}):
+            tool(["mmd", "-i", str(image), f"::{parent}"], more=_FIXED)
+        source = Path(made, "file")
         for name, data in sorted(files.items()):
-            source = Path(made, name)
             source.write_bytes(data)
             _set_time(source)
             tool(["mcopy", "-m", "-i", str(image), str(source), f"::{name}"])
@@ -113,22 +115,24 @@ def disk_image(
     *,
     boot: Path,
     slots: Mapping[str, Path],
-    environment: Mapping[str, str] = env.FRESH,
+    environment: Path | None = None,
     state: Mapping[str, bytes] | None = None,
     size: int = 512,
 ) -> None:
-    """Write a disk as an installer leaves it: `boot` on BOOT, `slots` ("A", "B" -> content), `environment`.
+    """Write a disk as an installer leaves it: `boot` on BOOT, `slots` ("A", "B" -> content).
 
-    `state` are files of STATE (path -> content). `size` in MiB; the file is sparse. Raises
-    InfrastructureError where a content does not fit, or a program is missing.
+    `environment` is the content of ENV; None: U-Boot's, as it begins. `state` are files of STATE (path ->
+    content). `size` in MiB; the file is sparse. Raises InfrastructureError where a content does not fit, or a
+    program is missing.
     """
     if size < SMALLEST:
         raise InfrastructureError(f"a disk of refos has at least {SMALLEST} MiB, not {size}")
     with tempfile.TemporaryDirectory(dir=out.parent) as made:
         work = Path(made)
-        contents = {"BOOT": boot, "ENV": work / "env.img", "STATE": work / "state.img"}
+        contents = {"BOOT": boot, "ENV": environment or work / "env.img", "STATE": work / "state.img"}
         contents |= {f"SLOT-{name}": path for name, path in slots.items()}
-        contents["ENV"].write_bytes(env.partition(environment))
+        if environment is None:
+            contents["ENV"].write_bytes(env.partition(env.FRESH))
         _state_image(contents["STATE"], state or {}, size, work)
         with out.open("wb") as file:
             file.truncate(size * MIB)

@@ -91,6 +91,11 @@ class Image:
         return self.folder / "boot.img"
 
     @property
+    def environment(self) -> Path:
+        """The content of ENV, as an installation begins."""
+        return self.folder / "env.img"
+
+    @property
     def bundle(self) -> Path:
         """The update bundle."""
         return self.folder / f"refos-{self.identity.version}-{self.identity.arch}.raucb"
@@ -136,7 +141,7 @@ def _build(request: Request, cache: Path, folder: Path, tell: Tell) -> Image:
     tools = host_tools(cache, tell, update=request.update)
     keys = signing_keys(request.keys)
     sources = _sources()
-    own = own_code() | installer() | dict(request.files)
+    own = own_code() | installer(request.arch) | dict(request.files)
     identity = Identity(request.version, request.arch, _key(packages.key, tools.root.name, sources, own))
     own = texts(identity, keys.keyring.read_bytes()) | own
     image = Image(folder / f"image-{_key(packages.key, tools.root.name, sources, own)}", identity)
@@ -159,6 +164,7 @@ def _make(image: Image, foundation: Base, own: Tree, tools: HostTools, keys: Sig
     tree = foundation.tree | compiled(own, tools)
     squashfs(tree, image.rootfs)
     image.boot.write_bytes(tree[f"{INSTALLER}/boot.img"].data)
+    image.environment.write_bytes(tree[f"{INSTALLER}/env.img"].data)
     tell("the initramfs")
     small = initrd(tree["usr/bin/busybox"].data, foundation.kernel)
     image.initrd.write_bytes(small)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.debian import run
 from lab.errors import InfrastructureError
+from lab.refos.build import recipe
 
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 _MODULES = "lib/modules"
@@ -42,7 +43,7 @@ def _modules(folder: Path, wanted: Sequence[str]) -> tuple[tuple[str, bytes], ..
     order: dict[str, bytes] = {}
 
     def add(name: str) -> None:
-        if name in order or name in builtin:
+        if name in order or name in builtin or (name in recipe.OF_ONE_ARCH and name not in files):
             return
         if name not in files:
             raise InfrastructureError(f"{folder.name}: the kernel has no module {name}")

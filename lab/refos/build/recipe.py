@@ -3,9 +3,9 @@
 import re
 
 # Debian's words for architectures that refos is built for -> those of pxe.plan.Arch
-ARCHES = {"arm64": "arm64"}
+ARCHES = {"arm64": "arm64", "amd64": "x86_64"}
 
-KERNEL = {"arm64": "linux-image-arm64"}
+KERNEL = {"arm64": "linux-image-arm64", "amd64": "linux-image-amd64"}
 
 PACKAGES = (
     "busybox-static",
@@ -65,6 +65,9 @@ MODULES = (
     "i6300esb",
     "dm-verity",
 )
+
+# Of the above, what only machines of one architecture have
+OF_ONE_ARCH = ("rtc_pl031",)
 
 _PYTHON = r"usr/lib/python3\.11/"
 _UNWANTED = re.compile(

@@ -106,6 +106,7 @@ def texts(identity: Identity, keyring: bytes) -> Tree:
         "bin": link("usr/bin"),
         "sbin": link("usr/sbin"),
         "lib": link("usr/lib"),
+        **({"lib64": link("usr/lib64")} if identity.arch == "amd64" else {}),
         "usr/sbin/init": file((FILES / "sbin-init.sh").read_text(), 0o755),
         "usr/sbin/refos-links": file((FILES / "refos-links.sh").read_text(), 0o755),
         "usr/sbin/refos-updater": file((FILES / "refos-updater.sh").read_text(), 0o755),
