@@ -29,7 +29,6 @@ MATRIX = Path(__file__).with_name("matrix.yaml")
 PATIENCE = 10  # deadlines on a bad cable, as a multiple of those on a good one
 # "kernel", too: a firmware that gave up goes on to its own menu, which looks like a loader that it starts
 EARLY, EARLY_PATIENCE = ("dhcp-discover", "dhcp-ack", "loader", "kernel"), 4
-MOST_A_BLOCK = 1468  # bytes, in a frame of Ethernet
 logger = logging.getLogger(__name__)
 
 
@@ -74,7 +73,7 @@ class Seen:
     def files(self, protocol: str) -> list[str]:
         """The files that came whole over `protocol`, in order, without their folders."""
         ended = [e for e in self._events(TransferEnded) if e.protocol == protocol]
-        whole = [e for e in ended if (e.outcome == "complete" and e.sent == e.size) or _all_sent(e)]
+        whole = [e for e in ended if _whole(e)]
         return list(dict.fromkeys(e.name.rpartition("/")[2] for e in whole))
 
     @property
@@ -86,9 +85,9 @@ class Seen:
         return [e for e in self.outcome.events if isinstance(e, kind)]
 
 
-def _all_sent(ended: TransferEnded) -> bool:
-    """Its last ACK alone was lost: GRUB and U-Boot close their port once they have the last block."""
-    return ended.outcome == "unacknowledged" and ended.size - ended.sent <= MOST_A_BLOCK
+def _whole(ended: TransferEnded) -> bool:
+    """Also where the ACK of the last window alone was lost: GRUB and U-Boot close their port at once."""
+    return ended.outcome == "unacknowledged" or (ended.outcome == "complete" and ended.sent == ended.size)
 
 
 class Matrix:
