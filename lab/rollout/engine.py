@@ -152,7 +152,9 @@ class Engine:
     def due(self, now: float) -> Due:
         """Return what is to be done at `now`, and take it as begun."""
         records: list[Record] = []
-        work = self._unfinished() if self.phase is not Phase.REVERTING else []
+        if self.phase is Phase.REVERTING:
+            self._left = []  # they are put back with the others, not gone on with
+        work = self._unfinished()
         self._halt(records)
         work += self._advance(records, now)
         if self.phase is Phase.HALTED and not self.busy and self.pace.revert is not Scope.NONE:

@@ -238,6 +238,8 @@ class Kills(RuleBasedStateMachine):
         for node, state in enumerate(engine.states):
             if state is State.WAITING:
                 assert not self.changed[node]
+            elif engine.phase is Phase.REVERTING:
+                continue  # put back, and killed before that was on disk: it is put back once more
             elif state is State.DONE and engine.touched[node]:
                 assert self.changed[node], "confirmed and not changed"
             elif state is State.REVERTED:
@@ -253,6 +255,18 @@ class Kills(RuleBasedStateMachine):
             again = Engine(self.pace, self.disk + self.unsaved)
             assert (again.states, again.phase, again.step) == (
                 self.engine.states, self.engine.phase, self.engine.step)  # fmt: skip
+
+
+def test_a_node_left_half_way_is_put_back_and_then_left_alone():
+    started = Engine(pace(2, concurrency=2))
+    disk = [*started.due(0.0).records, *started.answer(0, State.CHANGING)]
+    again = Engine(pace(2, concurrency=2), disk)
+    again.revert("asked for")
+    assert again.due(0.0).work == [(0, Task.REVERT)]
+    again.answer(0, State.REVERTED)
+    assert again.due(0.0).over
+    due = again.due(0.0)
+    assert (due.work, due.over) == ([], True)
 
 
 TestKills = Kills.TestCase
