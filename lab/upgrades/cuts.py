@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lab.upgrades.system import READY, REQUEST, WRITTEN
 
 READY_SECONDS = 420.0  # three attempts at a slot, then the other one, on a busy host
 OPERATION_SECONDS = 300.0
+_LOOK_SECONDS = 1.0
 _SECONDS = {Operation.UPGRADE: 45.0, Operation.ROLLBACK: 25.0, Operation.CONFIG: 4.0}
 
 
@@ -65,7 +67,7 @@ class Campaign:
         order = next_order(self._rig, known, plan.operation)
         allowed = order.allowed(self._rig, known)
         order.prepare(self._rig)
-        at, after = self._until_cut(plan, order)
+        at, after, refused = self._until_cut(plan, order)
         done = self._rig.cut(plan.disk_seed)
         checked = check_disk(self._rig.disk, self._must_be_whole(order, known))
         disk = self._keep_disk()
@@ -76,6 +78,8 @@ class Campaign:
         faults = faults_of(seen, allowed, self._rig.system.same_config, checked)
         if seen is not None and story.reached(self._rig.system.milestones[-1].name) is None:
             faults = (*faults, "its slot was not marked good")
+        if refused:
+            faults = (*faults, f"{order.operation} ended before its power was cut: {refused}")
         self._recorder.add(story, f"after a cut in {order.operation}", faults)
         result = CutResult(
             number=number,
@@ -105,16 +109,22 @@ class Campaign:
         self.known = Knowledge(seen, {seen.slot: seen.version})
         return self.known
 
-    def _until_cut(self, plan: CutPlan, order: Order) -> tuple[str, float]:
-        """Carry the order out until the moment of the cut; return the last stage, and the time."""
+    def _until_cut(self, plan: CutPlan, order: Order) -> tuple[str, float, str]:
+        """Carry the order out until the moment of the cut; return the last stage, the time, and why the
+        stage could not come: the node refused, "" where it did not."""
         with self._rig.story() as story:
             worker = InBackground(order, self._rig, story)
             worker.start()
-            if story.wait(plan.stage, OPERATION_SECONDS) is not None:
+            deadline = time.monotonic() + OPERATION_SECONDS
+            while (came := story.wait(plan.stage, _LOOK_SECONDS)) is None and time.monotonic() < deadline:
+                if worker.error is not None:
+                    break
+            if came is not None:
                 story.pause(plan.delay)
             timeline = story.timeline()
+            refused = str(worker.error) if came is None and worker.error is not None else ""
         last = timeline.milestones[-1].name if timeline.milestones else "nothing"
-        return last, ((timeline.end_ns or 0) - timeline.t0_ns) / 1e9
+        return last, ((timeline.end_ns or 0) - timeline.t0_ns) / 1e9, refused
 
     def _must_be_whole(self, order: Order, known: Knowledge) -> tuple[str, ...]:
         """All but the slot that an upgrade writes."""

@@ -28,8 +28,10 @@ def test_a_node_survives_a_power_cut(
 ) -> None:
     result = campaign.cut(cut_number)
     terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    capture = pytestconfig.pluginmanager.get_plugin("capturemanager")
     if terminal is not None and pytestconfig.get_verbosity() > 0:
-        terminal.write_line(f"  {result}")
+        with capture.global_and_fixture_disabled():
+            terminal.write_line(f"  {result}")
     record_property("cut", str(result))
     assert not result.faults, str(result)
 
