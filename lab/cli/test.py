@@ -16,6 +16,8 @@ SUITES = {
     "boards": (".",),
     "upgrades": ("test_upgrade.py", "test_rollback.py", "test_powercuts.py"),
 }
+_ONE_CUT = ("test_powercuts.py",)
+_KEPT_CUT = ("replay_cut.py",)
 
 
 @click.command()
@@ -47,8 +49,8 @@ def test(
     \b
     Examples:
       bootlab test upgrades --cuts 100 --classes all
-      bootlab test upgrades --seed 7 --cut 31 -k power_cut
-      bootlab test upgrades --replay results/2026-11-22/20261122T.../cut-031 -k replayed
+      bootlab test upgrades --seed 7 --cut 31
+      bootlab test upgrades --replay results/2026-11-22/20261122T.../cut-031
     """
     if not _TESTS.is_dir():
         raise UsageError("the tests are not here: `bootlab test` wants a checkout of bootlab, see README.md")
@@ -61,7 +63,8 @@ def test(
     ]
     words += [word for name in place for word in ("--lab-place", name)]
     words += ["-k", only] if only else []
-    files = [str(_TESTS / name) for name in SUITES[suite]]
+    names = _KEPT_CUT if options["replay"] else _ONE_CUT if options["cut"] is not None else SUITES[suite]
+    files = [str(_TESTS / name) for name in names]
     argv = [sys.executable, "-m", "pytest", "-v", "-m", "hil", "--timeout=3600", *words, *files]
     done = subprocess.run(argv, cwd=_TESTS.parents[1], check=False)
     return _exit_code(done.returncode)

@@ -4,12 +4,11 @@ A handful here; `bootlab test upgrades --cuts 100` is the long suite.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lab.upgrades.bench import Bench
-from lab.upgrades.cuts import Campaign, replay
+from lab.upgrades.cuts import Campaign
 
 pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades"), pytest.mark.timeout(1800)]
 
@@ -34,12 +33,3 @@ def test_a_node_survives_a_power_cut(
             terminal.write_line(f"  {result}")
     record_property("cut", str(result))
     assert not result.faults, str(result)
-
-
-def test_a_cut_that_was_kept_is_replayed(upgrades: Bench, pytestconfig: pytest.Config) -> None:
-    folder = pytestconfig.getoption("lab_replay")
-    if folder is None:
-        pytest.skip("nothing to replay: --lab-replay DIR names what a cut left")
-    with upgrades.recording("replay") as recorder:
-        faults = replay(upgrades.rig, recorder, Path(folder))
-    assert not faults, "; ".join(faults)
