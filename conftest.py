@@ -15,9 +15,9 @@ os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 # A deadline of 200 ms for each example is a time that a test asserts, and false on a busy host. `bootlab
 # test` runs without Hypothesis, too.
 with contextlib.suppress(ImportError):
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 
-    settings.register_profile("bootlab", deadline=None)
+    settings.register_profile("bootlab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("bootlab")
 
 # A shell without job control starts `command &` with SIGINT ignored, and children inherit that: programs that
