@@ -1,6 +1,7 @@
 """The listener of a node: HTTP/2 over TLS, whose certificate can be changed while it listens."""
 
 import asyncio
+import contextlib
 import socket
 
 from grpclib.config import Configuration
@@ -49,9 +50,11 @@ class _Connection(H2Protocol):
     def __init__(self, connections: set["_Connection"], handler: ConnectionHandler) -> None:
         super().__init__(handler, _CONFIG, _H2)
         self._connections = connections
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
+        self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         super().connection_made(transport)
         if len(self._connections) >= _MOST_CONNECTIONS:
@@ -62,6 +65,7 @@ class _Connection(H2Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._connections.discard(self)
+        self.gone.set()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -76,6 +80,12 @@ class _Connection(H2Protocol):
         """Close the connection; what is written already still goes out."""
         if self._transport is not None:
             self._transport.close()
+
+    def cut(self) -> None:
+        """End it at once, whatever was still to go out."""
+        with contextlib.suppress(AttributeError):  # Python 3.11.2, of one that was closed twice
+            if self._transport is not None:
+                self._transport.abort()
 
 
 class ApiServer:
@@ -108,11 +118,18 @@ class ApiServer:
             asyncio.get_running_loop().call_later(_GRACE, self._let_go, list(self._connections))
 
     async def close(self) -> None:
-        """Accept no more, and end the calls that run."""
+        """Accept no more, and end the calls that run; a caller who does not take his end is cut off."""
         if self._listener is not None:
             self._listener.close()
-        self._let_go(list(self._connections))
+        open_now = list(self._connections)
+        self._let_go(open_now)
         self._listener = self._socket = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                for connection in open_now:
+                    await connection.gone.wait()
+        for connection in list(self._connections):
+            connection.cut()
 
     @staticmethod
     def _let_go(connections: list["_Connection"]) -> None:
