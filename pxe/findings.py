@@ -41,6 +41,7 @@ AGAIN_SECONDS: Final = 600.0  # the same sentence of the same boot; of a later b
 A_SECOND: Final = 20  # findings: a rack that fails for one reason shall not drown the log
 _EVENTS: Final = 200  # kept of a machine: some three boots
 _MACHINES: Final = 2000
+_SAID: Final = 15  # findings of a machine that are remembered
 _LOSSY: Final = 20  # blocks that were sent again: worth a look, also of a boot that went well
 _DISCOVERS: Final = 3  # a machine that asks so often within a boot is stuck
 
@@ -52,9 +53,8 @@ class _Watched:
     lost_ns: int = 0  # since when its log says so; 0: it does not
     last_ns: int = 0
     discovers: int = 0
-    said: dict[str, tuple[int, str]] = field(
-        default_factory=dict
-    )  # sentence, rule and time -> when, of which boot
+    said: dict[str, tuple[int, str]] = field(default_factory=dict)  # sentence -> when, of which boot
+    told: set[tuple[str, int]] = field(default_factory=set)  # rule and time of what was said
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,29 +143,20 @@ class Findings:
             self._say(finding, watched, now_ns)
 
     def _say(self, finding: Finding, watched: _Watched, now_ns: int) -> None:
-        boot, same = self._boot_of(finding.mac), f"{finding.rule} {finding.t_ns}"
+        boot, same = self._boot_of(finding.mac), (finding.rule, finding.t_ns)
         when, of = watched.said.get(finding.sentence, (0, ""))
         again = bool(when) and now_ns - when < AGAIN_SECONDS * 1e9
-        if same in watched.said or (again and (of == boot.ident or finding.t_ns < boot.t_ns)):
+        if same in watched.told or (again and (of == boot.ident or finding.t_ns < boot.t_ns)):
             return
         if not self._budget.spend(now_ns / 1e9):
             watched.suspect_ns = now_ns  # later
             return
-        if len(watched.said) > _DISCOVERS * 10:
+        if len(watched.told) >= _SAID:
             watched.said.clear()
-        watched.said[finding.sentence] = watched.said[same] = now_ns, boot.ident
-        self._events.append(
-            FindingMade(
-                t_ns=now_ns,
-                mac=finding.mac,
-                rule=finding.rule,
-                sentence=finding.sentence,
-                cure=finding.cure,
-                severity=finding.severity,
-                evidence=list(finding.evidence),
-                again=again,
-            )
-        )
+            watched.told.clear()
+        watched.said[finding.sentence] = now_ns, boot.ident
+        watched.told.add(same)
+        self._events.append(finding.event(now_ns, again=again))
 
 
 def _gets_on(event: Event) -> bool:

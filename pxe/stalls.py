@@ -5,8 +5,8 @@ Made when somebody looks, not stored: the machine may go on at any moment, and t
 """
 
 from pxe.boot.record import FINDINGS, Boot, State
-from pxe.boot.record_json import BootReply, FindingReply, to_json
-from pxe.explain import Finding, explain
+from pxe.boot.record_json import BootReply, finding_reply, to_json
+from pxe.explain import explain
 from pxe.explain.evidence import Evidence, Silence
 
 
@@ -16,7 +16,10 @@ def shown(boot: Boot, *, now_ns: int, wall_ns: int, name: str = "") -> BootReply
     if reply["state"] == State.STALLED and not reply["sentence"]:
         for finding in explain(Evidence(mac=boot.mac, silence=silence_of(boot, now_ns)))[:1]:
             reply["sentence"] = finding.sentence
-            reply["findings"] = [*reply["findings"][-(FINDINGS - 1) :], _finding(boot, finding)]
+            reply["findings"] = [
+                *reply["findings"][-(FINDINGS - 1) :],
+                finding_reply(boot, finding.event(finding.t_ns)),
+            ]
     return reply
 
 
@@ -34,14 +37,3 @@ def silence_of(boot: Boot, now_ns: int) -> Silence:
         sent=moved.sent if moved is not None else 0,
         size=moved.size if moved is not None else 0,
     )
-
-
-def _finding(boot: Boot, finding: Finding) -> FindingReply:
-    return {
-        "rule": finding.rule,
-        "sentence": finding.sentence,
-        "cure": finding.cure,
-        "severity": finding.severity,
-        "evidence": list(finding.evidence),
-        "at_ms": round((finding.t_ns - boot.start_ns) / 1e6, 1),
-    }

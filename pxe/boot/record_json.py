@@ -106,7 +106,7 @@ def to_json(boot: Boot, *, now_ns: int, wall_ns: int, name: str = "") -> BootRep
         "stages": [_stage(boot, stage) for stage in boot.stages],
         "transfers": [_moved(boot, moved) for moved in boot.transfers],
         "transfers_left_out": boot.dropped,
-        "findings": [_told(boot, told.finding) for told in boot.findings],
+        "findings": [finding_reply(boot, told.finding) for told in boot.findings],
         "before": _before(boot),
     }
 
@@ -157,7 +157,8 @@ def _moved(boot: Boot, moved: Moved) -> MovedReply:
     }
 
 
-def _told(boot: Boot, finding: FindingMade) -> FindingReply:
+def finding_reply(boot: Boot, finding: FindingMade) -> FindingReply:
+    """Return a finding of a boot."""
     return {
         "rule": finding.rule,
         "sentence": finding.sentence,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pxe.events import FindingMade
+
 
 class Severity(StrEnum):
     """How much a finding matters."""
@@ -23,3 +25,16 @@ class Finding:
     severity: Severity
     t_ns: int
     evidence: tuple[str, ...] = ()
+
+    def event(self, t_ns: int, *, again: bool = False) -> FindingMade:
+        """Return the event that says it at `t_ns`."""
+        return FindingMade(
+            t_ns=t_ns,
+            mac=self.mac,
+            rule=self.rule,
+            sentence=self.sentence,
+            cure=self.cure,
+            severity=self.severity,
+            evidence=list(self.evidence),
+            again=again,
+        )
