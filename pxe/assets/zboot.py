@@ -73,7 +73,8 @@ def _by_program(program: str) -> Callable[[bytes], bytes]:
             with subprocess.Popen(argv, stdin=packed, stdout=pipe, stderr=subprocess.DEVNULL) as process:
                 assert process.stdout is not None
                 kernel = process.stdout.read(_MOST + 1)
-                process.kill() if len(kernel) > _MOST else None
+                if len(kernel) > _MOST:
+                    process.kill()
         if process.returncode > 0:
             raise AssetError(f"its payload is damaged: {program} cannot unpack it")
         return _whole(kernel)

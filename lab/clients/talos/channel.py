@@ -37,7 +37,7 @@ _KEEPALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
 )
-# What grpclib and protobuf raise over bytes that are no gRPC
+# What grpclib and protobuf raise over bytes that are no gRPC; NotImplementedError: over a compressed message
 _GARBAGE = (DecodeError, ProtocolError, AssertionError, NotImplementedError, ValueError, KeyError)
 
 
