@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +26,6 @@ _STATUS: tuple[tuple[type[Exception], Status], ...] = (
     (Unsupported, Status.UNIMPLEMENTED),
     (ImageRefused, Status.INVALID_ARGUMENT),
     (PlatformError, Status.INTERNAL),
-    (FileNotFoundError, Status.NOT_FOUND),
-    (PermissionError, Status.PERMISSION_DENIED),
 )
 _LONGEST_MESSAGE = 6000  # characters: a trailer has to fit what clients take
 
@@ -92,7 +91,10 @@ async def _receive(stream: Stream[Any, Any]) -> Any:
     """Read the request; bytes that are none are the caller's fault, not ours."""
     try:
         request = await stream.recv_message()
-    except (DecodeError, AssertionError, NotImplementedError) as error:
+    except NotImplementedError:
+        # grpclib's, over the flag for compression; gRPC's doc/compression.md names the status
+        raise GRPCError(Status.UNIMPLEMENTED, "compressed messages are not read here") from None
+    except (DecodeError, AssertionError, struct.error) as error:  # the last two: grpclib's, over one cut off
         raise GRPCError(Status.INVALID_ARGUMENT, f"the request cannot be read: {error}") from None
     if request is None:
         raise GRPCError(Status.INVALID_ARGUMENT, "there is no request")

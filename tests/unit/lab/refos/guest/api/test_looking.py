@@ -6,6 +6,7 @@ import struct
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from grpclib.client import UnaryUnaryMethod
+from grpclib.const import Cardinality, Status
 from grpclib.exceptions import GRPCError
 
 from lab.clients.talos import NodeError
@@ -151,6 +152,32 @@ def test_what_is_no_request_is_the_callers_fault(rig, play):
             method = UnaryUnaryMethod(client.connection.channel, path, _Raw, machine_pb2.RebootResponse)
             with pytest.raises(GRPCError, match="cannot be read"):
                 await method(_Raw(b"\x0b\x0b\x0b"))  # groups that never end
+
+    play(story())
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "said"),
+    [
+        (b"\x01\x00\x00\x00\x00", Status.UNIMPLEMENTED, "compressed messages are not read"),
+        (b"\x00\x00\x00", Status.INVALID_ARGUMENT, "cannot be read"),
+        (b"\x00\x00\x00\x00\x07abc", Status.INVALID_ARGUMENT, "cannot be read"),
+    ],
+    ids=["compressed", "cut in its head", "cut"],
+)
+def test_messages_that_grpclib_would_not_send(rig, play, data, status, said):
+    async def send(channel):
+        path, many = "/machine.MachineService/Version", Cardinality.STREAM_UNARY
+        async with channel.request(path, many, Empty, machine_pb2.VersionResponse) as call:
+            await call.send_request()
+            await call._stream.send_data(data)
+            await call.end()
+
+    async def story():
+        async with rig() as it, it.client() as client:
+            with pytest.raises(GRPCError, match=said) as refused:
+                await send(client.connection.channel)
+            assert refused.value.status is status
 
     play(story())
 
