@@ -1,6 +1,5 @@
 """Progress of a rollout: a bar on a terminal, a line for what happened elsewhere, and the page's copy."""
 
-import contextlib
 import time
 from types import TracebackType
 from typing import Any, Self
@@ -88,5 +87,4 @@ class Progress:
             self._service.ask("PUT", f"/rollouts/{quote(name, safe='')}", body=body)
         except LabError as exc:
             self._print(f"the page is not told any more: {exc}")
-            with contextlib.suppress(LabError):
-                self._service = None
+            self._service = None

@@ -203,10 +203,6 @@ class MemoryObserver:
         """Return made-up numbers."""
         return Statistics(1_700_000_000, CpuTimes(user=1.5), (CpuTimes(user=1.5),), context_switches=7)
 
-    def load(self) -> tuple[float, float, float]:
-        """Return made-up numbers."""
-        return 0.5, 0.25, 0.125
-
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """Yield one of `files`."""
         if path not in self.files:

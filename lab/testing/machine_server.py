@@ -6,7 +6,6 @@ connection that ends in the middle. Behaviour of a whole node is tested against 
 
 import asyncio
 import contextlib
-import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,8 +20,8 @@ from grpclib.server import Server
 
 from lab.clients.talos.certs import CertificateAuthority
 from lab.clients.talos.client import NodeClient
-from lab.clients.talos.pem import Pair, openssl_key
-from lab.clients.talos.tls import Credentials, MutualTls
+from lab.clients.talos.pem import Pair
+from lab.clients.talos.tls import Credentials, MutualTls, load_pair
 from lab.machineapi.lifecycle_grpc import ImageServiceBase, LifecycleServiceBase
 from lab.machineapi.machine_grpc import MachineServiceBase
 from lab.machineapi.resource_grpc import StateBase
@@ -110,10 +109,7 @@ def server_context(pair: Pair, client_ca: bytes | None) -> ssl.SSLContext:
     """TLS of a node; it demands a client's certificate of `client_ca`, or none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["h2"])
-    descriptor = os.memfd_create("node")
-    os.write(descriptor, openssl_key(pair.key) + b"\n" + pair.certificate)
-    context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    os.close(descriptor)
+    load_pair(context, pair)
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=client_ca.decode())

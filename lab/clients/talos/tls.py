@@ -19,7 +19,7 @@ class MutualTls:
     def __post_init__(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=self.ca.decode("ascii"))
-        _show(context, self.client)
+        load_pair(context, self.client)
         object.__setattr__(self, "context", _http2(context))
         object.__setattr__(self, "role", role_of(self.client.certificate))
 
@@ -53,9 +53,9 @@ def _http2(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
-def _show(context: ssl.SSLContext, pair: Pair) -> None:
-    """Load a certificate; ssl takes files only, and the key shall not be written to a disk."""
-    descriptor = os.memfd_create("talos-client")
+def load_pair(context: ssl.SSLContext, pair: Pair) -> None:
+    """Have the context show this certificate; ssl takes files only, and the key is not written to a disk."""
+    descriptor = os.memfd_create("pair")
     try:
         os.write(descriptor, openssl_key(pair.key) + b"\n" + pair.certificate)
         context.load_cert_chain(f"/proc/self/fd/{descriptor}")

@@ -154,10 +154,6 @@ class Observer(Protocol):
         """Return the counters of the kernel."""
         ...
 
-    def load(self) -> tuple[float, float, float]:
-        """Return the load averages over 1, 5 and 15 minutes."""
-        ...
-
     def read(self, path: str) -> AsyncIterator[bytes]:
         """Yield a regular file (or one of /proc and /sys) in chunks of at most 64 KiB.
 

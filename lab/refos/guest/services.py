@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 _KEPT = 10
 
-HEALTHY = ""
 API = "apid"
 DAEMON = "machined"
 

@@ -1,11 +1,11 @@
 """Server certificates of a fleet: one for each 64 neighbours, for a context of OpenSSL's own takes 30 kB."""
 
-import os
 import ssl
 from collections.abc import Callable, Sequence
 
 from lab.clients.talos.certs import CertificateAuthority
-from lab.clients.talos.pem import fingerprint, openssl_key
+from lab.clients.talos.pem import fingerprint
+from lab.clients.talos.tls import load_pair
 from lab.machineconfig.model import Authority
 from lab.refos.guest.model import Identity, PlatformError
 
@@ -39,10 +39,5 @@ class Certificates:
         context.num_tickets = 0  # nobody comes back to a session
         context.load_verify_locations(cadata=self._authority.pair.certificate.decode())
         context.set_alpn_protocols(["h2"])
-        descriptor = os.memfd_create("node")
-        try:
-            os.write(descriptor, openssl_key(pair.key) + b"\n" + pair.certificate)
-            context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-        finally:
-            os.close(descriptor)
+        load_pair(context, pair)
         return Identity(context, fingerprint(ssl.PEM_cert_to_DER_cert(pair.certificate.decode())))

@@ -1,13 +1,12 @@
 """MachineService and StorageService: what can be looked at: services, files, mounts, disks."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from stat import S_ISDIR, S_ISLNK, S_ISREG
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from lab.machineapi import common_pb2, storage_pb2
 from lab.machineapi import machine_pb2 as pb
 from lab.refos.guest.api.call import Call
+from lab.refos.guest.api.stamp import stamp
 from lab.refos.guest.model import CpuTimes
 from lab.refos.guest.services import Service
 
@@ -64,17 +63,12 @@ async def service_list(call: Call, request: object) -> pb.ServiceListResponse:
 
 def _service(name: str, service: Service) -> pb.ServiceInfo:
     events = [
-        pb.ServiceEvent(msg=message, state=state, ts=_stamp(at)) for at, state, message in service.history
+        pb.ServiceEvent(msg=message, state=state, ts=stamp(at)) for at, state, message in service.history
     ]
     health = pb.ServiceHealth(
-        healthy=not service.fault, last_message=service.fault, last_change=_stamp(service.since)
+        healthy=not service.fault, last_message=service.fault, last_change=stamp(service.since)
     )
     return pb.ServiceInfo(id=name, state=service.state, events=pb.ServiceEvents(events=events), health=health)
-
-
-def _stamp(seconds: float) -> Timestamp:
-    whole = int(seconds)
-    return Timestamp(seconds=whole, nanos=int((seconds - whole) * 1e9))
 
 
 async def system_stat(call: Call, request: object) -> pb.SystemStatResponse:
@@ -83,7 +77,7 @@ async def system_stat(call: Call, request: object) -> pb.SystemStatResponse:
     stat = pb.SystemStat(
         boot_time=found.boot_time,
         cpu_total=_cpu(found.total),
-        cpu=_cpus(found.cpus),
+        cpu=[_cpu(one) for one in found.cpus],
         irq_total=found.interrupts,
         context_switches=found.context_switches,
         process_created=found.processes,
@@ -96,10 +90,6 @@ async def system_stat(call: Call, request: object) -> pb.SystemStatResponse:
 
 def _cpu(times: CpuTimes) -> pb.CPUStat:
     return pb.CPUStat(**times._asdict())
-
-
-def _cpus(times: Iterable[CpuTimes]) -> list[pb.CPUStat]:
-    return [_cpu(one) for one in times]
 
 
 async def disks(call: Call, request: object) -> storage_pb2.DisksResponse:

@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from lab.machineapi import resource_pb2 as pb
 from lab.refos.guest.api.access import Role
 from lab.refos.guest.api.call import Call
+from lab.refos.guest.api.stamp import stamp
 from lab.refos.guest.resources import KINDS, Resource
+
+_LOOK_AGAIN = 5.0  # seconds: what DHCP changes is seen without a notification too
 
 
 async def get(call: Call, request: pb.GetRequest) -> pb.GetResponse:
@@ -49,9 +51,6 @@ async def watch(call: Call, request: pb.WatchRequest) -> AsyncIterator[pb.WatchR
         await call.node.changed.wait(_LOOK_AGAIN)
 
 
-_LOOK_AGAIN = 5.0  # seconds: what DHCP changes is seen without a notification too
-
-
 def _changes(seen: dict[str, Resource], found: dict[str, Resource]) -> list[pb.Event]:
     events = []
     for name, resource in found.items():
@@ -85,12 +84,7 @@ def _message(resource: Resource) -> pb.Resource:
         version=str(resource.version),
         owner="refos",
         phase="running",
-        created=_stamp(resource.created),
-        updated=_stamp(resource.updated),
+        created=stamp(resource.created),
+        updated=stamp(resource.updated),
     )
     return pb.Resource(metadata=metadata, spec=pb.Spec(yaml_spec=resource.spec))
-
-
-def _stamp(seconds: float) -> Timestamp:
-    whole = int(seconds)
-    return Timestamp(seconds=whole, nanos=int((seconds - whole) * 1e9))

@@ -27,10 +27,6 @@ class LinuxObserver:
         """Read /proc/stat."""
         return proc.statistics(Path("/proc/stat").read_text(), os.sysconf("SC_CLK_TCK"))
 
-    def load(self) -> tuple[float, float, float]:
-        """Return the load averages."""
-        return os.getloadavg()
-
     def read(self, path: str) -> AsyncIterator[bytes]:
         """Read a regular file."""
         return files.read(path)
