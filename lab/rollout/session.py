@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,9 +66,11 @@ class Session:
                 said = (said + part)[-_KEPT:]
             status = await process.wait()
         except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    # Not process.kill(): its Popen.poll takes the status from asyncio's watcher
+                    os.kill(process.pid, signal.SIGKILL)
+                await process.wait()
             raise
         lines = said.decode(errors="replace").strip().splitlines()
         last = lines[-1] if lines else "it says nothing"

@@ -1,6 +1,9 @@
 """Running the image's programs: bounded in time, their output bounded, their failure a sentence."""
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from lab.refos.guest.model import PlatformError
@@ -24,7 +27,7 @@ async def run(
     except TimeoutError:
         raise PlatformError(f"{command[0]} did not end in {timeout:g} s") from None
     finally:
-        await _end(process)
+        await end(process)
     text = said.decode(errors="replace")
     if process.returncode != 0:
         last = [line.strip() for line in text.splitlines() if line.strip()][-_LINES_SHOWN:]
@@ -45,23 +48,28 @@ async def lines(command: Sequence[str]) -> AsyncIterator[str]:
                 yield line
         status = await process.wait()
     finally:
-        await _end(process)
+        await end(process)
     if status != 0:
         raise PlatformError(f"{command[0]} failed with {status}: {last}")
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave no program behind that nobody waits for any more."""
+async def end(process: asyncio.subprocess.Process, number: signal.Signals = signal.SIGKILL) -> None:
+    """Leave no program behind that nobody waits for any more.
+
+    Not by Process.kill(): of a program that has just ended that takes the status (Popen.poll) before the
+    thread of asyncio that waits for it, which then warns of an "unknown child" and says 255.
+    """
     if process.returncode is None:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
         await process.wait()
 
 
 async def _start(
     command: Sequence[str], stdin: int, environment: Mapping[str, str] | None = None
 ) -> asyncio.subprocess.Process:
-    try:
-        return await asyncio.create_subprocess_exec(
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *command,
             stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
@@ -69,5 +77,11 @@ async def _start(
             limit=_LONGEST_LINE,
             env=environment,
         )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await end(await starting)  # what asyncio does of itself here calls Popen.poll, too: see `end`
+        raise
     except OSError as error:
         raise PlatformError(f"{command[0]} cannot be run: {error.strerror}") from None

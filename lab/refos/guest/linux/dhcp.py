@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.refos.guest.linux.command import end
 from lab.refos.guest.model import PlatformError
 
 _SECONDS = 10.0
@@ -104,8 +106,7 @@ class DhcpClient:
         """End the client; the address stays until somebody takes it away."""
         if self._reader is not None:
             self._reader.cancel()
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            await self._process.wait()
+        if self._process is not None:
+            await end(self._process, signal.SIGTERM)
         with contextlib.suppress(OSError):
             (self._folder / self.link).unlink()
