@@ -6,6 +6,7 @@ strategy; nobody else touches them.
 """
 
 import itertools
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from lab.console.alarms import Alarm
 from lab.console.transcript import Transcript
 from lab.errors import BoardError, InfrastructureError, LabError
 from lab.images import Image
+from lab.measure.banners import banners
 from lab.measure.diagnose import Evidence, diagnose
 from lab.measure.imagecheck import dtb_compatible, kernel_fault
 from lab.measure.milestones import MilestoneTracker
@@ -50,12 +52,18 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attempt: the timeline, and a failure where the board did not get ready."""
+    """What came of an attempt: the timeline, and a failure where the board did not get ready.
+
+    `firmware`, `kernel` and `load` as in BootRecord.
+    """
 
     timeline: Timeline
     failure: Failure | None
     events: tuple[Event, ...]
     verdict: Verdict
+    firmware: str
+    kernel: str
+    load: float
 
 
 @dataclass
@@ -88,6 +96,7 @@ class Attempt:
         )
         try:
             t0_ns = self.board.cycle(self.transcript)
+            self._load = round(os.getloadavg()[0], 2)
             for observer in self.observers:
                 observer.powered_on(t0_ns)
             names = tuple(dict.fromkeys(rule.name for rule in rules))
@@ -208,7 +217,8 @@ class Attempt:
         failure = None
         if verdict.ending is not Ending.READY:
             failure = diagnose(self._evidence(verdict, timeline))
-        return Outcome(timeline, failure, tuple(self._events), verdict)
+        firmware, kernel = banners(self.board.console.transcript.bytes_since(t0_ns))
+        return Outcome(timeline, failure, tuple(self._events), verdict, firmware, kernel, self._load)
 
     def _evidence(self, verdict: Verdict, timeline: Timeline) -> Evidence:
         plan = self.image.plan

@@ -126,6 +126,10 @@ class BootRecord:
     failure: Failure | None = None
     console: str = ""  # file name of the recording, relative to the run's folder
     pcap: str = ""  # of the packets, likewise; "" where none were recorded
+    firmware: str = ""  # banners seen on the console, the first one first; "" where none was
+    kernel: str = ""  # the version that the kernel printed; "" where it said none (`quiet`)
+    load: float | None = None  # 1-minute load average of the lab's host at power-on
+    attempt: int = 1  # 1-based: above 1, a retry of what failed
     schema: int = SCHEMA
 
 

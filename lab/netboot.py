@@ -165,6 +165,10 @@ class BootService:
         found = tuple(Candidate(**{key: item[key] for key in fields}) for item in page["candidates"])
         return PlanChoice(plan=page["plan"], why=page["why"], running=page["running"], candidates=found)
 
+    def plan(self, name: str) -> dict[str, Any]:
+        """Return a plan as the API gives it. Raises InfrastructureError where there is none."""
+        return self._object(f"/plans/{_quoted(name)}")
+
     def unknown(self) -> list[dict[str, Any]]:
         """Machines that asked DHCP and that nobody told the service of, as the API gives them."""
         return list(self._object("/unknown")["unknown"])

@@ -1,5 +1,6 @@
 """N boots of one place with one image, recorded: what `bootlab boot`, `bootlab demo` and the tests all do."""
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +18,7 @@ from lab.measure.export import export_run
 from lab.model import BootRecord
 from lab.netboot import BootService
 from lab.packets import recording, with_packets
+from lab.provenance import provenance
 from lab.session import LabSession
 from lab.store import RunInfo, RunWriter, describe_host, describe_versions, new_run_id, utc_now, without_paths
 from pxe.events import to_json
@@ -41,7 +43,7 @@ class Series:
     """A run of `boots` boots. `watch` gives whoever watches one boot, given its number.
 
     `assign=False` leaves the machine's plan as it is at the boot service. With `pcap`, the packets of each
-    boot are recorded.
+    boot are recorded. `suite`, `night` and `attempt` (above 1: a retry) are for the record.
     """
 
     session: LabSession
@@ -52,6 +54,9 @@ class Series:
     results: Path
     assign: bool = True
     pcap: bool = True
+    suite: str = "boot"
+    night: str = ""
+    attempt: int = 1
     watch: Callable[[int], AbstractContextManager[Watcher | None]] = lambda _: nullcontext()
 
     def run(self) -> tuple[Path, list[BootRecord]]:
@@ -66,6 +71,7 @@ class Series:
         with RunWriter(self.results, self._info(board)) as writer:
             if self.assign:
                 self.session.assign(board.place, self.image.plan)
+            writer.update(**dataclasses.asdict(provenance(service, board.place.mac)))
             try:
                 for index in range(self.boots):
                     records.append(self._boot(writer, board, service, index))
@@ -111,6 +117,10 @@ class Series:
             ready=outcome.failure is None,
             failure=outcome.failure,
             console=writer.console_name(index),
+            firmware=outcome.firmware,
+            kernel=outcome.kernel,
+            load=outcome.load,
+            attempt=self.attempt,
         )
         writer.write_events(index, map(to_json, outcome.events))
         return record
@@ -153,4 +163,6 @@ class Series:
             versions=describe_versions(qemu=str(qemu.get("binary", "")) if board.emulated else ""),
             site={"link": link, **{key: str(qemu[key]) for key in keys if board.emulated and key in qemu}},
             titles={rule.name: rule.title for rule in rules if rule.title},
+            suite=self.suite,
+            night=self.night,
         )

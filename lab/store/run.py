@@ -37,6 +37,11 @@ class RunInfo:
 
     `site` holds the settings that matter for times (block size, window, CPU model of the emulator ...).
     `titles` are the milestones' names for people. `complete` becomes True when the last boot is written.
+
+    `plan_hash` and `image_digest` are SHA-256: of the plan as the boot service has it (names, arguments,
+    rules, but no path of its host), and of the files that it serves. `console_args` are the kernel's
+    arguments that decide how much is printed. `night` is empty for a run by hand. `clock_step` is by how many
+    seconds the host's wall clock was set while the run went on.
     """
 
     run_id: str
@@ -52,6 +57,12 @@ class RunInfo:
     versions: dict[str, str] = field(default_factory=dict)
     site: dict[str, str] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    suite: str = "boot"
+    night: str = ""
+    plan_hash: str = ""
+    image_digest: str = ""
+    console_args: str = ""
+    clock_step: float = 0.0
     finished_at: str = ""
     complete: bool = False
     schema: int = SCHEMA

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.console.transcript import Transcript
+from lab.measure.banners import banners
 from lab.measure.export import export_run
 from lab.model import BootRecord, Cause, Failure
 from lab.store import RunInfo, RunWriter, describe_host, describe_versions, new_run_id, utc_now, without_paths
@@ -50,6 +51,7 @@ class Recorder:
         index, board = len(self.records), self.rig.board
         why = Failure(Cause.NOT_READY, "; ".join(faults)) if faults else None
         console = self._writer.console_name(index)
+        firmware, kernel = banners(board.console.transcript.bytes_since(story.t0_ns))
         record = BootRecord(
             run_id=self._writer.run_id,
             index=index,
@@ -62,6 +64,9 @@ class Recorder:
             ready=not faults,
             failure=why,
             console=console if self._writer.console_path(index).exists() else "",
+            firmware=firmware,
+            kernel=kernel,
+            load=story.load,
         )
         self._writer.write_events(index, map(to_json, story.events))
         self._writer.write_boot(record)
@@ -85,5 +90,6 @@ class Recorder:
             host=describe_host(),
             versions=describe_versions(qemu=str(qemu.get("binary", ""))),
             site={key: str(qemu[key]) for key in keys if key in qemu},
+            suite="upgrades",
             titles=_TITLES | {rule.name: rule.title for rule in self.rig.rules if rule.title},
         )

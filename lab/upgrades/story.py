@@ -1,5 +1,6 @@
 """What happens to a node from a request on: milestones from console, wire and API, as they come."""
 
+import os
 import threading
 import time
 
@@ -19,7 +20,7 @@ class Story:
     """One operation, from its beginning (t0) to its end; a context manager. Safe for all threads."""
 
     def __init__(self, board: Board, service: BootService, rules: tuple[MilestoneRule, ...]) -> None:
-        self.t0_ns = now_ns()
+        self.t0_ns, self.load = now_ns(), round(os.getloadavg()[0], 2)
         self.events: list[Event] = []
         self._board, self._address = board, service.address
         self._seq = service.newest_event()
