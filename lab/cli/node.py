@@ -29,6 +29,7 @@ for command in (
     node_streams.listen,
     node_look.services,
     node_look.stats,
+    node_look.processes,
     node_look.mounts,
     node_look.disks,
     node_look.ls,

@@ -1,4 +1,4 @@
-"""`bootlab node version, status, services, stats, mounts, disks, ls, get`: what can be looked at."""
+"""`bootlab node version, status, services, stats, processes, mounts, disks, ls, get`: looking."""
 
 import dataclasses
 import stat
@@ -8,7 +8,7 @@ import click
 
 from lab.cli.api import clock, fields, print_json, print_table
 from lab.cli.node_options import json_option, with_node
-from lab.clients.talos.errors import NodeError
+from lab.clients.talos.errors import NodeError, printable
 from lab.clients.talos.events import as_dict
 from lab.clients.talos.resources import KINDS
 from lab.clients.talos.sync import Node
@@ -78,12 +78,15 @@ def services(node: Node, *, as_json: bool) -> None:
 @json_option
 @with_node
 def stats(node: Node, *, as_json: bool) -> None:
-    """Print the kernel's counters since boot."""
-    found = node.statistics()
+    """Print the load, the memory, and the kernel's counters since boot."""
+    client = node.client
+    found, load, memory = node.statistics(), node.call(client.load), node.call(client.memory)
     if as_json:
-        print_json(as_dict(found))
+        print_json({**as_dict(found), "load": as_dict(load), "memory_kib": as_dict(memory)})
         return
     click.echo(f"booted            {clock(found.boot_time)}")
+    click.echo(f"load              {load.load1:g} {load.load5:g} {load.load15:g}")
+    click.echo(f"memory            {memory.memavailable} of {memory.memtotal} KiB available")
     names = ("context_switches", "process_created", "process_running", "process_blocked", "irq_total")
     for name in names:
         click.echo(f"{name:17} {getattr(found, name)}")
@@ -92,6 +95,29 @@ def stats(node: Node, *, as_json: bool) -> None:
         for number, cpu in enumerate(found.cpu)
     )
     print_table(("CPU", "user s", "system s", "idle s", "iowait s"), rows, "no CPUs")
+
+
+@click.command()
+@json_option
+@with_node
+def processes(node: Node, *, as_json: bool) -> None:
+    """List what runs on the node."""
+    found = node.call(node.client.processes)
+    if as_json:
+        print_json([as_dict(process) for process in found])
+        return
+    rows = (
+        [
+            p.pid,
+            p.ppid,
+            p.state,
+            f"{p.cpu_time:.1f}",
+            p.resident_memory >> 10,
+            printable(p.args or f"[{p.command}]"),
+        ]
+        for p in found
+    )
+    print_table(("process", "parent", "state", "CPU s", "KiB", "command"), rows, "no processes")
 
 
 @click.command()

@@ -24,6 +24,14 @@ class MachineServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def CPUInfo(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.CPUInfoResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def DiskStats(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.DiskStatsResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Dmesg(self, stream: 'grpclib.server.Stream[lab.machineapi.machine_pb2.DmesgRequest, lab.machineapi.common_pb2.Data]') -> None:
         pass
 
@@ -32,7 +40,15 @@ class MachineServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def Hostname(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.HostnameResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def List(self, stream: 'grpclib.server.Stream[lab.machineapi.machine_pb2.ListRequest, lab.machineapi.machine_pb2.FileInfo]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def LoadAvg(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.LoadAvgResponse]') -> None:
         pass
 
     @abc.abstractmethod
@@ -40,11 +56,23 @@ class MachineServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def Memory(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.MemoryResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Mounts(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.MountsResponse]') -> None:
         pass
 
     @abc.abstractmethod
+    async def NetworkDeviceStats(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.NetworkDeviceStatsResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def PacketCapture(self, stream: 'grpclib.server.Stream[lab.machineapi.machine_pb2.PacketCaptureRequest, lab.machineapi.common_pb2.Data]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def Processes(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.ProcessesResponse]') -> None:
         pass
 
     @abc.abstractmethod
@@ -91,6 +119,18 @@ class MachineServiceBase(abc.ABC):
                 lab.machineapi.machine_pb2.ApplyConfigurationRequest,
                 lab.machineapi.machine_pb2.ApplyConfigurationResponse,
             ),
+            '/machine.MachineService/CPUInfo': grpclib.const.Handler(
+                self.CPUInfo,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.machine_pb2.CPUInfoResponse,
+            ),
+            '/machine.MachineService/DiskStats': grpclib.const.Handler(
+                self.DiskStats,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.machine_pb2.DiskStatsResponse,
+            ),
             '/machine.MachineService/Dmesg': grpclib.const.Handler(
                 self.Dmesg,
                 grpclib.const.Cardinality.UNARY_STREAM,
@@ -103,11 +143,23 @@ class MachineServiceBase(abc.ABC):
                 lab.machineapi.machine_pb2.EventsRequest,
                 lab.machineapi.machine_pb2.Event,
             ),
+            '/machine.MachineService/Hostname': grpclib.const.Handler(
+                self.Hostname,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.machine_pb2.HostnameResponse,
+            ),
             '/machine.MachineService/List': grpclib.const.Handler(
                 self.List,
                 grpclib.const.Cardinality.UNARY_STREAM,
                 lab.machineapi.machine_pb2.ListRequest,
                 lab.machineapi.machine_pb2.FileInfo,
+            ),
+            '/machine.MachineService/LoadAvg': grpclib.const.Handler(
+                self.LoadAvg,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.machine_pb2.LoadAvgResponse,
             ),
             '/machine.MachineService/Logs': grpclib.const.Handler(
                 self.Logs,
@@ -115,17 +167,35 @@ class MachineServiceBase(abc.ABC):
                 lab.machineapi.machine_pb2.LogsRequest,
                 lab.machineapi.common_pb2.Data,
             ),
+            '/machine.MachineService/Memory': grpclib.const.Handler(
+                self.Memory,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.machine_pb2.MemoryResponse,
+            ),
             '/machine.MachineService/Mounts': grpclib.const.Handler(
                 self.Mounts,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 google.protobuf.empty_pb2.Empty,
                 lab.machineapi.machine_pb2.MountsResponse,
             ),
+            '/machine.MachineService/NetworkDeviceStats': grpclib.const.Handler(
+                self.NetworkDeviceStats,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.machine_pb2.NetworkDeviceStatsResponse,
+            ),
             '/machine.MachineService/PacketCapture': grpclib.const.Handler(
                 self.PacketCapture,
                 grpclib.const.Cardinality.UNARY_STREAM,
                 lab.machineapi.machine_pb2.PacketCaptureRequest,
                 lab.machineapi.common_pb2.Data,
+            ),
+            '/machine.MachineService/Processes': grpclib.const.Handler(
+                self.Processes,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.machine_pb2.ProcessesResponse,
             ),
             '/machine.MachineService/Read': grpclib.const.Handler(
                 self.Read,
@@ -193,6 +263,18 @@ class MachineServiceStub:
             lab.machineapi.machine_pb2.ApplyConfigurationRequest,
             lab.machineapi.machine_pb2.ApplyConfigurationResponse,
         )
+        self.CPUInfo = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/CPUInfo',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.machine_pb2.CPUInfoResponse,
+        )
+        self.DiskStats = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/DiskStats',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.machine_pb2.DiskStatsResponse,
+        )
         self.Dmesg = grpclib.client.UnaryStreamMethod(
             channel,
             '/machine.MachineService/Dmesg',
@@ -205,11 +287,23 @@ class MachineServiceStub:
             lab.machineapi.machine_pb2.EventsRequest,
             lab.machineapi.machine_pb2.Event,
         )
+        self.Hostname = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/Hostname',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.machine_pb2.HostnameResponse,
+        )
         self.List = grpclib.client.UnaryStreamMethod(
             channel,
             '/machine.MachineService/List',
             lab.machineapi.machine_pb2.ListRequest,
             lab.machineapi.machine_pb2.FileInfo,
+        )
+        self.LoadAvg = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/LoadAvg',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.machine_pb2.LoadAvgResponse,
         )
         self.Logs = grpclib.client.UnaryStreamMethod(
             channel,
@@ -217,17 +311,35 @@ class MachineServiceStub:
             lab.machineapi.machine_pb2.LogsRequest,
             lab.machineapi.common_pb2.Data,
         )
+        self.Memory = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/Memory',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.machine_pb2.MemoryResponse,
+        )
         self.Mounts = grpclib.client.UnaryUnaryMethod(
             channel,
             '/machine.MachineService/Mounts',
             google.protobuf.empty_pb2.Empty,
             lab.machineapi.machine_pb2.MountsResponse,
         )
+        self.NetworkDeviceStats = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/NetworkDeviceStats',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.machine_pb2.NetworkDeviceStatsResponse,
+        )
         self.PacketCapture = grpclib.client.UnaryStreamMethod(
             channel,
             '/machine.MachineService/PacketCapture',
             lab.machineapi.machine_pb2.PacketCaptureRequest,
             lab.machineapi.common_pb2.Data,
+        )
+        self.Processes = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/Processes',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.machine_pb2.ProcessesResponse,
         )
         self.Read = grpclib.client.UnaryStreamMethod(
             channel,

@@ -68,6 +68,68 @@ class BPFInstruction(_message.Message):
     op: int
     def __init__(self, op: _Optional[int] = ..., jt: _Optional[int] = ..., jf: _Optional[int] = ..., k: _Optional[int] = ...) -> None: ...
 
+class CPUInfo(_message.Message):
+    __slots__ = ["address_sizes", "apic_id", "bogo_mips", "bugs", "cache_alignment", "cache_size", "cl_flush_size", "core_id", "cpu_cores", "cpu_family", "cpu_id_level", "cpu_mhz", "flags", "fpu", "fpu_exception", "initial_apic_id", "microcode", "model", "model_name", "physical_id", "power_management", "processor", "siblings", "stepping", "vendor_id", "wp"]
+    ADDRESS_SIZES_FIELD_NUMBER: _ClassVar[int]
+    APIC_ID_FIELD_NUMBER: _ClassVar[int]
+    BOGO_MIPS_FIELD_NUMBER: _ClassVar[int]
+    BUGS_FIELD_NUMBER: _ClassVar[int]
+    CACHE_ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    CACHE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CL_FLUSH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CORE_ID_FIELD_NUMBER: _ClassVar[int]
+    CPU_CORES_FIELD_NUMBER: _ClassVar[int]
+    CPU_FAMILY_FIELD_NUMBER: _ClassVar[int]
+    CPU_ID_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    CPU_MHZ_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    FPU_EXCEPTION_FIELD_NUMBER: _ClassVar[int]
+    FPU_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_APIC_ID_FIELD_NUMBER: _ClassVar[int]
+    MICROCODE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    PHYSICAL_ID_FIELD_NUMBER: _ClassVar[int]
+    POWER_MANAGEMENT_FIELD_NUMBER: _ClassVar[int]
+    PROCESSOR_FIELD_NUMBER: _ClassVar[int]
+    SIBLINGS_FIELD_NUMBER: _ClassVar[int]
+    STEPPING_FIELD_NUMBER: _ClassVar[int]
+    VENDOR_ID_FIELD_NUMBER: _ClassVar[int]
+    WP_FIELD_NUMBER: _ClassVar[int]
+    address_sizes: str
+    apic_id: str
+    bogo_mips: float
+    bugs: _containers.RepeatedScalarFieldContainer[str]
+    cache_alignment: int
+    cache_size: str
+    cl_flush_size: int
+    core_id: str
+    cpu_cores: int
+    cpu_family: str
+    cpu_id_level: int
+    cpu_mhz: float
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    fpu: str
+    fpu_exception: str
+    initial_apic_id: str
+    microcode: str
+    model: str
+    model_name: str
+    physical_id: str
+    power_management: str
+    processor: int
+    siblings: int
+    stepping: str
+    vendor_id: str
+    wp: str
+    def __init__(self, processor: _Optional[int] = ..., vendor_id: _Optional[str] = ..., cpu_family: _Optional[str] = ..., model: _Optional[str] = ..., model_name: _Optional[str] = ..., stepping: _Optional[str] = ..., microcode: _Optional[str] = ..., cpu_mhz: _Optional[float] = ..., cache_size: _Optional[str] = ..., physical_id: _Optional[str] = ..., siblings: _Optional[int] = ..., core_id: _Optional[str] = ..., cpu_cores: _Optional[int] = ..., apic_id: _Optional[str] = ..., initial_apic_id: _Optional[str] = ..., fpu: _Optional[str] = ..., fpu_exception: _Optional[str] = ..., cpu_id_level: _Optional[int] = ..., wp: _Optional[str] = ..., flags: _Optional[_Iterable[str]] = ..., bugs: _Optional[_Iterable[str]] = ..., bogo_mips: _Optional[float] = ..., cl_flush_size: _Optional[int] = ..., cache_alignment: _Optional[int] = ..., address_sizes: _Optional[str] = ..., power_management: _Optional[str] = ...) -> None: ...
+
+class CPUInfoResponse(_message.Message):
+    __slots__ = ["messages"]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[CPUsInfo]
+    def __init__(self, messages: _Optional[_Iterable[_Union[CPUsInfo, _Mapping]]] = ...) -> None: ...
+
 class CPUStat(_message.Message):
     __slots__ = ["guest", "guest_nice", "idle", "iowait", "irq", "nice", "soft_irq", "steal", "system", "user"]
     GUEST_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +154,14 @@ class CPUStat(_message.Message):
     user: float
     def __init__(self, user: _Optional[float] = ..., nice: _Optional[float] = ..., system: _Optional[float] = ..., idle: _Optional[float] = ..., iowait: _Optional[float] = ..., irq: _Optional[float] = ..., soft_irq: _Optional[float] = ..., steal: _Optional[float] = ..., guest: _Optional[float] = ..., guest_nice: _Optional[float] = ...) -> None: ...
 
+class CPUsInfo(_message.Message):
+    __slots__ = ["cpu_info", "metadata"]
+    CPU_INFO_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    cpu_info: _containers.RepeatedCompositeFieldContainer[CPUInfo]
+    metadata: _common_pb2.Metadata
+    def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., cpu_info: _Optional[_Iterable[_Union[CPUInfo, _Mapping]]] = ...) -> None: ...
+
 class ConfigLoadErrorEvent(_message.Message):
     __slots__ = ["error"]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -103,6 +173,58 @@ class ConfigValidationErrorEvent(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     error: str
     def __init__(self, error: _Optional[str] = ...) -> None: ...
+
+class DiskStat(_message.Message):
+    __slots__ = ["discard_completed", "discard_merged", "discard_sectors", "discard_time_ms", "io_in_progress", "io_time_ms", "io_time_weighted_ms", "name", "read_completed", "read_merged", "read_sectors", "read_time_ms", "write_completed", "write_merged", "write_sectors", "write_time_ms"]
+    DISCARD_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_MERGED_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_SECTORS_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    IO_IN_PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    IO_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    IO_TIME_WEIGHTED_MS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    READ_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    READ_MERGED_FIELD_NUMBER: _ClassVar[int]
+    READ_SECTORS_FIELD_NUMBER: _ClassVar[int]
+    READ_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    WRITE_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    WRITE_MERGED_FIELD_NUMBER: _ClassVar[int]
+    WRITE_SECTORS_FIELD_NUMBER: _ClassVar[int]
+    WRITE_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    discard_completed: int
+    discard_merged: int
+    discard_sectors: int
+    discard_time_ms: int
+    io_in_progress: int
+    io_time_ms: int
+    io_time_weighted_ms: int
+    name: str
+    read_completed: int
+    read_merged: int
+    read_sectors: int
+    read_time_ms: int
+    write_completed: int
+    write_merged: int
+    write_sectors: int
+    write_time_ms: int
+    def __init__(self, name: _Optional[str] = ..., read_completed: _Optional[int] = ..., read_merged: _Optional[int] = ..., read_sectors: _Optional[int] = ..., read_time_ms: _Optional[int] = ..., write_completed: _Optional[int] = ..., write_merged: _Optional[int] = ..., write_sectors: _Optional[int] = ..., write_time_ms: _Optional[int] = ..., io_in_progress: _Optional[int] = ..., io_time_ms: _Optional[int] = ..., io_time_weighted_ms: _Optional[int] = ..., discard_completed: _Optional[int] = ..., discard_merged: _Optional[int] = ..., discard_sectors: _Optional[int] = ..., discard_time_ms: _Optional[int] = ...) -> None: ...
+
+class DiskStats(_message.Message):
+    __slots__ = ["devices", "metadata", "total"]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    devices: _containers.RepeatedCompositeFieldContainer[DiskStat]
+    metadata: _common_pb2.Metadata
+    total: DiskStat
+    def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., total: _Optional[_Union[DiskStat, _Mapping]] = ..., devices: _Optional[_Iterable[_Union[DiskStat, _Mapping]]] = ...) -> None: ...
+
+class DiskStatsResponse(_message.Message):
+    __slots__ = ["messages"]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[DiskStats]
+    def __init__(self, messages: _Optional[_Iterable[_Union[DiskStats, _Mapping]]] = ...) -> None: ...
 
 class DmesgRequest(_message.Message):
     __slots__ = ["follow", "tail"]
@@ -170,6 +292,20 @@ class FileInfo(_message.Message):
     xattrs: _containers.RepeatedCompositeFieldContainer[Xattr]
     def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., name: _Optional[str] = ..., size: _Optional[int] = ..., mode: _Optional[int] = ..., modified: _Optional[int] = ..., is_dir: bool = ..., error: _Optional[str] = ..., link: _Optional[str] = ..., relative_name: _Optional[str] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., xattrs: _Optional[_Iterable[_Union[Xattr, _Mapping]]] = ...) -> None: ...
 
+class Hostname(_message.Message):
+    __slots__ = ["hostname", "metadata"]
+    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    hostname: str
+    metadata: _common_pb2.Metadata
+    def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., hostname: _Optional[str] = ...) -> None: ...
+
+class HostnameResponse(_message.Message):
+    __slots__ = ["messages"]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[Hostname]
+    def __init__(self, messages: _Optional[_Iterable[_Union[Hostname, _Mapping]]] = ...) -> None: ...
+
 class ListRequest(_message.Message):
     __slots__ = ["recurse", "recursion_depth", "report_xattrs", "root", "types"]
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -188,6 +324,24 @@ class ListRequest(_message.Message):
     root: str
     types: _containers.RepeatedScalarFieldContainer[ListRequest.Type]
     def __init__(self, root: _Optional[str] = ..., recurse: bool = ..., recursion_depth: _Optional[int] = ..., types: _Optional[_Iterable[_Union[ListRequest.Type, str]]] = ..., report_xattrs: bool = ...) -> None: ...
+
+class LoadAvg(_message.Message):
+    __slots__ = ["load1", "load15", "load5", "metadata"]
+    LOAD15_FIELD_NUMBER: _ClassVar[int]
+    LOAD1_FIELD_NUMBER: _ClassVar[int]
+    LOAD5_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    load1: float
+    load15: float
+    load5: float
+    metadata: _common_pb2.Metadata
+    def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., load1: _Optional[float] = ..., load5: _Optional[float] = ..., load15: _Optional[float] = ...) -> None: ...
+
+class LoadAvgResponse(_message.Message):
+    __slots__ = ["messages"]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[LoadAvg]
+    def __init__(self, messages: _Optional[_Iterable[_Union[LoadAvg, _Mapping]]] = ...) -> None: ...
 
 class LogsRequest(_message.Message):
     __slots__ = ["driver", "follow", "id", "namespace", "tail_lines"]
@@ -236,6 +390,120 @@ class MachineStatusEvent(_message.Message):
     status: MachineStatusEvent.MachineStatus
     def __init__(self, stage: _Optional[_Union[MachineStatusEvent.MachineStage, str]] = ..., status: _Optional[_Union[MachineStatusEvent.MachineStatus, _Mapping]] = ...) -> None: ...
 
+class MemInfo(_message.Message):
+    __slots__ = ["active", "activeanon", "activefile", "anonhugepages", "anonpages", "bounce", "buffers", "cached", "cmafree", "cmatotal", "commitlimit", "committedas", "directmap1g", "directmap2m", "directmap4k", "dirty", "hardwarecorrupted", "hugepagesfree", "hugepagesize", "hugepagesrsvd", "hugepagessurp", "hugepagestotal", "inactive", "inactiveanon", "inactivefile", "kernelstack", "mapped", "memavailable", "memfree", "memtotal", "mlocked", "nfsunstable", "pagetables", "shmem", "shmemhugepages", "shmempmdmapped", "slab", "sreclaimable", "sunreclaim", "swapcached", "swapfree", "swaptotal", "unevictable", "vmallocchunk", "vmalloctotal", "vmallocused", "writeback", "writebacktmp"]
+    ACTIVEANON_FIELD_NUMBER: _ClassVar[int]
+    ACTIVEFILE_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    ANONHUGEPAGES_FIELD_NUMBER: _ClassVar[int]
+    ANONPAGES_FIELD_NUMBER: _ClassVar[int]
+    BOUNCE_FIELD_NUMBER: _ClassVar[int]
+    BUFFERS_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
+    CMAFREE_FIELD_NUMBER: _ClassVar[int]
+    CMATOTAL_FIELD_NUMBER: _ClassVar[int]
+    COMMITLIMIT_FIELD_NUMBER: _ClassVar[int]
+    COMMITTEDAS_FIELD_NUMBER: _ClassVar[int]
+    DIRECTMAP1G_FIELD_NUMBER: _ClassVar[int]
+    DIRECTMAP2M_FIELD_NUMBER: _ClassVar[int]
+    DIRECTMAP4K_FIELD_NUMBER: _ClassVar[int]
+    DIRTY_FIELD_NUMBER: _ClassVar[int]
+    HARDWARECORRUPTED_FIELD_NUMBER: _ClassVar[int]
+    HUGEPAGESFREE_FIELD_NUMBER: _ClassVar[int]
+    HUGEPAGESIZE_FIELD_NUMBER: _ClassVar[int]
+    HUGEPAGESRSVD_FIELD_NUMBER: _ClassVar[int]
+    HUGEPAGESSURP_FIELD_NUMBER: _ClassVar[int]
+    HUGEPAGESTOTAL_FIELD_NUMBER: _ClassVar[int]
+    INACTIVEANON_FIELD_NUMBER: _ClassVar[int]
+    INACTIVEFILE_FIELD_NUMBER: _ClassVar[int]
+    INACTIVE_FIELD_NUMBER: _ClassVar[int]
+    KERNELSTACK_FIELD_NUMBER: _ClassVar[int]
+    MAPPED_FIELD_NUMBER: _ClassVar[int]
+    MEMAVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    MEMFREE_FIELD_NUMBER: _ClassVar[int]
+    MEMTOTAL_FIELD_NUMBER: _ClassVar[int]
+    MLOCKED_FIELD_NUMBER: _ClassVar[int]
+    NFSUNSTABLE_FIELD_NUMBER: _ClassVar[int]
+    PAGETABLES_FIELD_NUMBER: _ClassVar[int]
+    SHMEMHUGEPAGES_FIELD_NUMBER: _ClassVar[int]
+    SHMEMPMDMAPPED_FIELD_NUMBER: _ClassVar[int]
+    SHMEM_FIELD_NUMBER: _ClassVar[int]
+    SLAB_FIELD_NUMBER: _ClassVar[int]
+    SRECLAIMABLE_FIELD_NUMBER: _ClassVar[int]
+    SUNRECLAIM_FIELD_NUMBER: _ClassVar[int]
+    SWAPCACHED_FIELD_NUMBER: _ClassVar[int]
+    SWAPFREE_FIELD_NUMBER: _ClassVar[int]
+    SWAPTOTAL_FIELD_NUMBER: _ClassVar[int]
+    UNEVICTABLE_FIELD_NUMBER: _ClassVar[int]
+    VMALLOCCHUNK_FIELD_NUMBER: _ClassVar[int]
+    VMALLOCTOTAL_FIELD_NUMBER: _ClassVar[int]
+    VMALLOCUSED_FIELD_NUMBER: _ClassVar[int]
+    WRITEBACKTMP_FIELD_NUMBER: _ClassVar[int]
+    WRITEBACK_FIELD_NUMBER: _ClassVar[int]
+    active: int
+    activeanon: int
+    activefile: int
+    anonhugepages: int
+    anonpages: int
+    bounce: int
+    buffers: int
+    cached: int
+    cmafree: int
+    cmatotal: int
+    commitlimit: int
+    committedas: int
+    directmap1g: int
+    directmap2m: int
+    directmap4k: int
+    dirty: int
+    hardwarecorrupted: int
+    hugepagesfree: int
+    hugepagesize: int
+    hugepagesrsvd: int
+    hugepagessurp: int
+    hugepagestotal: int
+    inactive: int
+    inactiveanon: int
+    inactivefile: int
+    kernelstack: int
+    mapped: int
+    memavailable: int
+    memfree: int
+    memtotal: int
+    mlocked: int
+    nfsunstable: int
+    pagetables: int
+    shmem: int
+    shmemhugepages: int
+    shmempmdmapped: int
+    slab: int
+    sreclaimable: int
+    sunreclaim: int
+    swapcached: int
+    swapfree: int
+    swaptotal: int
+    unevictable: int
+    vmallocchunk: int
+    vmalloctotal: int
+    vmallocused: int
+    writeback: int
+    writebacktmp: int
+    def __init__(self, memtotal: _Optional[int] = ..., memfree: _Optional[int] = ..., memavailable: _Optional[int] = ..., buffers: _Optional[int] = ..., cached: _Optional[int] = ..., swapcached: _Optional[int] = ..., active: _Optional[int] = ..., inactive: _Optional[int] = ..., activeanon: _Optional[int] = ..., inactiveanon: _Optional[int] = ..., activefile: _Optional[int] = ..., inactivefile: _Optional[int] = ..., unevictable: _Optional[int] = ..., mlocked: _Optional[int] = ..., swaptotal: _Optional[int] = ..., swapfree: _Optional[int] = ..., dirty: _Optional[int] = ..., writeback: _Optional[int] = ..., anonpages: _Optional[int] = ..., mapped: _Optional[int] = ..., shmem: _Optional[int] = ..., slab: _Optional[int] = ..., sreclaimable: _Optional[int] = ..., sunreclaim: _Optional[int] = ..., kernelstack: _Optional[int] = ..., pagetables: _Optional[int] = ..., nfsunstable: _Optional[int] = ..., bounce: _Optional[int] = ..., writebacktmp: _Optional[int] = ..., commitlimit: _Optional[int] = ..., committedas: _Optional[int] = ..., vmalloctotal: _Optional[int] = ..., vmallocused: _Optional[int] = ..., vmallocchunk: _Optional[int] = ..., hardwarecorrupted: _Optional[int] = ..., anonhugepages: _Optional[int] = ..., shmemhugepages: _Optional[int] = ..., shmempmdmapped: _Optional[int] = ..., cmatotal: _Optional[int] = ..., cmafree: _Optional[int] = ..., hugepagestotal: _Optional[int] = ..., hugepagesfree: _Optional[int] = ..., hugepagesrsvd: _Optional[int] = ..., hugepagessurp: _Optional[int] = ..., hugepagesize: _Optional[int] = ..., directmap4k: _Optional[int] = ..., directmap2m: _Optional[int] = ..., directmap1g: _Optional[int] = ...) -> None: ...
+
+class Memory(_message.Message):
+    __slots__ = ["meminfo", "metadata"]
+    MEMINFO_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    meminfo: MemInfo
+    metadata: _common_pb2.Metadata
+    def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., meminfo: _Optional[_Union[MemInfo, _Mapping]] = ...) -> None: ...
+
+class MemoryResponse(_message.Message):
+    __slots__ = ["messages"]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[Memory]
+    def __init__(self, messages: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ...) -> None: ...
+
 class MountStat(_message.Message):
     __slots__ = ["available", "filesystem", "mounted_on", "size"]
     AVAILABLE_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +529,60 @@ class MountsResponse(_message.Message):
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     messages: _containers.RepeatedCompositeFieldContainer[Mounts]
     def __init__(self, messages: _Optional[_Iterable[_Union[Mounts, _Mapping]]] = ...) -> None: ...
+
+class NetDev(_message.Message):
+    __slots__ = ["name", "rx_bytes", "rx_compressed", "rx_dropped", "rx_errors", "rx_fifo", "rx_frame", "rx_multicast", "rx_packets", "tx_bytes", "tx_carrier", "tx_collisions", "tx_compressed", "tx_dropped", "tx_errors", "tx_fifo", "tx_packets"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RX_COMPRESSED_FIELD_NUMBER: _ClassVar[int]
+    RX_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    RX_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    RX_FIFO_FIELD_NUMBER: _ClassVar[int]
+    RX_FRAME_FIELD_NUMBER: _ClassVar[int]
+    RX_MULTICAST_FIELD_NUMBER: _ClassVar[int]
+    RX_PACKETS_FIELD_NUMBER: _ClassVar[int]
+    TX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TX_CARRIER_FIELD_NUMBER: _ClassVar[int]
+    TX_COLLISIONS_FIELD_NUMBER: _ClassVar[int]
+    TX_COMPRESSED_FIELD_NUMBER: _ClassVar[int]
+    TX_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    TX_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    TX_FIFO_FIELD_NUMBER: _ClassVar[int]
+    TX_PACKETS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    rx_bytes: int
+    rx_compressed: int
+    rx_dropped: int
+    rx_errors: int
+    rx_fifo: int
+    rx_frame: int
+    rx_multicast: int
+    rx_packets: int
+    tx_bytes: int
+    tx_carrier: int
+    tx_collisions: int
+    tx_compressed: int
+    tx_dropped: int
+    tx_errors: int
+    tx_fifo: int
+    tx_packets: int
+    def __init__(self, name: _Optional[str] = ..., rx_bytes: _Optional[int] = ..., rx_packets: _Optional[int] = ..., rx_errors: _Optional[int] = ..., rx_dropped: _Optional[int] = ..., rx_fifo: _Optional[int] = ..., rx_frame: _Optional[int] = ..., rx_compressed: _Optional[int] = ..., rx_multicast: _Optional[int] = ..., tx_bytes: _Optional[int] = ..., tx_packets: _Optional[int] = ..., tx_errors: _Optional[int] = ..., tx_dropped: _Optional[int] = ..., tx_fifo: _Optional[int] = ..., tx_collisions: _Optional[int] = ..., tx_carrier: _Optional[int] = ..., tx_compressed: _Optional[int] = ...) -> None: ...
+
+class NetworkDeviceStats(_message.Message):
+    __slots__ = ["devices", "metadata", "total"]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    devices: _containers.RepeatedCompositeFieldContainer[NetDev]
+    metadata: _common_pb2.Metadata
+    total: NetDev
+    def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., total: _Optional[_Union[NetDev, _Mapping]] = ..., devices: _Optional[_Iterable[_Union[NetDev, _Mapping]]] = ...) -> None: ...
+
+class NetworkDeviceStatsResponse(_message.Message):
+    __slots__ = ["messages"]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[NetworkDeviceStats]
+    def __init__(self, messages: _Optional[_Iterable[_Union[NetworkDeviceStats, _Mapping]]] = ...) -> None: ...
 
 class PacketCaptureRequest(_message.Message):
     __slots__ = ["bpf_filter", "interface", "promiscuous", "snap_len"]
@@ -293,6 +615,44 @@ class PlatformInfo(_message.Message):
     mode: str
     name: str
     def __init__(self, name: _Optional[str] = ..., mode: _Optional[str] = ...) -> None: ...
+
+class Process(_message.Message):
+    __slots__ = ["metadata", "processes"]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    metadata: _common_pb2.Metadata
+    processes: _containers.RepeatedCompositeFieldContainer[ProcessInfo]
+    def __init__(self, metadata: _Optional[_Union[_common_pb2.Metadata, _Mapping]] = ..., processes: _Optional[_Iterable[_Union[ProcessInfo, _Mapping]]] = ...) -> None: ...
+
+class ProcessInfo(_message.Message):
+    __slots__ = ["args", "command", "cpu_time", "executable", "pid", "ppid", "resident_memory", "state", "threads", "virtual_memory"]
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    CPU_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXECUTABLE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    PPID_FIELD_NUMBER: _ClassVar[int]
+    RESIDENT_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    VIRTUAL_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    args: str
+    command: str
+    cpu_time: float
+    executable: str
+    pid: int
+    ppid: int
+    resident_memory: int
+    state: str
+    threads: int
+    virtual_memory: int
+    def __init__(self, pid: _Optional[int] = ..., ppid: _Optional[int] = ..., state: _Optional[str] = ..., threads: _Optional[int] = ..., cpu_time: _Optional[float] = ..., virtual_memory: _Optional[int] = ..., resident_memory: _Optional[int] = ..., command: _Optional[str] = ..., executable: _Optional[str] = ..., args: _Optional[str] = ...) -> None: ...
+
+class ProcessesResponse(_message.Message):
+    __slots__ = ["messages"]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[Process]
+    def __init__(self, messages: _Optional[_Iterable[_Union[Process, _Mapping]]] = ...) -> None: ...
 
 class ReadRequest(_message.Message):
     __slots__ = ["path"]

@@ -19,6 +19,7 @@ from lab.refos.guest.model import (
     Mount,
     Packet,
     PlatformError,
+    Process,
     Release,
     Saved,
     Slot,
@@ -183,6 +184,7 @@ class MemoryObserver:
     files: dict[str, bytes] = field(default_factory=lambda: {"/etc/hostname": b"refos\n"})
     packets: list[Packet] = field(default_factory=list)
     captures_open: int = 0
+    tables: dict[str, str] = field(default_factory=lambda: {"loadavg": "0.25 0.50 0.75 1/42 99\n"})
 
     async def kernel_log(self, *, follow: bool, tail: bool) -> AsyncIterator[KernelMessage]:
         """Yield two messages."""
@@ -202,6 +204,14 @@ class MemoryObserver:
     def statistics(self) -> Statistics:
         """Return made-up numbers."""
         return Statistics(1_700_000_000, CpuTimes(user=1.5), (CpuTimes(user=1.5),), context_switches=7)
+
+    def table(self, name: str) -> str:
+        """Return what `tables` has."""
+        return self.tables.get(name, "")
+
+    def processes(self) -> Sequence[Process]:
+        """Return one."""
+        return [Process(1, 0, "S", 1, 0.5, 1 << 20, 1 << 19, "init", "/usr/sbin/init", "/sbin/init")]
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """Yield one of `files`."""

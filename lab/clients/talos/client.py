@@ -133,6 +133,36 @@ class NodeClient:
         """The kernel's counters since boot."""
         return self._one((await self.connection.ask(self._machine.SystemStat, Empty())).messages)
 
+    async def hostname(self) -> str:
+        """The node's name."""
+        return printable(
+            self._one((await self.connection.ask(self._machine.Hostname, Empty())).messages).hostname
+        )
+
+    async def load(self) -> machine_pb2.LoadAvg:
+        """How many processes wanted to run in the last 1, 5 and 15 minutes."""
+        return self._one((await self.connection.ask(self._machine.LoadAvg, Empty())).messages)
+
+    async def memory(self) -> machine_pb2.MemInfo:
+        """The rows of /proc/meminfo, in KiB."""
+        return self._one((await self.connection.ask(self._machine.Memory, Empty())).messages).meminfo
+
+    async def processors(self) -> Sequence[machine_pb2.CPUInfo]:
+        """The blocks of /proc/cpuinfo."""
+        return self._one((await self.connection.ask(self._machine.CPUInfo, Empty())).messages).cpu_info
+
+    async def processes(self) -> Sequence[machine_pb2.ProcessInfo]:
+        """What runs."""
+        return self._one((await self.connection.ask(self._machine.Processes, Empty())).messages).processes
+
+    async def network_counters(self) -> machine_pb2.NetworkDeviceStats:
+        """The counters of each interface, and their total."""
+        return self._one((await self.connection.ask(self._machine.NetworkDeviceStats, Empty())).messages)
+
+    async def disk_counters(self) -> machine_pb2.DiskStats:
+        """The counters of each disk and partition, and the total of the disks."""
+        return self._one((await self.connection.ask(self._machine.DiskStats, Empty())).messages)
+
     async def mounts(self) -> Sequence[machine_pb2.MountStat]:
         """What is mounted."""
         return self._one((await self.connection.ask(self._machine.Mounts, Empty())).messages).stats

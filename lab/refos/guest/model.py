@@ -147,6 +147,21 @@ class Statistics(NamedTuple):
     soft_interrupts: int = 0
 
 
+class Process(NamedTuple):
+    """A process: `cpu_time` in seconds, memory in bytes, `state` the letter of proc(5)."""
+
+    pid: int
+    parent: int
+    state: str
+    threads: int
+    cpu_time: float
+    virtual_memory: int
+    resident_memory: int
+    command: str
+    executable: str = ""
+    arguments: str = ""
+
+
 class FileEntry(NamedTuple):
     """A file found; `mode` as in stat(2), `error` says why no more is known of it."""
 

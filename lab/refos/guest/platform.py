@@ -17,6 +17,7 @@ from lab.refos.guest.model import (
     KernelMessage,
     Mount,
     Packet,
+    Process,
     Release,
     Saved,
     SlotName,
@@ -152,6 +153,14 @@ class Observer(Protocol):
 
     def statistics(self) -> Statistics:
         """Return the counters of the kernel."""
+        ...
+
+    def table(self, name: str) -> str:
+        """Return a table of the kernel as /proc has it: loadavg, meminfo, cpuinfo, net/dev, diskstats."""
+        ...
+
+    def processes(self) -> Sequence[Process]:
+        """Return what runs."""
         ...
 
     def read(self, path: str) -> AsyncIterator[bytes]:

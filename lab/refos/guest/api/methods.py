@@ -6,7 +6,7 @@ from google.protobuf.empty_pb2 import Empty
 from grpclib.const import Handler
 
 from lab.machineapi import common_pb2, lifecycle_pb2, machine_pb2, resource_pb2, storage_pb2
-from lab.refos.guest.api import capture, lifecycle, looking, machine, state, watching
+from lab.refos.guest.api import capture, lifecycle, looking, machine, state, usage, watching
 from lab.refos.guest.api.access import Role
 from lab.refos.guest.api.call import Method, handler
 from lab.refos.guest.node import Node
@@ -18,14 +18,23 @@ METHODS: Mapping[str, Method] = {
     "/machine.MachineService/ApplyConfiguration": Method(
         machine.apply_configuration, _ADMIN, _m.ApplyConfigurationRequest, _m.ApplyConfigurationResponse
     ),
+    "/machine.MachineService/CPUInfo": Method(usage.cpu_info, _READER, Empty, _m.CPUInfoResponse),
+    "/machine.MachineService/DiskStats": Method(usage.disk_stats, _READER, Empty, _m.DiskStatsResponse),
     "/machine.MachineService/Dmesg": Method(watching.dmesg, _READER, _m.DmesgRequest, _d),
     "/machine.MachineService/Events": Method(watching.events, _READER, _m.EventsRequest, _m.Event),
+    "/machine.MachineService/Hostname": Method(usage.hostname, _READER, Empty, _m.HostnameResponse),
     "/machine.MachineService/List": Method(looking.listing, _READER, _m.ListRequest, _m.FileInfo),
+    "/machine.MachineService/LoadAvg": Method(usage.load_average, _READER, Empty, _m.LoadAvgResponse),
     "/machine.MachineService/Logs": Method(watching.logs, _READER, _m.LogsRequest, _d),
+    "/machine.MachineService/Memory": Method(usage.memory, _READER, Empty, _m.MemoryResponse),
     "/machine.MachineService/Mounts": Method(looking.mounts, _READER, Empty, _m.MountsResponse),
+    "/machine.MachineService/NetworkDeviceStats": Method(
+        usage.network_device_stats, _READER, Empty, _m.NetworkDeviceStatsResponse
+    ),
     "/machine.MachineService/PacketCapture": Method(
         capture.packet_capture, _OPERATOR, _m.PacketCaptureRequest, _d
     ),
+    "/machine.MachineService/Processes": Method(usage.processes, _READER, Empty, _m.ProcessesResponse),
     "/machine.MachineService/Read": Method(looking.read, _ADMIN, _m.ReadRequest, _d),
     "/machine.MachineService/Reboot": Method(machine.reboot, _OPERATOR, _m.RebootRequest, _m.RebootResponse),
     "/machine.MachineService/Reset": Method(machine.reset, _ADMIN, _m.ResetRequest, _m.ResetResponse),

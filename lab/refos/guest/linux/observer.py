@@ -5,7 +5,16 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from lab.refos.guest.linux import files, kmsg, proc
-from lab.refos.guest.model import BpfInstruction, Disk, FileEntry, KernelMessage, Mount, Packet, Statistics
+from lab.refos.guest.model import (
+    BpfInstruction,
+    Disk,
+    FileEntry,
+    KernelMessage,
+    Mount,
+    Packet,
+    Process,
+    Statistics,
+)
 
 
 class LinuxObserver:
@@ -26,6 +35,19 @@ class LinuxObserver:
     def statistics(self) -> Statistics:
         """Read /proc/stat."""
         return proc.statistics(Path("/proc/stat").read_text(), os.sysconf("SC_CLK_TCK"))
+
+    def table(self, name: str) -> str:
+        """Read it; "" where this kernel has none."""
+        try:
+            return Path("/proc", name).read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def processes(self) -> Sequence[Process]:
+        """Read the folders of /proc."""
+        from lab.refos.guest.linux import processes  # not at every boot
+
+        return processes.processes()
 
     def read(self, path: str) -> AsyncIterator[bytes]:
         """Read a regular file."""

@@ -72,6 +72,7 @@ def test_from_nothing_to_a_configured_node(run: Run, tmp_path: Path) -> None:
         "version",
         "services",
         "stats",
+        "processes",
         "mounts",
         "disks",
         "ls /",
