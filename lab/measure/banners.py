@@ -26,8 +26,11 @@ def banners(console: bytes) -> tuple[str, str]:
     `console` is what came since power-on, escape sequences and all. What the operating system prints later
     is no banner: those count that come before the kernel's first line.
     """
-    tokens = (token for token in ConsoleText().feed(console) if token != ERASE)
-    text = "".join(tokens)
+    return banners_in("".join(token for token in ConsoleText().feed(console) if token != ERASE))
+
+
+def banners_in(text: str) -> tuple[str, str]:
+    """The same for a console that is plain text already."""
     kernel = _KERNEL.search(text)
     before = text[: kernel.start()] if kernel else text
     found = [_tidy(match.group(match.lastgroup or 0)) for match in _BANNERS.finditer(before)]

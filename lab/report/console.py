@@ -1,10 +1,10 @@
 """The console of a boot as the page shows it: lines, with milestones and transfers where they happened."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.measure.banners import banners_in
 from lab.measure.statistics import rate
 from lab.model import BootRecord, Source, TransferSpan
 from lab.report import words
@@ -12,10 +12,6 @@ from lab.report.bars import Names, anchor
 from lab.report.recording import FIRST_LINES, Line, read_recording
 
 _SLACK_NS = 1000  # a recording's times are whole microseconds
-_SPOKEN = {
-    "U-Boot": re.compile(r"^U-Boot (?:SPL )?(\d{4}\.\d\d\S*)"),
-    "Kernel": re.compile(r"Linux version (\S+)"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +29,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleView:
-    """The rows of one boot; `tail` are its last lines, `jumps` anchor and title of its milestones."""
+    """The rows of one boot; `tail` are its last lines, `jumps` anchor and title of its milestones,
+    `versions` what firmware and kernel say of themselves."""
 
     rows: list[Row] = field(default_factory=list)
     note: str = ""
     lines: int = 0
     tail: list[str] = field(default_factory=list)
     jumps: list[tuple[str, str, int]] = field(default_factory=list)
-    versions: list[tuple[str, str]] = field(default_factory=list)
+    versions: tuple[str, str] = ("", "")
 
 
 def console_view(folder: Path, record: BootRecord, names: Names) -> ConsoleView:
@@ -55,7 +52,7 @@ def console_view(folder: Path, record: BootRecord, names: Names) -> ConsoleView:
         lines=len(recording.lines) + recording.left_out,
         tail=[line.text for line in recording.lines[-8:]],
         jumps=[(r.anchor, r.text, r.colour or 0) for r in rows if r.kind == "milestone"],
-        versions=list(_versions(recording.lines)),
+        versions=banners_in("\n".join(line.text for line in recording.lines)),
     )
 
 
@@ -97,11 +94,3 @@ def _told(span: TransferSpan) -> str:
     if span.repeated:
         told += f", {words.count(span.repeated, 'block')} repeated"
     return told if span.outcome == "complete" else f"{span.outcome} after {told}"
-
-
-def _versions(lines: tuple[Line, ...]) -> Iterator[tuple[str, str]]:
-    """What firmware and kernel say of themselves, the first time they do."""
-    for name, pattern in _SPOKEN.items():
-        match = next((m for line in lines if (m := pattern.search(line.text))), None)
-        if match:
-            yield name, match.group(1)

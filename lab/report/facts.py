@@ -1,6 +1,7 @@
 """How a run was measured, as terms and descriptions for people."""
 
 from lab.measure.statistics import MIN_FOR_MAD, MIN_FOR_P95
+from lab.model import BootRecord
 from lab.report import words
 from lab.report.console import ConsoleView
 from lab.store.host import HostInfo
@@ -25,8 +26,13 @@ def facts(run: Run, console: ConsoleView | None) -> list[tuple[str, str]]:
         ("Way of booting", _METHODS.get(info.method, info.method)),
         ("Host", _host(info.host)),
         ("Load when it began", f"{info.host.load:.2f}" if info.host.cores else ""),
+        ("Load at power-on", _loads(run)),
         *info.versions.items(),
-        *((f"{name} on the console", text) for name, text in (console.versions if console else ())),
+        *_versions(run, console),
+        ("Boot plan", _fingerprint(info.plan_hash)),
+        ("Files served", _fingerprint(info.image_digest)),
+        ("Console arguments", info.console_args),
+        ("Suite", f"{info.suite}{f', night {info.night}' if info.night else ''}"),
         *info.site.items(),
         ("Clock", "one monotonic clock; bytes and packets are stamped where they are received"),
         (
@@ -36,6 +42,37 @@ def facts(run: Run, console: ConsoleView | None) -> list[tuple[str, str]]:
         ),
     ]
     return [(term, text) for term, text in rows if text]
+
+
+def conditions(record: BootRecord) -> str:
+    """What a boot was measured under, where it can differ from one boot to the next; "" where unknown."""
+    parts = [f"attempt {record.attempt}" if record.attempt > 1 else ""]
+    parts.append(f"load {record.load:.2f} at power-on" if record.load is not None else "")
+    parts += [record.firmware, f"Linux {record.kernel}" if record.kernel else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _loads(run: Run) -> str:
+    loads = sorted(boot.load for boot in run.boots if boot.load is not None)
+    if not loads:
+        return ""
+    return f"{loads[0]:.2f}" if loads[0] == loads[-1] else f"{loads[0]:.2f} to {loads[-1]:.2f}"
+
+
+def _versions(run: Run, console: ConsoleView | None) -> list[tuple[str, str]]:
+    """What firmware and kernel said; where boots differ, all of it. Runs of before it was recorded have it
+    in their consoles."""
+    firmware = dict.fromkeys(boot.firmware for boot in run.boots if boot.firmware)
+    kernel = dict.fromkeys(boot.kernel for boot in run.boots if boot.kernel)
+    spoken = console.versions if console else ("", "")
+    return [
+        ("Firmware", " | ".join(firmware) or spoken[0]),
+        ("Kernel", " | ".join(kernel) or spoken[1]),
+    ]
+
+
+def _fingerprint(digest: str) -> str:
+    return f"SHA-256 {digest}" if digest else ""
 
 
 def _host(host: HostInfo) -> str:

@@ -32,7 +32,7 @@ from lab.report.bars import (
     waiting_bar,
 )
 from lab.report.console import ConsoleView, console_view
-from lab.report.facts import facts
+from lab.report.facts import conditions, facts
 from lab.store.run import Run
 
 
@@ -53,6 +53,7 @@ class BootView:
     reached: str  # title of the last milestone
     console: ConsoleView
     pcap: str
+    conditions: str
     median: bool = False
 
 
@@ -212,6 +213,7 @@ def _boot_view(
         reached=names.title(last.name) if last else "power-on",
         console=console_view(run.folder, record, names),
         pcap=record.pcap,
+        conditions=conditions(record),
         median=median,
     )
 

@@ -4,6 +4,7 @@ import pytest
 
 from lab.pytest_plugin.fixtures import Booter
 from lab.series import Method
+from lab.store import load_run
 
 pytestmark = pytest.mark.hil
 
@@ -24,4 +25,10 @@ def test_the_firmwares_own_way_asks_for_our_script_and_types_nothing(boot: Boote
     (record,) = boot("debian-installer", boots=1)
     assert "boot.scr.uimg" in [span.name for span in record.timeline.transfers]
     assert record.timeline.since_power_on("installer") is not None
+    assert record.firmware, "the banner was seen"
+    assert record.kernel
+    assert record.load is not None
+    info = load_run(boot.state.runs[-1]).info
+    assert [len(digest) for digest in (info.plan_hash, info.image_digest)] == [64, 64]
+    assert info.console_args in boot.board.board_type.console_args
     assert boot.board.console.transcript.path is None, "the recording was closed with its boot"
