@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """Of a candidate against a baseline. SAME excludes a change of the rule's margin; it is no lack of proof."""
+    """Of a candidate against a baseline. SAME excludes a change of the rule's margin: no lack of proof."""
 
     FASTER = "faster"
     SLOWER = "slower"
