@@ -68,7 +68,10 @@ class Outcome:
 
 @dataclass
 class Attempt:
-    """One boot. `drive`, where given, is run in a thread of its own once the power is on (a driven boot)."""
+    """One boot. `drive`, where given, is run in a thread of its own once the power is on (a driven boot).
+
+    `limit`: the longest that it may take in all, in seconds, whatever progress there is; None: any time.
+    """
 
     board: Board
     service: BootService
@@ -76,6 +79,7 @@ class Attempt:
     drive: Callable[[Board], None] | None = None
     observers: tuple[Observer, ...] = ()
     transcript: Transcript | None = None
+    limit: float | None = None
     _queue: "queue.SimpleQueue[Callable[[], None]]" = field(default_factory=queue.SimpleQueue)
     _milestones: list[Milestone] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
@@ -128,6 +132,8 @@ class Attempt:
             for alarm in self.board.console.alarms():
                 self._alarm(alarm, t0_ns)
             self._strategy.handle_timer(now_ns())
+            if self.limit is not None and now_ns() - t0_ns >= self.limit * 1e9:
+                self._strategy.end(Ending.DEADLINE, now_ns(), f"not ready within {self.limit:g} s in all")
 
     def _drain(self) -> None:
         """What was seen until the verdict still belongs to the record."""

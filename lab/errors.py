@@ -8,6 +8,7 @@ LabError
 │   │   └── ConsoleTimeout  nothing that was waited for came in time
 │   └── CommandFailed     a command on the board returned non-zero
 └── InfrastructureError   the lab's own equipment: power switch, server, disk      [4]
+    ├── DiskError         results cannot be written
     ├── StreamClosed      the other end of a console went away
     └── SandboxError      no namespace, no tap; says what to enable
 """
@@ -61,6 +62,10 @@ class InfrastructureError(LabError):
     """The lab's own equipment failed; never the board's fault, never a failed test."""
 
     exit_code = 4
+
+
+class DiskError(InfrastructureError):
+    """Results cannot be written: the disk is full, read-only, or not ours."""
 
 
 class StreamClosed(InfrastructureError):

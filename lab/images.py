@@ -34,12 +34,18 @@ class Image:
     """A plan, and how one sees that what it boots is up.
 
     `milestones` follow those of the board type; the last of them is "ready". `deadlines` are seconds after
-    the last progress, as in BoardType.
+    the last progress, as in BoardType. `title` is the image's name in records where that is not the plan's.
     """
 
     plan: BootPlan
     milestones: tuple[MilestoneRule, ...]
     deadlines: dict[str, float] = field(default_factory=dict)
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """The image's name in records."""
+        return self.title or self.plan.name
 
 
 # screen(1) of the installer on a serial console names its first window so, together with the first question.
@@ -114,6 +120,13 @@ def small_linux(console_args: str, arch: str = "arm64") -> Image:
     return Image(
         plan=replace(image.plan, name="small-linux", initrd=initrd), milestones=(_UP,), deadlines={"up": 60}
     )
+
+
+def image_of_plan(plan: BootPlan, ready: str, seconds: float, title: str = "") -> Image:
+    """What a plan of the site boots; `ready` is the pattern of the console line that says that it is up,
+    `seconds` the longest time to it after the last progress."""
+    up = MilestoneRule("ready", Source.CONSOLE, ready, "ready")
+    return Image(plan=plan, milestones=(up,), deadlines={"ready": seconds}, title=title)
 
 
 # Names for the command line and for tests -> what makes the image from a board type's console_args and arch.

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lab.errors import InfrastructureError
+from lab.errors import DiskError, InfrastructureError
 from lab.model import BootRecord
 from lab.store.codec import to_json
 from lab.store.run import BOOTS_FILE, CONSOLE_FOLDER, PCAP_FOLDER, RUN_FILE, RunInfo
@@ -41,14 +41,22 @@ class RunWriter:
 
     `info.run_id` names the folder below `results_dir/<date>/`. Leaving the `with` block normally marks the
     run complete; leaving it by an exception (Ctrl-C too) leaves it marked incomplete, with all that was
-    written. Every method raises InfrastructureError, in one sentence, where the disk does not take it.
+    written. Every method raises DiskError, in one sentence, where the disk does not take it. `resume`: the
+    folder is there, of a run that was cut off.
     """
 
-    def __init__(self, results_dir: Path, info: RunInfo, *, min_free: int = MIN_FREE_BYTES) -> None:
+    def __init__(
+        self, results_dir: Path, info: RunInfo, *, min_free: int = MIN_FREE_BYTES, resume: bool = False
+    ) -> None:
         date = f"{info.run_id[:4]}-{info.run_id[4:6]}-{info.run_id[6:8]}"
         self.info = info
         self.run_id = info.run_id
         self.folder = results_dir / date / info.run_id
+        if resume:
+            with disk_errors(self.folder):
+                _probe(self.folder, min_free)
+                _cut_half_line(self.folder / BOOTS_FILE)
+            return
         with disk_errors(results_dir):
             (self.folder / CONSOLE_FOLDER).mkdir(parents=True)
             try:
@@ -150,7 +158,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
             errno.EPERM: "you may not write there; choose another folder or change its permissions",
             errno.ENOTDIR: "a part of that path is a file, not a folder; choose another",
         }.get(exc.errno or 0, f"{exc.strerror or exc}")
-        raise InfrastructureError(f"cannot write results to {folder}: {what}") from exc
+        raise DiskError(f"cannot write results to {folder}: {what}") from exc
 
 
 def _probe(folder: Path, min_free: int) -> None:
@@ -166,6 +174,13 @@ def _probe(folder: Path, min_free: int) -> None:
             os.fsync(file.fileno())
     finally:
         probe.unlink(missing_ok=True)
+
+
+def _cut_half_line(file: Path) -> None:
+    """Take the last line off where it was cut off while it was written: the next one begins there."""
+    if file.exists():
+        with file.open("r+b") as lines:
+            lines.truncate(lines.read().rfind(b"\n") + 1)
 
 
 def json_lines(objects: Iterable[Mapping[str, Any]]) -> str:
