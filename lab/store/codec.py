@@ -2,22 +2,37 @@
 
 Keys that a reader does not know are left out, so a field may be added within a schema; a record of another
 schema is refused rather than read wrongly.
+
+A reader is made once for each type: ten thousand boots are read in a second that way, not in six.
 """
 
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from lab.model import SCHEMA, BootRecord
 
 T = TypeVar("T")
+_Reader = Callable[[Any], Any]
 
 
 class RecordError(ValueError):
     """A JSON value is not the record it should be; the message names the field."""
+
+
+class _Fault(Exception):
+    """What is wrong, somewhere inside; `path` grows while it comes up."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.path = reason, path
+
+    def below(self, step: str) -> "_Fault":
+        return _Fault(self.reason, step + self.path)
 
 
 def to_json(record: Any) -> dict[str, Any]:
@@ -34,7 +49,10 @@ def decode(cls: type[T], obj: Any) -> T:
     """Return `obj` as a `cls`; where `cls` has a field `schema`, it must be the one we write."""
     if isinstance(obj, Mapping) and "schema" in {f.name for f in dataclasses.fields(cls)}:  # type: ignore[arg-type]
         check_schema(obj)
-    result: T = _value(cls, obj, cls.__name__)
+    try:
+        result: T = _reader(typing.cast(Any, cls))(obj)
+    except _Fault as fault:
+        raise RecordError(f"{cls.__name__}{fault.path}{fault.reason}") from None
     return result
 
 
@@ -47,46 +65,102 @@ def check_schema(obj: Mapping[str, Any]) -> None:
         )
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
-    """Return `value` as the annotated type `kind`."""
+@cache
+def _reader(kind: Any) -> _Reader:
+    """What turns a JSON value into the annotated type `kind`, or raises _Fault."""
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType:
-        return None if value is None else _value(next(a for a in args if a is not type(None)), value, where)
+        inner = _reader(next(a for a in args if a is not type(None)))
+        return lambda value: None if value is None else inner(value)
     if origin is tuple:
-        items = _checked(list, value, where) if not isinstance(value, tuple) else value
-        return tuple(_value(args[0], item, f"{where}[{i}]") for i, item in enumerate(items))
+        return _sequence(_reader(args[0]))
     if origin is dict:
-        items = _checked(dict, value, where)
-        return {_value(args[0], k, where): _value(args[1], v, f"{where}[{k!r}]") for k, v in items.items()}
+        return _mapping(_reader(args[0]), _reader(args[1]))
     if dataclasses.is_dataclass(kind):
-        return _instance(kind, _checked(dict, value, where), where)
+        return _instance(kind)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        if value not in list(kind):
-            raise RecordError(f"{where}: {value!r} is none of {', '.join(kind)}")
-        return kind(value)
-    return value if kind is Any else _scalar(kind, value, where)
+        return _choice(kind)
+    return (lambda value: value) if kind is Any else _scalar(kind)
 
 
-def _instance(cls: Any, obj: dict[str, Any], where: str) -> Any:
+def _sequence(item: _Reader) -> _Reader:
+    def read(value: Any) -> tuple[Any, ...]:
+        items = value if isinstance(value, tuple) else _checked(list, value)
+        result = []
+        for number, inner in enumerate(items):
+            try:
+                result.append(item(inner))
+            except _Fault as fault:
+                raise fault.below(f"[{number}]") from None
+        return tuple(result)
+
+    return read
+
+
+def _mapping(key: _Reader, value: _Reader) -> _Reader:
+    def read(obj: Any) -> dict[Any, Any]:
+        result = {}
+        for name, inner in _checked(dict, obj).items():
+            try:
+                result[key(name)] = value(inner)
+            except _Fault as fault:
+                raise fault.below(f"[{name!r}]") from None
+        return result
+
+    return read
+
+
+def _instance(cls: Any) -> _Reader:
     hints = typing.get_type_hints(cls)
-    fields = {}
-    for field in dataclasses.fields(cls):
-        if field.name in obj:
-            fields[field.name] = _value(hints[field.name], obj[field.name], f"{where}.{field.name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise RecordError(f"{where}.{field.name} is missing")
-    return cls(**fields)
+    fields = [
+        (field.name, _reader(hints[field.name]), not _optional(field)) for field in dataclasses.fields(cls)
+    ]
+
+    def read(obj: Any) -> Any:
+        _checked(dict, obj)
+        found = {}
+        for name, reader, needed in fields:
+            try:
+                if name in obj:
+                    found[name] = reader(obj[name])
+                elif needed:
+                    raise _Fault(" is missing")
+            except _Fault as fault:
+                raise fault.below(f".{name}") from None
+        return cls(**found)
+
+    return read
 
 
-def _scalar(kind: type, value: Any, where: str) -> Any:
-    if kind is float and type(value) is int:
-        return float(value)
-    if isinstance(value, bool) and kind is not bool:
-        raise RecordError(f"{where}: {value!r} is not a {kind.__name__}")
-    return _checked(kind, value, where)
+def _optional(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
 
-def _checked(kind: type, value: Any, where: str) -> Any:
+def _choice(kind: type[StrEnum]) -> _Reader:
+    known = {str(member): member for member in kind}
+
+    def read(value: Any) -> StrEnum:
+        if not isinstance(value, str) or value not in known:
+            raise _Fault(f": {value!r} is none of {', '.join(known)}")
+        return known[value]
+
+    return read
+
+
+def _scalar(kind: type) -> _Reader:
+    def read(value: Any) -> Any:
+        if type(value) is kind:
+            return value
+        if kind is float and type(value) is int:
+            return float(value)
+        if isinstance(value, bool):
+            raise _Fault(f": {value!r} is not a {kind.__name__}")
+        return _checked(kind, value)
+
+    return read
+
+
+def _checked(kind: type, value: Any) -> Any:
     if not isinstance(value, kind):
-        raise RecordError(f"{where}: {value!r:.80} is not a {kind.__name__}")
+        raise _Fault(f": {value!r:.80} is not a {kind.__name__}")
     return value

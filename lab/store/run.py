@@ -93,6 +93,11 @@ def load_run(path: Path) -> Run:
         warnings.append(
             f"The run did not come to its end: {len(boots)} of {info.boots_planned} boots are recorded."
         )
+    if info.clock_step:
+        warnings.append(
+            f"The host's clock was set by {info.clock_step:+.0f} s during the run, or the host slept: its "
+            "dates and hours are not to be trusted. The times of the boots are of another clock, and hold."
+        )
     return Run(folder=path, info=info, boots=boots, measurements=values, warnings=tuple(warnings))
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from lab.model import BootRecord
 from lab.store.codec import to_json
 from lab.store.run import BOOTS_FILE, CONSOLE_FOLDER, PCAP_FOLDER, RUN_FILE, RunInfo
 
+MIN_CLOCK_STEP = 2.0  # seconds: a clock that NTP slews is no faster than 0.05 % off
 MIN_FREE_BYTES = 32 << 20  # a chatty console writes some hundred kilobytes a boot; a report a few megabytes
 
 
@@ -51,6 +53,7 @@ class RunWriter:
         date = f"{info.run_id[:4]}-{info.run_id[4:6]}-{info.run_id[6:8]}"
         self.info = info
         self.run_id = info.run_id
+        self._began = time.time(), time.monotonic()
         self.folder = results_dir / date / info.run_id
         if resume:
             with disk_errors(self.folder):
@@ -58,8 +61,9 @@ class RunWriter:
                 _cut_half_line(self.folder / BOOTS_FILE)
             return
         with disk_errors(results_dir):
-            (self.folder / CONSOLE_FOLDER).mkdir(parents=True)
+            self.folder.mkdir(parents=True)  # not one that is there: each run is written once
             try:
+                (self.folder / CONSOLE_FOLDER).mkdir()
                 _probe(self.folder, min_free)
                 self._write_info(info)
             except (OSError, InfrastructureError):
@@ -100,12 +104,18 @@ class RunWriter:
 
     def update(self, **changes: Any) -> None:
         """Change fields of `info` that became known during the run, such as `versions`."""
-        self.info = dataclasses.replace(self.info, **changes)
+        step = self._clock_step() or self.info.clock_step
+        self.info = dataclasses.replace(self.info, clock_step=step, **changes)
         self._write_info(self.info)
 
     def finish(self) -> None:
         """Mark the run complete."""
         self.update(complete=True, finished_at=utc_now())
+
+    def _clock_step(self) -> float:
+        wall, steady = self._began
+        step = (time.time() - wall) - (time.monotonic() - steady)
+        return round(step, 3) if abs(step) >= MIN_CLOCK_STEP else 0.0
 
     def _write_info(self, info: RunInfo) -> None:
         write_text(self.folder / RUN_FILE, json.dumps(to_json(info), indent=2) + "\n")
@@ -121,6 +131,8 @@ class RunWriter:
                     rest = rest[file.write(rest) :]
                 if sync:
                     os.fsync(file.fileno())
+                    if not before:
+                        _sync_folder(self.folder)
             except OSError:
                 file.truncate(before)
                 raise
@@ -139,9 +151,19 @@ def write_text(file: Path, text: str) -> None:
                 out.flush()
                 os.fsync(out.fileno())
             beside.replace(file)
+            _sync_folder(file.parent)
         except OSError:
             beside.unlink(missing_ok=True)
             raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name is on disk only once its folder is: a power cut of the lab's host would lose the file."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -156,6 +178,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
             errno.EROFS: "the file system is read-only; choose another folder",
             errno.EACCES: "you may not write there; choose another folder or change its permissions",
             errno.EPERM: "you may not write there; choose another folder or change its permissions",
+            errno.EEXIST: "a run of that id is there already; nothing was written over",
             errno.ENOTDIR: "a part of that path is a file, not a folder; choose another",
         }.get(exc.errno or 0, f"{exc.strerror or exc}")
         raise DiskError(f"cannot write results to {folder}: {what}") from exc

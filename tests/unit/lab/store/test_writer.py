@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -121,3 +122,32 @@ def test_recordings_have_a_place_in_the_folder(tmp_path):
         writer.console_path(7).write_text("")
     assert writer.console_path(7) == writer.folder / writer.console_name(7)
     assert load_run(writer.folder).info.run_id == info.run_id
+
+
+def test_a_run_is_never_written_over(tmp_path):
+    info = RunInfo(
+        run_id=new_run_id(), started_at="", place="p", board_type="b", image="i", method="firmware",
+        boots_planned=1, emulated=True,
+    )  # fmt: skip
+    with RunWriter(tmp_path, info) as writer:
+        pass
+    before = (writer.folder / "run.json").read_bytes()
+    with pytest.raises(InfrastructureError, match="a run of that id is there already"):
+        RunWriter(tmp_path, info)
+    assert (writer.folder / "run.json").read_bytes() == before
+
+
+def test_a_clock_that_is_set_meanwhile_is_noted(tmp_path, monkeypatch):
+    info = RunInfo(
+        run_id=new_run_id(), started_at="", place="p", board_type="b", image="i", method="firmware",
+        boots_planned=0, emulated=True,
+    )  # fmt: skip
+    wall = time.time
+    with RunWriter(tmp_path, info) as writer:
+        monkeypatch.setattr(time, "time", lambda: wall() - 3600)
+    run = load_run(writer.folder)
+    assert -3601 < run.info.clock_step < -3598
+    assert run.warnings == (
+        "The host's clock was set by -3600 s during the run, or the host slept: its dates and hours are not "
+        "to be trusted. The times of the boots are of another clock, and hold.",
+    )
