@@ -28,6 +28,7 @@ _KEPT_CUT = ("replay_cut.py",)
 @click.option("--cuts", type=click.IntRange(0, 100_000), help="upgrades: how many power cuts.")
 @click.option("--cut", type=click.IntRange(0), help="upgrades: this cut of the seed alone.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="upgrades: which cuts.")
+@click.option("--lying-disk", is_flag=True, help="upgrades: a disk that says it flushed and did not.")
 @click.option("--classes", metavar="A,B", help="upgrades: failure classes, or all.")
 @click.option("--system", metavar="MODULE:CLASS", help="upgrades: the operating system under test.")
 @click.option(
@@ -42,6 +43,7 @@ def test(
     only: str | None,
     classes: str | None,
     system: str | None,
+    lying_disk: bool,
     **options: object,
 ) -> int:
     """Run a SUITE of tests that boot boards; the reports are named at the end. docs/upgrades.md.
@@ -62,6 +64,7 @@ def test(
         word for name, value in given.items() if value is not None for word in (f"--lab-{name}", str(value))
     ]
     words += [word for name in place for word in ("--lab-place", name)]
+    words += ["--lab-lying-disk"] if lying_disk else []
     words += ["-k", only] if only else []
     names = _KEPT_CUT if options["replay"] else _ONE_CUT if options["cut"] is not None else SUITES[suite]
     files = [str(_TESTS / name) for name in names]

@@ -15,6 +15,7 @@ from lab.drivers.qemu.power import QemuPower
 from lab.errors import InfrastructureError, UsageError
 from lab.powercut.log import LogError, read_log
 from lab.powercut.plan import Piece, Survivors, survivors
+from lab.powercut.watch import WriteWatch
 
 _STOP_SECONDS = 10.0
 _CHUNK = 1 << 20
@@ -22,11 +23,15 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A power cut: the seed, and how many writes the disk kept and lost. `t_ns`: when the power went."""
+    """A power cut: the seed, and how many writes the disk kept and lost. `t_ns`: when the power went.
+
+    `during`: the number of the write in which it went, counted from the power-on; 0: none was under way.
+    """
 
     seed: int
     t_ns: int
     survivors: Survivors
+    during: int = 0
 
     def __str__(self) -> str:
         s = self.survivors
@@ -40,13 +45,13 @@ class VolatileCache:
     """Disk `number` of an emulated board with a write cache that dies with the power.
 
     `arm` before each power-on, `cut` instead of switching off. Switching off otherwise (`power.off()`) keeps
-    all that the board wrote, as with a disk that has no cache.
+    all that the board wrote, as with a disk that has no cache. A `lying` disk does not flush when told to.
     """
 
-    def __init__(self, power: QemuPower, number: int = 0) -> None:
+    def __init__(self, power: QemuPower, number: int = 0, *, lying: bool = False) -> None:
         if number >= len(power.options.disks):
             raise UsageError(f"{power.name} has no disk {number} whose power could be cut")
-        self._power, self._number = power, number
+        self._power, self._number, self.lying = power, number, lying
         self.disk = power.disk_file(number)
         self.before = self.disk.with_name(self.disk.name + ".before")
         self.log = self.disk.with_name(self.disk.name + ".log")
@@ -68,9 +73,15 @@ class VolatileCache:
         for file in (self.before, self.log, self.last_log):
             file.unlink(missing_ok=True)
 
-    def cut(self, seed: int) -> Cut:
+    def watch(self) -> WriteWatch:
+        """Return who counts the writes since the power-on. Use it in `with`."""
+        return WriteWatch(self.log)
+
+    def cut(self, seed: int, during: int = 0) -> Cut:
         """Kill the board now; its disk is what `seed` leaves of it.
 
+        With `during` the power went earlier: in the write of that number since the power-on. A disk's content
+        is decided by the order of its writes and flushes, so the moment is exact, however late we kill.
         Raises UsageError where it was not armed, InfrastructureError where the disk cannot be rebuilt.
         """
         if self._number not in self._power.write_logs:
@@ -79,18 +90,22 @@ class VolatileCache:
             _freeze(pid)
         t_ns = now_ns()
         self._power.off()
-        return Cut(seed=seed, t_ns=t_ns, survivors=rebuild(self.before, self.log, seed, self.disk))
+        kept = rebuild(self.before, self.log, seed, self.disk, during=during, lying=self.lying)
+        return Cut(seed=seed, t_ns=t_ns, survivors=kept, during=during)
 
 
-def rebuild(before: Path, log: Path, seed: int, disk: Path) -> Survivors:
+def rebuild(
+    before: Path, log: Path, seed: int, disk: Path, *, during: int = 0, lying: bool = False
+) -> Survivors:
     """Make `disk` of what it was `before` and what `seed` keeps of the `log`; return what that is.
 
-    Raises InfrastructureError where the log is damaged or the host's disk is full.
+    `during` and `lying` are those of `survivors`. Raises InfrastructureError where the log is damaged or the
+    host's disk is full.
     """
     fresh = disk.with_name(disk.name + ".new")
     try:
         with log.open("rb") as source:
-            kept = survivors(read_log(source), seed)
+            kept = survivors(read_log(source), seed, during=during, lying=lying)
             copy_sparse(before, fresh)
             with fresh.open("r+b") as target:
                 _apply(kept.pieces, source, target)

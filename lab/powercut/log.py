@@ -44,6 +44,11 @@ class Entry:
     length: int = 0
     data_at: int = 0
 
+    @property
+    def is_write(self) -> bool:
+        """Whether it put data on the disk, or into its cache."""
+        return bool(self.length) and not self.flags & (Flag.DISCARD | Flag.MARK)
+
 
 def read_log(log: BinaryIO) -> tuple[Entry, ...]:
     """Return all entries, in their order.
@@ -57,6 +62,31 @@ def read_log(log: BinaryIO) -> tuple[Entry, ...]:
     size = log.tell()
     step = _sector_size(log, size)
     return tuple(_entries(log, step, size))
+
+
+def follow(log: BinaryIO, at: int) -> tuple[tuple[Entry, ...], int]:
+    """Return the entries from byte `at` on (0: from the first) of a log that QEMU writes, and where they end.
+
+    Call it again with that byte. What is not there whole yet is left for the next time. Raises LogError.
+    """
+    log.seek(0, 2)
+    size, found = log.tell(), []
+    if size < _SUPER.size:
+        return (), 0  # QEMU has not begun
+    step = _sector_size(log, size)
+    at = max(at, step)
+    while at + step <= size:
+        log.seek(at)
+        head = log.read(step)
+        if not head.strip(b"\0"):
+            break  # a later entry was faster
+        entry = _entry(head, at, step)
+        end = at + step + (0 if entry.flags & Flag.DISCARD else entry.length)
+        if end > size:
+            break
+        found.append(entry)
+        at = end
+    return tuple(found), at
 
 
 def _sector_size(log: BinaryIO, size: int) -> int:

@@ -7,7 +7,7 @@ stopped at any sector. Sectors themselves are whole.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.powercut.log import Entry, Flag
 
@@ -36,12 +36,21 @@ class Survivors:
     torn: int
 
 
-def survivors(log: Sequence[Entry], seed: int) -> Survivors:
-    """Draw what survives. The same log and seed give the same answer, in every process."""
+def survivors(log: Sequence[Entry], seed: int, *, during: int = 0, lying: bool = False) -> Survivors:
+    """Draw what survives. The same log and seed give the same answer, in every process.
+
+    `during`: the power goes during the write of this number, counted from 1: what came later never was, and
+    nobody was told that this one succeeded, so that even FUA does not hold for it. 0: after all of the log.
+    `lying`: a disk that says that it flushed and did not.
+    """
     rng = random.Random(seed)
-    last_flush = max((n for n, entry in enumerate(log) if entry.flags & Flag.FLUSH), default=-1)
-    before = [e for e in log[: last_flush + 1] if _is_write(e)]
-    after = [e for e in log[last_flush + 1 :] if _is_write(e)]
+    log = _until(log, during) if during else log
+    flushes = () if lying else (n for n, entry in enumerate(log) if entry.flags & Flag.FLUSH)
+    last_flush = max(flushes, default=-1)
+    before = [e for e in log[: last_flush + 1] if e.is_write]
+    after = [e for e in log[last_flush + 1 :] if e.is_write]
+    doubtful = after if lying else after[-1:] if during else []
+    after[len(after) - len(doubtful) :] = [replace(e, flags=e.flags & ~Flag.FUA) for e in doubtful]
     share = rng.choice((0.0, 0.25, 0.5, 0.75, 1.0))
     kept = [_kept(entry, share, rng, last=n == len(after) - 1) for n, entry in enumerate(after)]
     pieces = [Piece(e.offset, e.data_at, e.length) for e in before]
@@ -55,6 +64,16 @@ def survivors(log: Sequence[Entry], seed: int) -> Survivors:
     )
 
 
+def _until(log: Sequence[Entry], number: int) -> Sequence[Entry]:
+    """The log up to and with this write."""
+    writes = 0
+    for at, entry in enumerate(log):
+        writes += entry.is_write
+        if writes == number:
+            return log[: at + 1]
+    return log
+
+
 def _kept(entry: Entry, share: float, rng: random.Random, *, last: bool) -> int:
     """How many bytes, from the start, of an unflushed write survive."""
     keep, tear, at = rng.random() < share, last or rng.randrange(_TORN) == 0, rng.random()
@@ -63,7 +82,3 @@ def _kept(entry: Entry, share: float, rng: random.Random, *, last: bool) -> int:
     if not keep and not last:
         return 0
     return int(at * (entry.length // SECTOR + 1)) * SECTOR if tear else entry.length
-
-
-def _is_write(entry: Entry) -> bool:
-    return bool(entry.length) and not entry.flags & (Flag.DISCARD | Flag.MARK)

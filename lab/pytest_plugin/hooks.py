@@ -11,7 +11,7 @@ from lab.pytest_plugin import upgrade_suite
 from lab.pytest_plugin.state import known_state, lab_state
 from pxe.errors import ServiceError
 
-_RUNS = "bootlab_runs"
+_RUNS, _NOTES = "bootlab_runs", "bootlab_notes"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +44,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Announce the mark that keeps a place's tests together under pytest-xdist."""
     upgrade_suite.check(config)
     config.addinivalue_line("markers", "xdist_group(name): tests of one place run one after the other")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The seed comes first: it is known even where the run never ends."""
+    return f"bootlab: power cuts of seed {upgrade_suite.seed_of(config)}"
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker before it starts what is the same for all."""
+    upgrade_suite.tell_worker(node)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -80,14 +91,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if state is not None and output is not None:
         output[_RUNS] = [str(folder) for folder in state.runs]
+        output[_NOTES] = list(state.notes)
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_testnodedown(node: Any) -> None:
     """Note the runs of a worker that is through."""
-    told: list[str] = getattr(node, "workeroutput", {}).get(_RUNS, [])  # none where it was killed
-    if told:
+    output: dict[str, list[str]] = getattr(node, "workeroutput", {})  # none where it was killed
+    if told := output.get(_RUNS):
         lab_state(node.config).runs.extend(map(Path, told))
+        lab_state(node.config).notes.extend(output[_NOTES])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -95,5 +108,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     state = known_state(config)
     if state is not None and state.runs:
         terminalreporter.section("bootlab")
+        for note in state.notes:
+            terminalreporter.write_line(note)
         for folder in state.runs:
             terminalreporter.write_line(f"report: {folder / 'report.html'}")

@@ -22,6 +22,7 @@ class LabState:
     pcap: bool = True
     broken: dict[str, Failure] = field(default_factory=dict)
     runs: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # for the summary, before the reports of `runs`
 
     @property
     def places(self) -> list[str]:

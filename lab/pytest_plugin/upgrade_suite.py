@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from lab.upgrades.rig import Rig
 from lab.upgrades.system import load_system
 
 GROUP = "upgrades"  # all in one process of pytest-xdist: they share a board
+_SEED = "bootlab_seed"
+_CHOSEN = pytest.StashKey[int]()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -27,21 +30,24 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--lab-cuts", metavar="N", type=int, default=3, help="power cuts (default 3)")
     group.addoption("--lab-seed", metavar="N", type=int, help="which cuts; default: random, and printed")
+    group.addoption(
+        "--lab-lying-disk", action="store_true", help="power cuts: a disk that says it flushed and did not"
+    )
     group.addoption("--lab-cut", metavar="N", type=int, help="this cut of the seed alone")
     group.addoption("--lab-classes", metavar="A,B", help="failure classes; all: every one")
     group.addoption("--lab-replay", metavar="DIR", help="a cut that was kept: boot its disk again")
 
 
 def in_order(items: list[pytest.Item]) -> None:
-    """Tests with `upgrades` come last: upgrade, rollback (from that upgrade), failures, power cuts."""
+    """Tests with `upgrades` come last: upgrade, rollback (from that upgrade), failures, cuts, their sum."""
     items.sort(key=lambda item: _turn(getattr(item, "fixturenames", ()), item.path.stem))
 
 
 def _turn(fixtures: Sequence[str], file: str) -> int:
     if "upgrades" not in fixtures:
         return 0
-    if "cut_number" in fixtures:
-        return 4
+    if "campaign" in fixtures:
+        return 4 if "cut_number" in fixtures else 5
     return 3 if "failure_class" in fixtures else 2 if "rollback" in file else 1
 
 
@@ -57,6 +63,22 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     if "failure_class" in metafunc.fixturenames:
         found = classes_of(option("lab_classes"))
         metafunc.parametrize("failure_class", [pytest.param(c, id=c.name, marks=group) for c in found])
+
+
+def seed_of(config: pytest.Config) -> int:
+    """The seed of the power cuts: of the whole session, whichever worker of pytest-xdist asks."""
+    if _CHOSEN not in config.stash:
+        given = config.getoption("lab_seed")
+        told: dict[str, int] = getattr(config, "workerinput", {})
+        config.stash[_CHOSEN] = (
+            told[_SEED] if _SEED in told else secrets.randbelow(2**32) if given is None else given
+        )
+    return config.stash[_CHOSEN]
+
+
+def tell_worker(node: Any) -> None:
+    """Have a worker of pytest-xdist take the seed that was drawn here."""
+    node.workerinput[_SEED] = seed_of(node.config)
 
 
 def check(config: pytest.Config) -> None:
@@ -76,10 +98,9 @@ def upgrades(
     emulated = [p.name for p in site.places if p.power.kind == "qemu" and p.name in state.places]
     if not emulated:
         pytest.skip("power cuts need an emulated board: only its disk can lose its write cache")
-    seed = pytestconfig.getoption("lab_seed")
-    chosen = secrets.randbelow(2**32) if seed is None else int(seed)
     system = load_system(pytestconfig.getoption("lab_system"))
-    with Rig(site, emulated[0], system, tmp_path_factory.mktemp("disk")) as rig:
-        bench = Bench(rig, state.results, chosen)
+    lying = pytestconfig.getoption("lab_lying_disk")
+    with Rig(site, emulated[0], system, tmp_path_factory.mktemp("disk"), lying_disk=lying) as rig:
+        bench = Bench(rig, state.results, seed_of(pytestconfig))
         yield bench
     state.runs.extend(bench.runs)

@@ -8,7 +8,8 @@ from pathlib import Path
 from lab.errors import InfrastructureError, LabError
 from lab.model import BootRecord, Timeline
 from lab.report import write_report
-from lab.upgrades.cuts import READY_SECONDS, Campaign
+from lab.upgrades.cuts import Campaign
+from lab.upgrades.evidence import READY_SECONDS
 from lab.upgrades.operate import Knowledge, Order, next_order
 from lab.upgrades.plan import Operation
 from lab.upgrades.record import Recorder

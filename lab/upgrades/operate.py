@@ -44,25 +44,35 @@ class Order:
         """Whether the node starts again where all goes well."""
         return self.operation is not Operation.CONFIG
 
-    def allowed(self, rig: Rig, known: Knowledge) -> Allowed:
-        """What the node may be after its power went in the middle."""
-        seen, systems, configs = known.seen, {(known.seen.slot, known.seen.version)}, {known.seen.config}
-        other = OTHER[seen.slot]
-        if self.operation is Operation.UPGRADE:
-            systems.add((other, self.version))
+    def allowed(self, rig: Rig, known: Knowledge, stage: str = REQUEST) -> Allowed:
+        """What the node may be after its power went in this stage: the old or the new, and after the last
+        one, when somebody was told that it is done, the new alone."""
+        if self.operation is Operation.INSTALL:
+            return Allowed({("A", self.version)}, {rig.system.config(self.number)})
+        system, config = (known.seen.slot, known.seen.version), known.seen.config
+        aim, new, other = system, config, OTHER[known.seen.slot]
+        if self.operation is Operation.CONFIG:
+            new = rig.system.config(self.number)
         elif self.operation is Operation.ROLLBACK:
-            systems.add((other, known.slots[other]))
+            aim = (other, known.slots[other])
         else:
-            configs.add(rig.system.config(self.number))
-        return Allowed(systems, configs)
+            aim = (other, self.version)
+        if stage in (WRITTEN, rig.system.milestones[-1].name):
+            return Allowed({aim}, {new})
+        return Allowed({system, aim}, {config, new})
 
     def prepare(self, rig: Rig) -> None:
         """Have the boot service offer what will be fetched; making it takes a while."""
-        if self.operation is Operation.UPGRADE:
+        if self.operation in (Operation.UPGRADE, Operation.INSTALL):
             rig.serve(rig.system.bundle(self.version, self.fault))
 
     def carry_out(self, rig: Rig, story: Story) -> None:
         """Ask the node, note the stages that the API shows. Raises LabError."""
+        if self.operation is Operation.INSTALL:
+            with rig.installer() as installer:
+                story.note(REQUEST, self.operation)
+                installer.install(rig.url(0), rig.system.config(self.number))
+            return
         with rig.client() as node:
             story.note(REQUEST, self.operation)
             if self.operation is Operation.UPGRADE:
@@ -80,6 +90,8 @@ def next_order(rig: Rig, known: Knowledge, operation: Operation, *, fault: str =
     there is nothing whole to go back to, a rollback becomes an upgrade."""
     if operation is Operation.ROLLBACK and OTHER[known.seen.slot] not in known.slots:
         operation = Operation.UPGRADE
+    if operation is Operation.INSTALL:
+        return Order(operation, version=rig.system.versions[0], number=known.configs)
     if operation is Operation.UPGRADE:
         old, new = rig.system.versions
         version = old if known.seen.version == new and not fault else new

@@ -6,19 +6,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.clients.talos.sync import Node
-from lab.clients.talos.tls import MutualTls
-from lab.errors import LabError
-from lab.machineconfig import load
+from lab.clients.talos.tls import Maintenance, MutualTls
+from lab.machineconfig import ConfigFaults, load, merge
 from lab.model import MilestoneRule, Source
 from lab.upgrades import refos_images
-from lab.upgrades.system import Client, Observation
+from lab.upgrades.system import Client, Installer, Observation
 from pxe.plan import BootPlan
 
+_INSTALL = "machine: {{install: {{disk: /dev/vda, image: {image}, wipe: true}}}}\n"
 _STAGES = (("verify", "erifying"), ("write", "opying image"), ("switch", "nstalling done"))
 
 
 def _rule(name: str, pattern: str, title: str) -> MilestoneRule:
     return MilestoneRule(name, Source.CONSOLE, pattern, title)
+
+
+def _with_install(config: str, image: str) -> str:
+    return merge(load(config), _INSTALL.format(image=image)).dump()
 
 
 class RefosNode:
@@ -61,6 +65,21 @@ class RefosNode:
         self._node.rollback()
 
 
+class RefosInstaller:
+    """A node of refos in maintenance: its first configuration says where it installs itself."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def wait_ready(self, seconds: float) -> None:
+        """By its machine status."""
+        self._node.wait_ready(seconds)
+
+    def install(self, url: str, config: str) -> None:
+        """Wiping what an installation before left there."""
+        self._node.apply(_with_install(config, url))
+
+
 class Refos:
     """refos for arm64 on the emulated board."""
 
@@ -74,6 +93,14 @@ class Refos:
         _rule("marked-good", r"refos: marked good", "the slot is marked good"),
     )
     stages = (*(name for name, _ in _STAGES), "reboot")
+    installation = (
+        _rule("maintenance", r"refos: stage maintenance", "waits for its installation"),
+        _rule("partition", r"refos: install: partitioning", "the disk is partitioned"),
+        _rule("state", r"refos: install: making the file system", "the file system of STATE"),
+        _rule("write", r"refos: install: .*opying image", "writing begins"),
+        _rule("boot-files", r"refos: install: writing BOOT", "the slot is written, then what boots it"),
+        _rule("reboot", r"refos: reboot now", "it reboots"),
+    )
     machine: Mapping[str, object] = {"memory": 768, "cpus": 2}
     port = 50000
     file_systems = ("BOOT", "STATE")
@@ -85,21 +112,31 @@ class Refos:
         self._credentials = MutualTls(
             self.authority.pair.certificate, self.authority.issue_client("os:admin")
         )
-        self._disk: Path | None = None
+        self._disks: dict[bool, Path] = {}
+        self._bundles: dict[tuple[str, str], Path] = {}
+        self._netboot: BootPlan | None = None
 
-    def disk(self) -> Path:
-        """Slot A holds version 1, STATE configuration 0, slot B nothing."""
-        if self._disk is None:
-            self._disk = refos_images.disk(self.versions[0], self.config(0), self.arch)
-        return self._disk
+    # Each is made once for a run: its sources may change while it lasts, and a build in the middle of an
+    # operation takes minutes
+
+    def disk(self, *, both: bool = False) -> Path:
+        """Slot A holds version 1, STATE configuration 0, slot B nothing or version 2."""
+        if both not in self._disks:
+            versions = self.versions if both else self.versions[:1]
+            self._disks[both] = refos_images.disk(versions, self.config(0), self.arch)
+        return self._disks[both]
 
     def netboot(self) -> BootPlan:
         """Version 1 from memory: it installs itself where it is told to."""
-        return refos_images.netboot(self.versions[0], self.arch)
+        if self._netboot is None:
+            self._netboot = refos_images.netboot(self.versions[0], self.arch)
+        return self._netboot
 
     def bundle(self, version: str, fault: str = "") -> Path:
         """A RAUC bundle."""
-        return refos_images.bundle(version, fault, self.arch)
+        if (version, fault) not in self._bundles:
+            self._bundles[version, fault] = refos_images.bundle(version, fault, self.arch)
+        return self._bundles[version, fault]
 
     def config(self, number: int, fault: str = "") -> str:
         """Configurations differ by their host name."""
@@ -116,10 +153,10 @@ class Refos:
         )
 
     def same_config(self, one: str, other: str) -> bool:
-        """They say the same when they are read."""
+        """They say the same when they are read; how a node was installed is no matter."""
         try:
-            return load(one).dump() == load(other).dump()
-        except LabError:
+            return _with_install(one, "http://any") == _with_install(other, "http://any")
+        except ConfigFaults:
             return False
 
     @contextmanager
@@ -127,6 +164,12 @@ class Refos:
         """An administrator's client."""
         with Node(address, self._credentials) as node:
             yield RefosNode(node)
+
+    @contextmanager
+    def installer(self, address: str) -> Iterator[Installer]:
+        """Whoever asks: a node in maintenance knows nobody yet."""
+        with Node(address, Maintenance()) as node:
+            yield RefosInstaller(node)
 
 
 class RefosPc(Refos):

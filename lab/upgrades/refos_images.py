@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,14 +39,15 @@ def authority() -> CertificateAuthority:
         return CertificateAuthority.load(folder)
 
 
-def disk(version: str, config: str, arch: str = "arm64") -> Path:
-    """Return a disk with `version` in slot A, nothing in slot B, and a configuration. Made once."""
-    image = build(Request(version=version, arch=arch))
-    key = hashlib.sha256(config.encode()).hexdigest()[:12]
+def disk(versions: Sequence[str], config: str, arch: str = "arm64") -> Path:
+    """Return a disk with these versions in slots A and B, or A alone, and a configuration. Made once."""
+    images = [build(Request(version=version, arch=arch)) for version in versions]
+    image = images[0]
+    key = hashlib.sha256(config.encode()).hexdigest()[:12] + "-both" * (len(images) - 1)
 
     def make(out: Path) -> None:
         state = {"config": pack(config)}
-        slots = {"A": image.slot}
+        slots = {name: image.slot for name, image in zip("AB", images, strict=False)}
         disk_image(out, boot=image.boot, slots=slots, environment=image.environment, state=state)
 
     return _kept(image.folder.name, f"disk-{key}.img", make)

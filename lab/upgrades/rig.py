@@ -1,5 +1,6 @@
 """An operating system on an emulated board whose disk loses with its power what it had not flushed."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,23 +13,27 @@ from lab.board import Board
 from lab.config import Site
 from lab.console.transcript import Transcript
 from lab.errors import InfrastructureError, LabError, UsageError
-from lab.model import DriverConfig
+from lab.model import DriverConfig, MilestoneRule, Source
 from lab.powercut.cut import Cut, VolatileCache, copy_sparse
 from lab.sandbox.forward import forwarded
 from lab.session import LabSession
 from lab.upgrades.story import Story
-from lab.upgrades.system import Client, Observation, System
+from lab.upgrades.system import DOWNLOADED, Client, Installer, Observation, System
 from pxe.plan import Asset
 
 _TRY_SECONDS, _GOOD_SECONDS, _PAUSE_SECONDS = 20.0, 60.0, 0.5
 BUNDLE = "update"  # what the node fetches is called so
+_DOWNLOADED = MilestoneRule(DOWNLOADED, Source.WIRE, f"^transfer-ended {BUNDLE}", "the update is downloaded")
 
 
 class Rig:
     """The board of `place` with `system` on its disk; a context manager. The disk is a file in `folder`."""
 
-    def __init__(self, site: Site, place: str, system: System, folder: Path) -> None:
+    def __init__(
+        self, site: Site, place: str, system: System, folder: Path, *, lying_disk: bool = False
+    ) -> None:
         self.system = system
+        self._lying = lying_disk
         self.disk = folder / "disk.img"
         copy_sparse(system.disk(), self.disk)
         self.session = LabSession(_with_disk(site, place, self.disk, system))
@@ -42,9 +47,15 @@ class Rig:
             self.session.close()
             raise UsageError(f"place {self._place}: only an emulated board can lose its disk's write cache")
         power: Any = self.board.power
-        self.cache = VolatileCache(power)
+        self.cache = VolatileCache(power, lying=self._lying)
         self.service = self.session.service(self.board.place)
-        self.rules = (*self.board.board_type.milestones, *self.system.milestones)
+        system = self.system
+        self.rules = (
+            *self.board.board_type.milestones,
+            *system.milestones,
+            *system.installation,
+            _DOWNLOADED,
+        )
         self.serve()
         return self
 
@@ -54,10 +65,17 @@ class Rig:
         self._links.close()
         self.session.close()
 
-    def fresh(self) -> None:
-        """Put the disk of the beginning in; the board is switched off."""
+    def fresh(self, *, both: bool = False) -> None:
+        """Put the disk of the beginning in, or one with a system in both slots; the board is switched off."""
         self.off()
-        copy_sparse(self.system.disk(), self.disk)
+        copy_sparse(self.system.disk(both=both), self.disk)
+
+    def blank(self) -> None:
+        """Put an empty disk in; the board is switched off."""
+        self.off()
+        size = self.disk.stat().st_size
+        os.truncate(self.disk, 0)
+        os.truncate(self.disk, size)
 
     def serve(self, *bundles: Path) -> None:
         """Have the boot service offer these updates, at `url(0)` and so on."""
@@ -83,9 +101,9 @@ class Rig:
         self.let_go()
         self.board.power_off()
 
-    def cut(self, seed: int) -> Cut:
-        """Cut the power; the disk keeps what `seed` leaves of it."""
-        done = self.cache.cut(seed)
+    def cut(self, seed: int, during: int = 0) -> Cut:
+        """Cut the power, in that write since the power-on; the disk keeps what `seed` leaves of it."""
+        done = self.cache.cut(seed, during)
         self.let_go()
         return done
 
@@ -101,12 +119,22 @@ class Rig:
     @contextmanager
     def client(self) -> Iterator[Client]:
         """A client of the running node. Raises InfrastructureError where it has no address yet."""
+        with self.system.connect(self._forwarded()) as client:
+            yield client
+
+    @contextmanager
+    def installer(self) -> Iterator[Installer]:
+        """Who installs the node that came over the network. Raises as `client` does."""
+        with self.system.installer(self._forwarded()) as installer:
+            yield installer
+
+    def _forwarded(self) -> str:
+        """Where the node's API is reached from this host."""
         sandbox = self.session.sandbox
         assert sandbox is not None
         if self._port is None:
             self._port = self._links.enter_context(forwarded(sandbox, self.address(), self.system.port))
-        with self.system.connect(f"127.0.0.1:{self._port}") as client:
-            yield client
+        return f"127.0.0.1:{self._port}"
 
     def address(self) -> str:
         """The address that the node was given. Raises InfrastructureError where it was none."""
@@ -122,6 +150,21 @@ class Rig:
                 return node.observe()
         except LabError:
             return None
+
+    def installable(self, story: Story, seconds: float) -> bool:
+        """Wait until the node has booted since the story began; whether it waits for its installation."""
+        deadline = time.monotonic() + seconds
+        waits = self.system.installation[0].name
+        came = story.wait(waits, seconds, self.system.milestones[-1].name)
+        while came is not None and came.name == waits and (rest := deadline - time.monotonic()) > 0:
+            try:
+                with self.installer() as node:
+                    node.wait_ready(min(rest, _TRY_SECONDS))
+                    return True
+            except LabError:
+                self.let_go()
+                time.sleep(_PAUSE_SECONDS)
+        return False
 
     def ready(self, story: Story, seconds: float) -> Observation | None:
         """Wait until the node has booted since the story began and is ready; None where it is not in time.

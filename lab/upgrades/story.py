@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Collection
 
 from lab.board import Board
 from lab.clock import now_ns
@@ -51,14 +52,20 @@ class Story:
 
     def reached(self, name: str) -> Milestone | None:
         """The milestone of that name, where it came."""
-        with self._lock:
-            return next((m for m in self._milestones if m.name == name), None)
+        return self.first({name})
 
-    def wait(self, name: str, seconds: float) -> Milestone | None:
-        """Return the milestone of that name once it came, None after `seconds` without it."""
+    def first(self, names: Collection[str]) -> Milestone | None:
+        """The earliest of the milestones of these names that came."""
+        with self._lock:
+            return min((m for m in self._milestones if m.name in names), key=lambda m: m.t_ns, default=None)
+
+    def wait(self, name: str, seconds: float, *others: str) -> Milestone | None:
+        """Return the first milestone of these names once it came, None after `seconds` without one."""
         deadline = time.monotonic() + seconds
         with self._came:
-            while (found := self.reached(name)) is None and (rest := deadline - time.monotonic()) > 0:
+            while (found := self.first({name, *others})) is None and (
+                rest := deadline - time.monotonic()
+            ) > 0:
                 self._came.wait(rest)
             return found
 

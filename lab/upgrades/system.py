@@ -15,7 +15,7 @@ from lab.model import MilestoneRule
 from pxe.plan import BootPlan
 
 # Milestones that the suite itself waits for or notes; those of the boot between them are the board's
-REQUEST, WRITTEN, READY = "request", "written", "ready"
+REQUEST, DOWNLOADED, WRITTEN, READY = "request", "downloaded", "written", "ready"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,16 @@ class Client(Protocol):
         """Reboot into the other slot."""
 
 
+class Installer(Protocol):
+    """One node that came over the network and has an empty disk, or one that was not installed whole."""
+
+    def wait_ready(self, seconds: float) -> None:
+        """Return once the node waits for its installation."""
+
+    def install(self, url: str, config: str) -> None:
+        """Have it install the image at `url` with this configuration, and boot it; may return early."""
+
+
 class System(Protocol):
     """An operating system with two slots, upgraded through its API."""
 
@@ -54,14 +64,17 @@ class System(Protocol):
     versions: tuple[str, str]  # the installed one, and the one to upgrade to
     milestones: tuple[MilestoneRule, ...]  # of a boot on its console; the last: this slot is good now
     stages: tuple[str, ...]  # of an upgrade, as the API tells them
+    # of an installation, on its console: first that the node waits for one; empty: its API cannot install
+    installation: tuple[MilestoneRule, ...]
     machine: Mapping[str, object]  # options that its emulated board needs, such as {memory: 768}
     port: int  # of its API
     file_systems: tuple[str, ...]  # labels of partitions that must be whole after a cut
     slots: Mapping[str, str]  # A and B -> the label of its partition
     faults: tuple[str, ...]  # classes of lab.upgrades.faults that it can be tried with
 
-    def disk(self) -> Path:
-        """Return an image of a disk with versions[0] in slot A; it is copied, not changed."""
+    def disk(self, *, both: bool = False) -> Path:
+        """Return an image of a disk with versions[0] in slot A; it is copied, not changed. With `both`,
+        versions[1] is in slot B: there is something to go back to."""
 
     def netboot(self) -> BootPlan:
         """Return what the board boots from the network where its disk is empty."""
@@ -77,6 +90,9 @@ class System(Protocol):
 
     def connect(self, address: str) -> AbstractContextManager[Client]:
         """Return a client of the node that is reached at `address` (host:port)."""
+
+    def installer(self, address: str) -> AbstractContextManager[Installer]:
+        """Return who installs the node that is reached there; only asked where there is an `installation`."""
 
 
 def load_system(words: str) -> System:

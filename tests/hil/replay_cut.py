@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.upgrades.bench import Bench
-from lab.upgrades.cuts import replay
+from lab.upgrades.evidence import replay
 
 pytestmark = [pytest.mark.hil, pytest.mark.timeout(1800)]
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.pytest_plugin.state import lab_state
 from lab.upgrades.bench import Bench
 from lab.upgrades.cuts import Campaign
+from lab.upgrades.summary import summary
 
 pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades"), pytest.mark.timeout(1800)]
 
@@ -20,6 +22,7 @@ def campaign(upgrades: Bench, pytestconfig: pytest.Config) -> Iterator[Campaign]
         made = upgrades.campaign(recorder)
         yield made
         upgrades.known = made.known
+        lab_state(pytestconfig).notes.extend(summary(made.results))
 
 
 def test_a_node_survives_a_power_cut(
@@ -33,3 +36,8 @@ def test_a_node_survives_a_power_cut(
             terminal.write_line(f"  {result}")
     record_property("cut", str(result))
     assert not result.faults, str(result)
+
+
+def test_the_cuts_met_writes_that_were_not_flushed(campaign: Campaign) -> None:
+    chosen = [result for result in campaign.results if result.write]
+    assert all(result.unflushed for result in chosen if not result.faults), summary(campaign.results)

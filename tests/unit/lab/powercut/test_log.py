@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.powercut.log import Entry, Flag, LogError, read_log
+from lab.powercut.log import Entry, Flag, LogError, follow, read_log
 
 MAGIC = 0x6A736677736872
 
@@ -54,6 +54,25 @@ def test_a_write_that_never_came_leaves_a_hole_and_the_next_ones_stand():
     raw = log_of(before) + bytes(512 * 9) + log_of(after, (0, 9, b"b" * 1024))[512:]
     found = read_log(io.BytesIO(raw))
     assert [(e.flags, e.offset, e.length) for e in found] == [(0, 3584, 512), (1, 0, 0), (0, 4608, 1024)]
+
+
+@given(st.lists(st.one_of(writes, flushes)), st.data())
+def test_a_log_that_grows_is_followed(entries, data):
+    raw = log_of(*entries)
+    sizes = data.draw(st.lists(st.integers(0, len(raw)), max_size=5).map(sorted))
+    found, at = [], 0
+    for size in (*sizes, len(raw)):
+        new, at = follow(io.BytesIO(raw[:size]), at)
+        found += new
+    assert tuple(found) == read_log(io.BytesIO(raw))
+    assert at == len(raw)
+
+
+def test_a_write_that_is_not_there_yet_is_waited_for():
+    raw = log_of((0, 7, b"a" * 512)) + bytes(512 * 9) + log_of((0, 9, b"b" * 1024))[512:]
+    found, at = follow(io.BytesIO(raw), 0)
+    assert (len(found), at) == (1, 512 * 3)
+    assert follow(io.BytesIO(raw), at) == ((), at)
 
 
 def test_a_hole_at_the_end():

@@ -61,6 +61,31 @@ def test_the_counts_are_those_of_the_log(log, seed):
     assert len(made.pieces) == made.flushed + made.unflushed - made.lost
 
 
+@given(logs(), seeds, st.integers(1, 40))
+def test_a_cut_during_a_write_has_that_one_under_way_and_none_later(log, seed, during):
+    made = survivors(log, seed, during=during)
+    wanted = written(log)[:during]
+    assert made.flushed + made.unflushed == len(wanted)
+    assert {p.data_at for p in made.pieces} <= {e.data_at for e in wanted}
+    if during <= len(written(log)):
+        assert made.unflushed >= 1
+
+
+def test_even_a_forced_write_is_torn_while_it_is_under_way():
+    log = [Entry(Flag.FUA, n * 2048, 2048, 512 + n * 2560) for n in range(4)]
+    made = [survivors(log, seed, during=3) for seed in range(100)]
+    assert {tuple(p.length for p in one.pieces[:2]) for one in made} == {(2048, 2048)}
+    assert {sum(p.length for p in one.pieces[2:]) for one in made} == {0, 512, 1024, 1536, 2048}
+
+
+def test_a_lying_disk_loses_what_it_said_it_had():
+    log = [*(Entry(Flag.FUA, n * 512, 512, 512 + n * 1024) for n in range(9)), Entry(Flag.FLUSH)]
+    assert survivors(log, 1).unflushed == 0
+    made = [survivors(log, seed, lying=True) for seed in range(50)]
+    assert {one.unflushed for one in made} == {9}
+    assert max(one.lost for one in made) >= 8
+
+
 @given(logs(), seeds)
 def test_one_seed_one_answer(log, seed):
     assert survivors(log, seed) == survivors(tuple(log), seed)

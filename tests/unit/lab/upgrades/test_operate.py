@@ -1,10 +1,13 @@
+from types import SimpleNamespace
+
 from lab.upgrades.operate import Knowledge, Order, next_order
 from lab.upgrades.plan import Operation
-from lab.upgrades.system import Observation
+from lab.upgrades.system import WRITTEN, Observation
 
 
 class System:
     versions = ("1", "2")
+    milestones = (SimpleNamespace(name="slot"), SimpleNamespace(name="good"))
 
     def config(self, number, fault=""):
         return f"config {number}"
@@ -28,6 +31,18 @@ def test_after_a_cut_the_old_and_the_new_are_allowed():
     allowed = Order(Operation.UPGRADE, version="2").allowed(Rig(), known())
     assert allowed.systems == {("A", "1"), ("B", "2")}
     assert allowed.configs == {"config 0"}
+
+
+def test_what_somebody_was_told_is_done_must_be():
+    assert Order(Operation.UPGRADE, version="2").allowed(Rig(), known(), "good").systems == {("B", "2")}
+    assert Order(Operation.CONFIG, number=3).allowed(Rig(), known(), WRITTEN).configs == {"config 3"}
+
+
+def test_a_disk_that_is_installed_is_slot_a():
+    blank = Knowledge(Observation(version="", slot="", config="", ready=False))
+    order = next_order(Rig(), blank, Operation.INSTALL)
+    allowed = order.allowed(Rig(), blank)
+    assert (allowed.systems, allowed.configs) == ({("A", "1")}, {"config 0"})
 
 
 def test_a_configuration_is_the_old_or_the_new_one():
