@@ -1,10 +1,12 @@
-"""An empty disk becomes ours: partitions, boot files, environment, STATE."""
+"""An empty disk becomes ours: partitions, environment, STATE, a slot, and last what the firmware starts."""
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from stat import S_ISBLK
+from typing import BinaryIO
 
 from lab.refos.guest.linux.command import run
 from lab.refos.guest.linux.store import FileStore
@@ -17,28 +19,50 @@ _TABLE_AT = 512  # bytes: the header of a GPT
 _GPT = b"EFI PART"
 _MBR_AT = 510
 _MBR = b"\x55\xaa"
+_HEAD = 512
 _COPY = 1 << 20
 
 
 async def prepare_disk(disk: str, *, wipe: bool, store: FileStore) -> AsyncIterator[str]:
-    """Partition `disk` and fill all but the slots. Raises PlatformError, for a used one too unless `wipe`."""
+    """Partition `disk`, fill ENV and STATE; no firmware boots it yet.
+
+    Raises PlatformError, for a used one too unless `wipe`.
+    """
     device = Path(disk)
     if not (device.is_absolute() and device.exists() and S_ISBLK(device.stat().st_mode)):
         raise PlatformError(f"{disk} is no block device of this machine")
     if not wipe and await asyncio.to_thread(_has_partitions, device):
         raise PlatformError(f"{disk} has partitions already: erase it first, or install with wipe")
     await unmount_state()
+    if (_LINKS / "boot").exists():
+        await asyncio.to_thread(_clear_head, _LINKS / "boot")  # first: it must not boot half a system
     yield f"partitioning {disk}"
     table = (_FILES / "partitions.sfdisk").read_bytes()
     await run(["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk], stdin=table)
     await run(["refos-links"])
-    for name in ("boot", "env"):
-        yield f"writing {name.upper()}"
-        await asyncio.to_thread(_copy, _FILES / f"{name}.img", _LINKS / name)
+    await asyncio.to_thread(_clear_head, _LINKS / "boot")
+    yield "writing ENV"
+    await asyncio.to_thread(_copy, _FILES / "env.img", _LINKS / "env")
     yield "making the file system of STATE"
     await run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "STATE", str(_LINKS / "state")], timeout=120)
     await run(["mount", "-t", "ext4", "-o", "noatime,nosuid,nodev", str(_LINKS / "state"), str(STATE)])
     await move_store(store, STATE)
+
+
+async def make_bootable() -> AsyncIterator[str]:
+    """Write BOOT when all else is on the disk: power that fails before this leaves a disk that counts as not
+    installed, and the machine comes over the network again. Raises PlatformError."""
+    yield "writing BOOT"
+    await asyncio.to_thread(_copy, _FILES / "boot.img", _LINKS / "boot")
+
+
+def is_bootable() -> bool:
+    """Whether an installation came to its end: BOOT begins with a boot sector."""
+    try:
+        with (_LINKS / "boot").open("rb") as file:
+            return file.read(_HEAD)[_MBR_AT : _MBR_AT + 2] == _MBR
+    except OSError:
+        return False
 
 
 async def move_store(store: FileStore, folder: Path) -> None:
@@ -70,10 +94,32 @@ def _has_partitions(device: Path) -> bool:
     return start[_TABLE_AT:] == _GPT or start[_MBR_AT : _MBR_AT + 2] == _MBR
 
 
+def _clear_head(target: Path) -> None:
+    try:
+        with target.open("r+b") as file:
+            file.write(bytes(_HEAD))
+            _flush(file)
+    except OSError as error:
+        raise PlatformError(f"{target} cannot be written: {error.strerror}") from None
+
+
+def _flush(file: BinaryIO) -> None:
+    """To the disk, not into its cache: sync(2) does not do that for what is written to a block device."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def _copy(source: Path, target: Path) -> None:
+    """The first sector last, by which firmware and we know what is there."""
     try:
         with source.open("rb") as read, target.open("r+b") as write:
+            head = read.read(_HEAD)
+            write.seek(_HEAD)
             while piece := read.read(_COPY):
                 write.write(piece)
+            _flush(write)
+            write.seek(0)
+            write.write(head)
+            _flush(write)
     except OSError as error:
         raise PlatformError(f"{source} cannot be written to {target}: {error.strerror}") from None

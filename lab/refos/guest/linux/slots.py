@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.refos.guest.linux import bootenv, release
 from lab.refos.guest.linux.command import lines, run
-from lab.refos.guest.linux.install import prepare_disk, unmount_state
+from lab.refos.guest.linux.install import is_bootable, make_bootable, prepare_disk, unmount_state
 from lab.refos.guest.linux.store import FileStore
 from lab.refos.guest.model import ImageRefused, PlatformError, SlotName, Slots
 
@@ -30,7 +30,9 @@ class RaucSlots:
 
     async def slots(self) -> Slots:
         """Read the environment; of a slot that does not run, the release file on it."""
-        if not _device(SlotName.A).exists():
+        if not _device(SlotName.A).exists() or (
+            self._booted is None and not await asyncio.to_thread(is_bootable)
+        ):
             return Slots(self._booted, None)
         for name in SlotName:
             if name not in self._versions:
@@ -92,6 +94,8 @@ class RaucSlots:
         self._versions.clear()
         # RAUC writes the slot that is not booted; none is, and slot A shall be the first one
         async for line in _rauc_install(image, SlotName.B):
+            yield line
+        async for line in make_bootable():
             yield line
         self._versions.clear()
         await asyncio.to_thread(os.sync)
