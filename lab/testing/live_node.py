@@ -13,7 +13,8 @@ from lab.dns.answer import Zone
 from lab.dns.log import QueryLog
 from lab.dns.server import serving
 from lab.refos.guest.api.server import ApiServer
-from lab.refos.guest.node import CONFIG, Node
+from lab.refos.guest.node import Node
+from lab.refos.guest.saved import CONFIG
 from lab.refos.guest.settings import NodeSettings, Personality
 from lab.testing.machine_platform import MemoryPlatform
 from lab.testing.nodes.behaviour import Behaviour

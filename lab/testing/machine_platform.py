@@ -40,15 +40,18 @@ RELEASE = Release("v1.0.0", "0" * 64, "2026-01-01T00:00:00Z", "arm64")
 
 @dataclass
 class MemoryStore:
-    """A store of texts; `faults` are what a damaged one says."""
+    """A store of texts; `faults` are what a damaged one says, `before` the copies before."""
 
     texts: dict[str, str] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    before: dict[str, str] = field(default_factory=dict)
 
     async def load(self, name: str) -> Saved | None:
         """As Store has it."""
         text = self.texts.get(name)
-        return Saved(text, self.faults.get(name)) if text is not None else None
+        if text is None and name in self.faults:
+            raise PlatformError(self.faults[name])
+        return Saved(text, self.faults.get(name), self.before.get(name)) if text is not None else None
 
     async def save(self, name: str, text: str) -> None:
         """As Store has it."""

@@ -11,7 +11,7 @@ from lab.smalllinux import Entry, archive
 
 _APPLETS = (
     *("sh", "mount", "insmod", "cat", "echo", "sync", "reboot", "sleep", "hwclock", "chmod", "mkdir", "ln"),
-    *("rm", "tr", "chroot", "switch_root"),
+    *("rm", "tr", "dd", "chroot", "switch_root"),
 )
 
 

@@ -6,8 +6,9 @@ from functools import partial
 
 from lab.machineconfig import ConfigFaults, Fault, MachineConfig, difference
 from lab.refos.guest.model import PlatformError
-from lab.refos.guest.node import CONFIG, Node
+from lab.refos.guest.node import Node
 from lab.refos.guest.operations import Operation, write_image
+from lab.refos.guest.saved import CONFIG
 from lab.refos.guest.state.configuration import TRY_SECONDS, ApplyMode, Decision, Refused
 from lab.refos.guest.state.sequences import BOOT, INSTALL_AND_REBOOT, REBOOT
 

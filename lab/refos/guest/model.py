@@ -72,10 +72,14 @@ class Slots:
 
 
 class Saved(NamedTuple):
-    """What the store had; `fault` says what was wrong with the newest copy where an older one is returned."""
+    """What the store had; `fault` says what was wrong with the newest copy where an older one is returned.
+
+    `older` is the one before `text`, where it is whole.
+    """
 
     text: str
     fault: str | None = None
+    older: str | None = None
 
 
 class Identity(NamedTuple):

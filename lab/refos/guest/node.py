@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from lab.machineapi import machine_pb2
-from lab.machineconfig import ConfigFaults, MachineConfig, load
+from lab.machineconfig import MachineConfig, load
 from lab.refos.guest.broadcast import Broadcast
 from lab.refos.guest.logbook import LogBook
 from lab.refos.guest.model import Identity, PlatformError, SlotHealth
@@ -19,18 +19,19 @@ from lab.refos.guest.platform import Platform
 from lab.refos.guest.reconciler import Reconciler
 from lab.refos.guest.reporting import Reporting
 from lab.refos.guest.resources import Resources
+from lab.refos.guest.saved import Found, find
 from lab.refos.guest.services import API, DAEMON, ServiceTable
 from lab.refos.guest.settings import NodeSettings
 from lab.refos.guest.state.eventlog import EventLog
 from lab.refos.guest.state.machine import Action, Machine
-from lab.refos.guest.state.sequences import BOOT, INITIALIZE, REBOOT, Sequence, Stage
+from lab.refos.guest.state.sequences import ACQUIRE, BOOT, INITIALIZE, REBOOT, Sequence, Stage
 from lab.refos.guest.state.trial import SwitchRecord
 
 _log = logging.getLogger(__name__)
 
-CONFIG = "config"
 SWITCH = "upgrade"
 Tasks = Mapping[str, Callable[[], Awaitable[None]]]
+Acquire = Callable[["Node"], Awaitable[bool]]
 
 
 class Listener(Protocol):
@@ -65,6 +66,8 @@ class Node:
         self.resources = Resources(self)
         self.services = ServiceTable()
         self.config: MachineConfig | None = None
+        self.locked = ""  # why the API stays closed: there was a configuration, and nobody can be trusted now
+        self._config_fault = ""  # of what was saved last, where something older runs
         self.listener: Listener | None = None
         self.events_sent = 0  # to the event sink; a new one resumes where the old one was
         self._reconciler = Reconciler(platform)
@@ -81,15 +84,19 @@ class Node:
 
     # -- life
 
-    async def start(self, listener: Listener) -> None:
-        """Boot: returns when the API is up."""
+    async def start(self, listener: Listener, acquire: Acquire | None = None) -> None:
+        """Boot: returns when the API is up. `acquire` brings the first configuration, before maintenance."""
         self.listener = listener
         await self._read_state()
         self.service(DAEMON, "Running")
-        sequence = INITIALIZE if self.maintenance else BOOT
-        self.machine.begin(sequence, self.now())
-        self.step()
-        await self.perform({})
+        if self.locked or not self.maintenance:
+            await self.run(BOOT, {})
+        elif acquire is None:
+            await self.run(INITIALIZE, {})
+        else:
+            await self.run(ACQUIRE, {})
+            if not await acquire(self):
+                await self.run(INITIALIZE, {})
         self._wake.set()
         self.spawn(self._keep())
 
@@ -108,30 +115,41 @@ class Node:
         """Find out what the last boot left, and what this one was started from."""
         store = self.platform.store
         slots = await self.platform.slots.slots()
-        saved, switch = await store.load(CONFIG), await store.load(SWITCH)
-        record = SwitchRecord.load(switch.text) if switch is not None else None
+        found, record = await find(store, self.read_config), await self._switch_record()
         version = self.platform.release.version
         self.logs.add(DAEMON, f"slot {slots.booted or 'none (network)'} version {version}")
-        verdict = self.machine.boot(slots, record, saved.text if saved else None, self.now())
+        verdict = self.machine.boot(slots, record, found.text, self.now())
         if verdict.finding:
             self.say(verdict.finding)
         if verdict.forget:
             await store.delete(SWITCH)
-        if saved is not None:
-            self._read_saved(saved.text, saved.fault)
+        self._take_saved(found)
 
-    def _read_saved(self, text: str, fault: str | None) -> None:
-        """Take over what the store had. A slot on trial that cannot read it need not wait to be given up."""
-        if fault is not None:
-            self.say(f"configuration: {fault}")
-            self.events.add(machine_pb2.ConfigLoadErrorEvent(error=fault), self.now())
+    async def _switch_record(self) -> SwitchRecord | None:
         try:
-            self.config = self.read_config(text)
-        except ConfigFaults as faults:
-            self.say(f"the saved configuration is not valid for this version: {faults}")
-            self.events.add(machine_pb2.ConfigValidationErrorEvent(error=str(faults)), self.now())
-            self.machine.miss("config", "the saved configuration is not valid for this version", self.now())
-            self.machine.give_up(self.now())
+            switch = await self.platform.store.load(SWITCH)
+        except PlatformError as error:
+            self.say(f"what was switched from and to: {error}")
+            return None
+        return SwitchRecord.load(switch.text) if switch is not None else None
+
+    def _take_saved(self, found: Found) -> None:
+        """Take over what was saved. A slot on trial that cannot read it need not wait to be given up."""
+        now = self.now()
+        self.config = found.config
+        if found.damage:
+            self.say(f"configuration: {found.damage}")
+            self.events.add(machine_pb2.ConfigLoadErrorEvent(error=found.damage), now)
+        if found.invalid:
+            self._config_fault = "the saved configuration is not valid for this version"
+            self.say(f"{self._config_fault}: {found.invalid}")
+            self.events.add(machine_pb2.ConfigValidationErrorEvent(error=found.invalid), now)
+            self.machine.miss("config", self._config_fault, now)
+        if found.locked:
+            self.locked = "locked: no copy of the saved configuration can be used; the API stays closed"
+            self.say(self.locked)
+        if found.invalid or found.locked:
+            self.machine.give_up(now)
 
     def wake(self) -> None:
         """Something below may have changed: look at it soon."""
@@ -277,7 +295,7 @@ class Node:
 
     def activate(self, config: MachineConfig) -> None:
         """Make a configuration the active one; the node is not ready until it was applied."""
-        self.config = config
+        self.config, self._config_fault = config, ""
         self.machine.miss("config", "the configuration is being applied", self.now())
         self.step()
         self._wake.set()
@@ -292,10 +310,12 @@ class Node:
                 unmet.setdefault(name, reason)
             if self.machine.verdict.on_trial and not self._issued_for:
                 unmet["health"] = "not looked at since the API is up"
-            if self.config is not config or (
-                config is None and self.machine.configuration.active is not None
-            ):
-                unmet["config"] = dict(self.machine.unmet).get("config", "the configuration is being applied")
+            if self.config is not config:
+                unmet["config"] = "the configuration is being applied"
+            elif self._config_fault:
+                unmet["config"] = self._config_fault
+            if self.locked:
+                unmet["services"] = self.locked
             self._note(unmet)
 
     async def _check(self) -> dict[str, str]:
@@ -331,6 +351,8 @@ class Node:
             await self._serve()
 
     async def _serve(self) -> None:
+        if self.locked:
+            return
         config = None if self.maintenance else self.config
         authority = config.ca if config is not None else None
         accepted = config.accepted_cas if config is not None else ()

@@ -33,7 +33,10 @@ class Store(Protocol):
     """
 
     async def load(self, name: str) -> Saved | None:
-        """Return what was saved last, or None where nothing (whole) is there."""
+        """Return what was saved last, or None where nothing is there.
+
+        Raises PlatformError where something is there and no copy of it can be read.
+        """
         ...
 
     async def save(self, name: str, text: str) -> None:

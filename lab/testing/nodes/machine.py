@@ -8,7 +8,8 @@ from lab.machineconfig import MachineConfig
 from lab.machineconfig.model import Authority
 from lab.refos.guest.api.server import ApiServer
 from lab.refos.guest.model import Identity, Release, Slot, SlotHealth, SlotName
-from lab.refos.guest.node import CONFIG, Node
+from lab.refos.guest.node import Node
+from lab.refos.guest.saved import CONFIG
 from lab.refos.guest.settings import NodeSettings
 from lab.testing.nodes.behaviour import Behaviour, Fault
 from lab.testing.nodes.certificates import Certificates

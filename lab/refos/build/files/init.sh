@@ -15,11 +15,13 @@ mount -t devtmpfs dev /dev || fail "no devtmpfs"
 mount -t proc proc /proc || fail "no /proc"
 mount -t sysfs sys /sys || fail "no /sys"
 slot=
+wipe=
 watchdog=120
 for word in $(cat /proc/cmdline); do
     case $word in
     refos.slot=*) slot=${word#*=} ;;
     refos.watchdog=*) watchdog=${word#*=} ;;
+    talos.experimental.wipe=system:STATE) wipe=yes ;;
     esac
 done
 
@@ -71,15 +73,25 @@ if [ $slot != netboot ]; then
     mount --move /slot /root/slot || fail "/slot cannot be moved"
 fi
 
-# A STATE that cannot be repaired must not stop the node: without it, it can be told what to do.
+# A STATE that is empty was reset: it is made anew. One that cannot be repaired is left as it is, for it may have
+# been a configured node's: the API stays closed then. Started from the network, a node can be told to empty it.
 state=/dev/refos/state
+blank() { [ -z "$(dd if=/root$state bs=4096 count=1 2>/dev/null | tr -d '\0')" ]; }
+if [ $slot = netboot ] && [ -n "$wipe" ] && [ -b /root$state ]; then
+    say "emptying STATE, as the kernel's command line says"
+    dd if=/dev/zero of=/root$state bs=4096 count=1 conv=notrunc,fsync 2>/dev/null || say "STATE cannot be written"
+fi
 if [ $slot != netboot ] && [ -b /root$state ]; then
+    if blank; then
+        say "STATE is empty: making its file system"
+        chroot /root /usr/sbin/mke2fs -q -F -t ext4 -L STATE $state
+    fi
     chroot /root /usr/sbin/e2fsck -p $state || chroot /root /usr/sbin/e2fsck -f -y $state
     if chroot /root /usr/bin/mount -t ext4 -o noatime,nosuid,nodev $state /state; then
         mkdir -p /root/state/rauc
         mount --bind /root/state/rauc /root/var/lib/rauc
     else
-        say "STATE cannot be mounted: starting without it"
+        say "STATE cannot be mounted"
     fi
 fi
 export REFOS_SLOT=$slot

@@ -74,7 +74,7 @@ async def move_store(store: FileStore, folder: Path) -> None:
         saved = await store.load(path.name)
         if saved is not None:
             await target.save(path.name, saved.text)
-    store.folder = folder
+    store.folder, store.fault = folder, ""
 
 
 async def unmount_state() -> None:

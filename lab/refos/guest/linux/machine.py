@@ -20,6 +20,7 @@ from lab.refos.guest.model import Identity, PlatformError, SlotName
 
 _RUN = Path("/run/refos")
 _SLOT = "REFOS_SLOT"
+_NO_STATE = "STATE cannot be mounted"
 
 
 class LinuxPlatform:
@@ -32,7 +33,9 @@ class LinuxPlatform:
         memory = _RUN / "state"
         memory.mkdir(mode=0o700, exist_ok=True)
         self.release = release.read()
-        self.store = FileStore(STATE if STATE.is_mount() else memory)
+        # An installed node without STATE cannot know whether it has a configuration
+        lost = self.booted is not None and not STATE.is_mount()
+        self.store = FileStore(STATE if STATE.is_mount() else memory, _NO_STATE if lost else "")
         self.slots = RaucSlots(self.booted, self.store)
         self.network = LinuxNetwork(changed)
         self.observer = LinuxObserver()

@@ -56,6 +56,12 @@ def _cpu(row: list[str], ticks: int) -> CpuTimes:
     return CpuTimes(*(int(word) / ticks for word in row[:10]))
 
 
+def available_memory(text: str) -> int:
+    """Return the bytes that a text like /proc/meminfo says can still be had."""
+    rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(rows.get("MemAvailable", "0 kB").split()[0]) << 10
+
+
 def disks() -> list[Disk]:
     """Return the whole block devices that are hardware."""
     if not _BLOCK.is_dir():

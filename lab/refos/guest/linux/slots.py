@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from lab.refos.guest.linux import bootenv, release
+from lab.refos.guest.linux import bootenv, proc, release, web
 from lab.refos.guest.linux.command import lines, run
 from lab.refos.guest.linux.install import is_bootable, make_bootable, prepare_disk, unmount_state
 from lab.refos.guest.linux.store import FileStore
@@ -17,6 +17,7 @@ _OTHER = Path("/run/refos/other-slot")
 _PERCENT = re.compile(r"^(\d{1,3})% (.*)$")
 _LAST_ERROR = re.compile(r"LastError: (.*)")
 _BLOCK = 1 << 20
+_RESERVE = 48 << 20  # bytes of memory: what RAUC, its D-Bus and the copying take
 
 
 class RaucSlots:
@@ -77,6 +78,7 @@ class RaucSlots:
         """Have RAUC read the manifest and verify its signature."""
         _check_name(image)
         yield f"reading the manifest of {image}"
+        await _check_memory(image)
         await run(["refos-updater"], timeout=60)
         try:
             said = await run(["rauc", "info", image], timeout=120)
@@ -158,9 +160,23 @@ def _check_name(image: str) -> None:
         raise ImageRefused(f"{image!r} is no http or https URL")
 
 
+async def _check_memory(image: str) -> None:
+    """Debian builds RAUC without streaming: it fetches the whole bundle to /tmp, which is memory.
+
+    Where the server does not say how large it is, /tmp is full before the memory is: half of it (init.sh).
+    """
+    size, room = await web.size_of(image), proc.available_memory(Path("/proc/meminfo").read_text()) - _RESERVE
+    if size is not None and size > room:
+        raise ImageRefused(
+            f"{image}: has {size >> 20} MiB, and this node has {max(room, 0) >> 20} MiB of memory "
+            "to spare for it; a bundle is fetched to memory before it is checked"
+        )
+
+
 async def _rauc_install(image: str, booted: SlotName | None = None) -> AsyncIterator[str]:
     """Yield RAUC's progress. Raises ImageRefused with the reason that it gives at the end."""
     yield f"request {image}"
+    await _check_memory(image)
     await run(["refos-updater", *([booted] if booted is not None else [])], timeout=60)
     reason = ""
     try:

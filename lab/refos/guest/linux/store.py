@@ -31,14 +31,17 @@ def unpack(data: bytes) -> str:
 
 
 class FileStore:
-    """Files in a folder; `NAME.old` is the one before."""
+    """Files in a folder; `NAME.old` is the one before. `fault`: why nothing that was saved can be there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fault: str = "") -> None:
         self.folder = folder
+        self.fault = fault
         self._writing = asyncio.Lock()
 
     async def load(self, name: str) -> Saved | None:
-        """Return the newest that is whole, and what is wrong with one that is not."""
+        """Return the newest that is whole, and what is wrong with one that is not. Raises PlatformError."""
+        if self.fault:
+            raise PlatformError(self.fault)
         return await asyncio.to_thread(self._load, name)
 
     async def save(self, name: str, text: str) -> None:
@@ -58,18 +61,24 @@ class FileStore:
             raise PlatformError(f"{name} cannot be removed from {self.folder}: {error.strerror}") from None
 
     def _load(self, name: str) -> Saved | None:
-        faults = []
-        for path in (self.folder / name, self.folder / f"{name}.old"):
-            try:
-                text = unpack(path.read_bytes())
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError) as error:
-                faults.append(f"{path.name} is damaged ({error})")
-                continue
-            fault = f"{'; '.join(faults)}; took {path.name}" if faults else None
-            return Saved(text, fault)
+        newest, first = self._read(name)
+        older, second = self._read(f"{name}.old")
+        if newest is not None:
+            return Saved(newest, None, older)
+        if older is not None:
+            return Saved(older, f"{first}; took {name}.old" if first else None)
+        if first or second:
+            raise PlatformError("; ".join(filter(None, (first, second))))
         return None
+
+    def _read(self, name: str) -> tuple[str | None, str]:
+        """Return a file's text, and what is wrong with it; neither where it is not there."""
+        try:
+            return unpack((self.folder / name).read_bytes()), ""
+        except FileNotFoundError:
+            return None, ""
+        except (OSError, ValueError) as error:
+            return None, f"{name} is damaged ({error})"
 
     def _save(self, name: str, text: str) -> None:
         target, scratch = self.folder / name, self.folder / f"{name}.new"

@@ -59,6 +59,8 @@ def _leaving(name: str, stage: Stage, *phases: Phase) -> Sequence:
     return Sequence(name, stage, stage, phases)
 
 
+# The network for whoever brings the first configuration; what follows depends on what he brings
+ACQUIRE = _lasting("acquire", Stage.BOOTING, Stage.BOOTING, _CONFIG)
 INITIALIZE = _lasting("initialize", Stage.BOOTING, Stage.MAINTENANCE, _CONFIG, _API)
 BOOT = _lasting("boot", Stage.BOOTING, Stage.RUNNING, _CONFIG, _API)
 INSTALL = _lasting("install", Stage.INSTALLING, Stage.RUNNING, _WRITE)

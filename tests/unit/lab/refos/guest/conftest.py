@@ -10,7 +10,8 @@ import pytest
 
 from lab.clients.talos import CertificateAuthority, Maintenance, MutualTls, NodeClient
 from lab.refos.guest.api.server import ApiServer
-from lab.refos.guest.node import CONFIG, Node
+from lab.refos.guest.node import Node
+from lab.refos.guest.saved import CONFIG
 from lab.refos.guest.settings import NodeSettings
 from lab.testing.machine_platform import FROM_NETWORK, MemoryPlatform, MemorySlots
 
@@ -68,7 +69,7 @@ def rig():
     """Start a node: `async with rig() as it`; config="" is one of ours, None: there is none."""
 
     @asynccontextmanager
-    async def start(*, config="", slots=None, settings=None, platform=None):
+    async def start(*, config="", slots=None, settings=None, platform=None, acquire=None):
         if platform is None:
             platform = MemoryPlatform(slots=slots or MemorySlots())
         if config is not None:
@@ -77,7 +78,7 @@ def rig():
         server = ApiServer(node, "127.0.0.1", 0)
         with platform.folder:
             async with asyncio.timeout(SECONDS):
-                await node.start(server)
+                await node.start(server, acquire)
             try:
                 yield Rig(node, platform, server)
             finally:

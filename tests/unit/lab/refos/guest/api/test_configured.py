@@ -9,7 +9,8 @@ import pytest
 from lab.clients.talos import ApplyMode, CertificateAuthority, NodeAccessDenied, NodeError
 from lab.clients.talos.upgrade import install, upgrade
 from lab.refos.guest.model import Slot, SlotHealth, SlotName, Slots
-from lab.refos.guest.node import CONFIG, SWITCH
+from lab.refos.guest.node import SWITCH
+from lab.refos.guest.saved import CONFIG
 from lab.refos.guest.settings import NodeSettings
 from lab.refos.guest.state.sequences import Stage
 from lab.refos.guest.state.trial import SwitchRecord

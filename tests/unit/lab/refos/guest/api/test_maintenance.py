@@ -12,7 +12,7 @@ from lab.clients.talos import (
     NodeClient,
     NodeError,
 )
-from lab.refos.guest.node import CONFIG
+from lab.refos.guest.saved import CONFIG
 from lab.refos.guest.settings import NodeSettings, Personality
 
 

@@ -64,6 +64,29 @@ def test_a_damaged_text_does_not_take_the_place_of_the_old_one(store, tmp_path):
     assert run(store.load("config")).text == "one\n"
 
 
+def test_the_one_before_is_there_too(store):
+    run(store.save("config", "one\n"))
+    assert run(store.load("config")).older is None
+    run(store.save("config", "two\n"))
+    assert run(store.load("config")).older == "one\n"
+
+
+def test_where_no_copy_is_whole_it_does_not_look_as_if_there_was_none(store, tmp_path):
+    run(store.save("config", "one\n"))
+    run(store.save("config", "two\n"))
+    for name in ("config", "config.old"):
+        (tmp_path / name).write_bytes(b"torn")
+    with pytest.raises(PlatformError, match=r"config is damaged .*; config.old is damaged"):
+        run(store.load("config"))
+    run(store.save("config", "three\n"))
+    assert run(store.load("config")).text == "three\n"
+
+
+def test_a_folder_that_is_not_the_right_one_is_a_fault(tmp_path):
+    with pytest.raises(PlatformError, match="STATE cannot be mounted"):
+        run(FileStore(tmp_path, "STATE cannot be mounted").load("config"))
+
+
 def test_a_cut_at_any_step_leaves_the_old_or_the_new(store, tmp_path, monkeypatch):
     """Each call that changes the folder is the last one in turn."""
     steps = ["open", "fsync", "link", "replace"]
