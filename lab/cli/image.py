@@ -15,6 +15,7 @@ from lab.cli.unpack import unpack
 from lab.config.images import read_usage
 from lab.errors import InfrastructureError, UsageError
 from lab.netboot import BootService
+from lab.refos.build.prune import KEPT, prune
 from pxe.assets import AddRequest, ImageName, Manifest, Promises, Store, add_image, collect_garbage
 from pxe.errors import ChecksumError
 
@@ -285,12 +286,14 @@ def rm(wanted: str, *, force: bool, config: Path | None, folder: Path | None) ->
 
 @image.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--builds", is_flag=True, help="Also all builds of refos that were not used in the last hour.")
 @_json_option
 @_folder_option
 @with_options
 def gc(
     *,
     dry_run: bool,
+    builds: bool,
     as_json: bool,
     folder: Path | None,
     config: Path | None,
@@ -298,17 +301,23 @@ def gc(
     token: str,
     ca: Path | None,
 ) -> None:
-    """Remove the files that no image has, no plan of the site file and none of the running service serves."""
+    """Remove the files that no image has, no plan of the site file and none of the running service serves.
+
+    And builds of refos in the cache but the ten used last; they are made again when they are needed.
+    """
     opened = Opened(config, folder)
     there = bool(url) or opened.usage is not None
     with connect(config, url, token, ca) if there else nullcontext() as service:
         used = opened.in_use(service, must=bool(url))
     garbage = collect_garbage(opened.store, used, dry_run=dry_run)
+    old = prune(lambda text: None, 0 if builds else KEPT, dry_run=dry_run)
+    size = garbage.size + sum(size for _, size in old)
     if as_json:
-        files = [{"path": str(path), "size": size} for path, size in garbage.files]
-        click.echo(json.dumps({"dry_run": dry_run, "size": garbage.size, "files": files}, indent=2))
+        files, folders = ([{"path": str(p), "size": n} for p, n in found] for found in (garbage.files, old))
+        found = {"dry_run": dry_run, "size": size, "files": files, "builds": folders}
+        click.echo(json.dumps(found, indent=2))
         return
-    for path, _ in garbage.files:
+    for path, _ in [*garbage.files, *old]:
         click.echo(path)
     what = "would be freed" if dry_run else "freed"
-    click.echo(f"{len(garbage.files)} files, {garbage.size / 1e6:.1f} MB {what}")
+    click.echo(f"{len(garbage.files)} files and {len(old)} builds, {size / 1e6:.1f} MB {what}")

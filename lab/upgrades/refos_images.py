@@ -78,6 +78,7 @@ def _kept(image: str, name: str, make: Callable[[Path], None]) -> Path:
     folder = cache_dir() / "upgrades" / image
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
+        os.utime(folder / "lock")  # its last use: lab.refos.build.prune
         if not (folder / name).exists():
             with tempfile.TemporaryDirectory(dir=folder) as work:
                 make(Path(work) / name)

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,13 +22,13 @@ from lab.refos.build.initrd import initrd, netboot_initrd
 from lab.refos.build.installer import INSTALLER, installer
 from lab.refos.build.keys import SigningKeys, signing_keys
 from lab.refos.build.packages import Tell, package_set
+from lab.refos.build.prune import prune
 from lab.refos.build.pyc import compiled
 from lab.refos.build.rootfs import FILES, Identity, own_code, squashfs, texts
 from lab.refos.build.tree import Node, Tree
 
 LIMIT = 120_000_000  # bytes that a slot's content may have
 _MADE = "made"  # written last
-_KEPT, _IN_USE = 10, 3600.0  # images, seconds since the last use
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,59}")
 # Our own files that decide what comes out, beside those that go in
 _SLOT_ID = "b0071ab0-0000-4000-8000-000000000020"
@@ -148,7 +147,7 @@ def _build(request: Request, cache: Path, folder: Path, tell: Tell) -> Image:
     if (image.folder / _MADE).is_file():
         os.utime(image.folder / _MADE)
         return image
-    _forget_old(folder)
+    prune(tell)
     foundation = base(folder, packages, tools, tell)
     new = Image(folder / "new", identity)
     shutil.rmtree(new.folder, ignore_errors=True)
@@ -184,14 +183,6 @@ def _make(image: Image, foundation: Base, own: Tree, tools: HostTools, keys: Sig
             f"{image.slot} has {image.slot.stat().st_size} bytes, a slot {LIMIT} at most"
         )
     (image.folder / _MADE).touch()
-
-
-def _forget_old(folder: Path) -> None:
-    """Remove all but the images that were used last; none that may be in use."""
-    used = sorted(folder.glob(f"image-*/{_MADE}"), key=lambda made: made.stat().st_mtime, reverse=True)
-    for made in used[_KEPT:]:
-        if time.time() - made.stat().st_mtime > _IN_USE:
-            shutil.rmtree(made.parent, ignore_errors=True)
 
 
 def _sources() -> str:

@@ -152,7 +152,8 @@ def test_without_a_site_file(tmp_path, monkeypatch):
     refused(Bootlab("--url", "lab1")("machine", "list"), 2, "write it like https://lab1:8067")
 
 
-def test_image_gc_asks_a_service_over_tls_and_keeps_what_it_serves(make_service, tmp_path):
+def test_image_gc_asks_a_service_over_tls_and_keeps_what_it_serves(make_service, tmp_path, monkeypatch):
+    monkeypatch.setenv("BOOTLAB_CACHE", str(tmp_path / "cache"))
     service = make_service()
     site = json.loads(service.site.read_text())
     port = free_port()

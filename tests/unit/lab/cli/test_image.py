@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +18,7 @@ plans:
 def run(tmp_path, monkeypatch, capsys):
     """Run the command line in an empty folder as a shell would: exit code and output."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BOOTLAB_CACHE", str(tmp_path / "cache"))
     (tmp_path / "vmlinuz").write_bytes(b"kernel")
 
     def run(*words):
@@ -44,7 +46,7 @@ def test_add_list_show_verify_rm_gc(run, tmp_path):
     assert run("verify")[:2] == (0, "ok      tiny/1.0/arm64 kernel\n")
     assert run("rm", "tiny/1.0/arm64")[0] == 0
     assert json.loads(run("gc", "--dry-run", "--json")[1])["size"] == 6
-    assert run("gc")[1].endswith("1 files, 0.0 MB freed\n")
+    assert run("gc")[1].endswith("1 files and 0 builds, 0.0 MB freed\n")
     assert list(Store(tmp_path / "images").blobs.glob("??/*")) == []
 
 
@@ -90,3 +92,18 @@ def test_an_image_that_a_plan_uses_is_not_removed(run, tmp_path):
 def test_help_names_every_command():
     out = CliRunner().invoke(main.cli, ["image", "--help"]).output
     assert all(word in out for word in ("add", "list", "show", "verify", "rm", "gc"))
+
+
+def test_gc_removes_builds_that_were_not_used_for_long(run, tmp_path):
+    build = tmp_path / "cache" / "refos" / "arm64" / "image-0"
+    build.mkdir(parents=True)
+    (build / "slot.img").write_bytes(b"x" * 4096)
+    (build / "made").touch()
+    os.utime(build / "made", (1_000_000_000, 1_000_000_000))
+    run(*ADD)
+    assert run("gc")[1].endswith("0 files and 0 builds, 0.0 MB freed\n")
+    told = json.loads(run("gc", "--builds", "--dry-run", "--json")[1])
+    assert [found["path"] for found in told["builds"]] == [str(build)]
+    assert build.exists()
+    assert "and 1 builds" in run("gc", "--builds")[1]
+    assert not build.exists()

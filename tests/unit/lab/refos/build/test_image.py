@@ -1,6 +1,5 @@
 """Building as a whole: what is refused before anything is fetched, one builder at a time, what is kept."""
 
-import os
 import threading
 
 import pytest
@@ -45,18 +44,6 @@ def test_a_second_builder_waits_for_the_first(tmp_path):
     other.join(60)
     assert done.is_set()
     assert told == ["waiting for another build"]
-
-
-def test_images_that_nobody_used_lately_go(tmp_path):
-    for number in range(15):
-        made = tmp_path / f"image-{number:02d}" / "made"
-        made.parent.mkdir()
-        made.touch()
-        old = 1_000_000_000 + number
-        if number < 13:
-            os.utime(made, (old, old))
-    images._forget_old(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"image-{n:02d}" for n in range(5, 15)]
 
 
 @pytest.mark.parametrize(
