@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from lab.cli.baselined import tell_baseline
 from lab.cli.live import BootView
 from lab.config import Site, load_board_type, load_site
 from lab.config.default import default_site
@@ -18,6 +19,7 @@ from lab.report import write_report
 from lab.report.advice import advice
 from lab.series import Method, Series
 from lab.session import LabSession
+from lab.store import load_run
 from lab.store.codec import to_json
 
 EXIT_BOARD, EXIT_LAB = 3, 4
@@ -94,6 +96,8 @@ def run_and_tell(series: Series, *, as_json: bool = False) -> int:
     else:
         tell(records, out)
         tell_levers(folder, records, out)
+        for line in tell_baseline(load_run(folder)):
+            out.print(line, markup=False, soft_wrap=True)
         out.print(f"report:   {page}\nrecords:  {folder}", soft_wrap=True)
     return verdict(records)
 

@@ -26,6 +26,8 @@ COMMANDS = {
     "doctor": "lab.cli.doctor:doctor",
     "shadow": "lab.cli.shadow:shadow",
     "report": "lab.cli.report:report",
+    "compare": "lab.cli.compare:compare",
+    "baseline": "lab.cli.baseline:baseline",
     "explain": "lab.cli.explain:explain",
     "timeline": "lab.cli.timeline:timeline",
     "image": "lab.cli.image:image",
@@ -43,6 +45,7 @@ COMMANDS = {
     "node": "lab.cli.node:node",
     "hostile": "lab.cli.hostile:hostile",
     "test": "lab.cli.test:test",
+    "matrix": "lab.cli.matrix:matrix",
     "rollout": "lab.cli.rollout:rollout",
     "dns": "lab.cli.dns:dns",
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lab.cli.baselined import tell_baseline
 from lab.measure.statistics import milestone_summaries, stage_summaries
 from lab.report import write_report
 from lab.store import Run, find_run, list_runs, load_run
@@ -14,7 +15,7 @@ from lab.store.codec import to_json
 
 
 @click.command()
-@click.argument("run", default="latest", metavar="[RUN|latest]")
+@click.argument("name", default="latest", metavar="[RUN|latest]")
 @click.option(
     "--results",
     default="results",
@@ -27,7 +28,7 @@ from lab.store.codec import to_json
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the figures as JSON instead of writing the page."
 )
-def report(run: str, results: Path, open_page: bool, listing: bool, as_json: bool) -> None:
+def report(name: str, results: Path, open_page: bool, listing: bool, as_json: bool) -> None:
     """Show where every second of a run went.
 
     RUN is a run's name, the beginning of one, a folder, or `latest`.
@@ -35,13 +36,14 @@ def report(run: str, results: Path, open_page: bool, listing: bool, as_json: boo
     if listing:
         _list(results, as_json)
         return
-    folder = find_run(results, run)
+    folder = find_run(results, name)
     if as_json:
         click.echo(json.dumps(figures(load_run(folder)), indent=2))
         return
     path = write_report(folder)
-    for warning in load_run(folder).warnings:
-        click.echo(f"bootlab: {warning}", err=True)
+    run = load_run(folder)
+    for line in (*run.warnings, *tell_baseline(run)):
+        click.echo(f"bootlab: {line}", err=True)
     click.echo(path)
     if open_page:
         click.launch(str(path))

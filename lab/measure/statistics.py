@@ -14,6 +14,7 @@ from lab.measure.timeline import POWER_ON, first_round
 from lab.model import BootRecord, Measurement, TransferSpan
 
 MIN_FOR_MAD = 3  # of two values, the median absolute deviation is half their distance, which says nothing
+MIN_FOR_INTERVAL = 6  # as in lab.statistics.intervals
 MIN_FOR_P95 = 20  # below, the nearest-rank 95th percentile is the maximum under another name
 
 RATED = frozenset({"complete", "unacknowledged"})  # outcomes in which a rate means something
@@ -31,6 +32,7 @@ class Summary:
     p95: float | None = None
     min: float | None = None
     max: float | None = None
+    interval: tuple[float, float] | None = None  # bootstrap, 95 %, of the median; from MIN_FOR_INTERVAL on
 
     @property
     def spread(self) -> tuple[float, float] | None:
@@ -63,7 +65,7 @@ def summarise(values: Sequence[float], missing: int = 0) -> Summary:
     p5 = p95 = None
     if n >= MIN_FOR_P95:
         p5, p95 = ordered[-(-5 * n // 100) - 1], ordered[-(-95 * n // 100) - 1]
-    return Summary(n, missing, median, mad, p5, p95, ordered[0], ordered[-1])
+    return Summary(n, missing, median, mad, p5, p95, ordered[0], ordered[-1], _interval(ordered))
 
 
 def sample(records: Iterable[BootRecord]) -> tuple[BootRecord, ...]:
@@ -154,6 +156,14 @@ def rate(span: TransferSpan) -> float | None:
     """Bytes a second of a transfer that came through; None for others and for one too short to tell."""
     seconds = (span.end_ns - span.start_ns) / 1e9
     return span.sent / seconds if span.outcome in RATED and seconds > 0 else None
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float] | None:
+    if len(values) < MIN_FOR_INTERVAL:
+        return None
+    from lab.statistics.intervals import median_interval  # numpy and scipy: only who has boots pays for them
+
+    return median_interval(values)
 
 
 def _between(record: BootRecord, start: str, end: str) -> float | None:

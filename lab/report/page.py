@@ -41,16 +41,20 @@ def write_report(run_dir: Path) -> Path:
 
 def render(view: RunView) -> str:
     """Return the page."""
+    return rendered("report.html", view=view, info=view.run.info)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a page of ours: the template with the style, the script and its hash, `words`, and `values`."""
     script = _asset("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _template().render(
-        view=view,
-        info=view.run.info,
+    return _template(template).render(
         words=words,
         style=Markup(_asset("style.css")),
         dark=Markup(_asset("dark.css")),
         script=Markup(script),
         script_hash=digest,
+        **values,
     )
 
 
@@ -61,7 +65,7 @@ def _printable(value: Any) -> Any:
 
 
 @cache
-def _template() -> jinja2.Template:
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lab.report", "templates"),
         autoescape=True,
@@ -70,7 +74,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 def _asset(name: str) -> str:

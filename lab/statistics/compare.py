@@ -166,7 +166,7 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def _needed(n: tuple[int, int], half: float, margin: float) -> int | None:
-    """Boots on either side after which the interval would reach half of the margin; None for a margin of 0."""
+    """Boots on either side after which the interval would be half the margin; None for a margin of 0."""
     if margin <= 0:
         return None
     pooled = 2 / (1 / n[0] + 1 / n[1])
