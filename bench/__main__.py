@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PARTS = ("tftp", "http", "rack", "dhcp", "boot", "capture", "uboot_command", "explain", "rollout")
+PARTS = ("tftp", "http", "rack", "dhcp", "boot", "capture", "uboot_command", "explain", "rollout", "results")
 
 
 def main() -> None:

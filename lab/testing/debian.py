@@ -31,6 +31,9 @@ LIBUBOOTENV = ("libubootenv0.1", "bookworm", "usr/share/doc/libubootenv0.1/copyr
 # Device trees of Debian 12's arm64 kernel: its metapackage, and those of boards with this chip's maker
 PI_3_DEVICE_TREE = ("linux-image-arm64", "bookworm", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb")
 
+# Its package starts a service, so it is not installed
+POSTGRES = ("postgresql-15", "bookworm", "usr/lib/postgresql/15/bin/postgres")
+
 IGNITION = ("ignition", "bookworm", ("usr/lib/dracut/modules.d/30ignition/ignition",))
 
 # What the network installer's kernel, of exactly this version, has not with it
@@ -138,6 +141,7 @@ if __name__ == "__main__":  # tools/setup: so that the tests need no network
         file_of(*DHCRELAY)
         file_of(*FW_PRINTENV)
         file_of(*LIBUBOOTENV)
+        file_of(*POSTGRES)
         for part in PROTOC:
             file_of(*part)
         foreign_file_of(*PI_3_DEVICE_TREE)

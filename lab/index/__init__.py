@@ -1,0 +1,19 @@
+"""What was measured, found quickly: a database made from the records, and made again at any time."""
+
+from lab.index.database import IndexTrouble, index_url
+from lab.index.index import Index, open_index, refresh
+from lab.index.ingest import Ingested
+from lab.index.rows import FailureRow, NightRow, NightValues, RunRow
+
+__all__ = [
+    "FailureRow",
+    "Index",
+    "IndexTrouble",
+    "Ingested",
+    "NightRow",
+    "NightValues",
+    "RunRow",
+    "index_url",
+    "open_index",
+    "refresh",
+]

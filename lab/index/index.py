@@ -1,0 +1,112 @@
+"""The index: takes runs in, answers questions. Whatever is lost here is made again from the files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import URL, Connection, Engine
+
+from lab.errors import LabError
+from lab.index import ask
+from lab.index.database import connect, discard, index_errors, parse_url
+from lab.index.ingest import Ingest, Ingested, Progress
+from lab.index.rows import TOTAL, FailureRow, NightRow, NightValues, RunRow
+
+
+def open_index(url: str) -> "Index":
+    """Open the index at a URL (see `index_url`), making it where it is missing.
+
+    Raises UsageError for a URL that is none of ours, IndexTrouble where the database does not open.
+    """
+    parsed = parse_url(url)
+    return Index(parsed, connect(parsed))
+
+
+def refresh(url: str, results_dir: Path) -> tuple[str, ...]:
+    """Take in what is new; return what a person should know. Never raises: records count, not their index."""
+    try:
+        with open_index(url) as index:
+            return tuple(index.ingest(results_dir).problems)
+    except LabError as exc:
+        return (str(exc),)
+
+
+class Index:
+    """An open index; a context manager. Every method raises IndexTrouble where the database fails."""
+
+    def __init__(self, url: URL, engine: Engine) -> None:
+        self.url = url
+        self._engine = engine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; may be called twice."""
+        self._engine.dispose()
+
+    def ingest(self, results_dir: Path, progress: Progress = lambda done, of: None) -> Ingested:
+        """Take in what is new or changed below `results_dir`; `progress` hears of runs done and to do.
+
+        A run that is damaged is a problem with a name, and the others are taken in. One that is in the index
+        with other content, and was complete, is another run of that id: the first one stays.
+        """
+        with index_errors(self.url):
+            return Ingest(self._engine, results_dir, progress).run()
+
+    def rebuild(self, results_dir: Path, progress: Progress = lambda done, of: None) -> Ingested:
+        """Throw everything away and take all runs below `results_dir` in."""
+        self._engine.dispose()
+        discard(self.url)
+        self._engine = connect(self.url)
+        return self.ingest(results_dir, progress)
+
+    def runs(self, *, limit: int | None = None, **wanted: str) -> list[RunRow]:
+        """Runs that fit all that is given, oldest first; with `limit` the newest of them.
+
+        `wanted` are columns and their values: run_id, board_type, image, suite, night, place, method.
+        """
+        with self._reading() as db:
+            return ask.runs_of(db, wanted, limit)
+
+    def nights(self) -> list[NightRow]:
+        """All nights, oldest first."""
+        with self._reading() as db:
+            return ask.nights(db)
+
+    def night(self, night: str) -> list[RunRow]:
+        """The runs of a night, oldest first."""
+        return self.runs(night=night)
+
+    def stages(self, board_type: str, image: str, suite: str) -> list[str]:
+        """Names of the quantities that `history` knows of such runs, sorted."""
+        with self._reading() as db:
+            return ask.stages(db, board_type, image, suite)
+
+    def history(
+        self, board_type: str, image: str, suite: str, stage: str = TOTAL, *, before: str = ""
+    ) -> list[NightValues]:
+        """Values of one quantity night by night, oldest first; a run by hand stands for itself.
+
+        `stage` is `total` (power-on to ready) or a name as in measurements.jsonl, such as
+        `stage/kernel..init`. `before`: only what began before that night (its id) or time (ISO 8601, UTC).
+        """
+        with self._reading() as db:
+            return ask.history(db, (board_type, image, suite), stage, before)
+
+    def failures(self, *, limit: int = 1000, **wanted: str) -> list[FailureRow]:
+        """Boots that failed, the newest first; `wanted` as in `runs`."""
+        with self._reading() as db:
+            return ask.failures(db, wanted, limit)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with index_errors(self.url), self._engine.connect().execution_options(writes=False) as db:
+            yield db
