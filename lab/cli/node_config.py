@@ -1,17 +1,21 @@
 """`bootlab node config`: give a node its configuration, show it, say what would change."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from grpclib.const import Status
 
 from lab.cli.api import print_json
 from lab.cli.node_options import json_option, with_node
-from lab.clients.talos.errors import printable
+from lab.clients.talos.errors import NodeRefused, printable
 from lab.clients.talos.model import Applied, ApplyMode
 from lab.clients.talos.sync import Node
 from lab.errors import ConfigError, UsageError
-from lab.machineconfig import ConfigFaults, load, merge
+from lab.machineconfig import ConfigFaults
+from lab.machineconfig import patch as patched
 
 _MAX_BYTES = 1 << 20
 _file = click.argument(
@@ -68,7 +72,8 @@ def apply(
     if try_seconds is not None and mode != "try":
         raise UsageError("--try-seconds is for --mode try")
     text = _wanted(node, file, patches)
-    applied = node.apply(text, ApplyMode(mode), dry_run=dry_run, try_seconds=try_seconds)
+    with _patched(patches):
+        applied = node.apply(text, ApplyMode(mode), dry_run=dry_run, try_seconds=try_seconds)
     if as_json:
         _print_json(applied)
         return
@@ -102,11 +107,25 @@ def show(node: Node, *, staged: bool, as_json: bool) -> None:
 @with_node
 def diff(node: Node, file: Path | None, patches: tuple[Path, ...], *, as_json: bool) -> None:
     """Say what FILE, or a patch, would change on the node; the node itself compares."""
-    applied = node.apply(_wanted(node, file, patches), dry_run=True)
+    text = _wanted(node, file, patches)
+    with _patched(patches):
+        applied = node.apply(text, dry_run=True)
     if as_json:
         _print_json(applied)
     else:
         click.echo(applied.details.rstrip())
+
+
+@contextmanager
+def _patched(patches: tuple[Path, ...]) -> Iterator[None]:
+    """The node counts the lines of what it was sent, which nobody has seen where it was patched."""
+    try:
+        yield
+    except NodeRefused as exc:
+        if patches and exc.status is Status.INVALID_ARGUMENT:
+            names = ", ".join(map(str, patches))
+            raise ConfigError([f"{names}: {exc}", "(lines are those of the patched configuration)"]) from exc
+        raise
 
 
 def printable_lines(text: str) -> str:
@@ -119,18 +138,18 @@ def _print_json(applied: Applied) -> None:
 
 
 def _wanted(node: Node, file: Path | None, patches: tuple[Path, ...]) -> str:
-    """The text to send. Without patches it goes as it is: the node knows its own keys best."""
+    """The text to send. Keys and kinds that we do not know go along: the node knows its own best."""
     if file is None and not patches:
         raise UsageError("name a file, or a --patch of what the node has")
     text = _read(file) if file is not None else node.machine_config()
     source = str(file) if file is not None else f"the configuration of {node.name}"
     for patch in patches:
         try:
-            current = load(text)
+            text = patched(text, "")
         except ConfigFaults as exc:
             raise ConfigError([f"{source}: {fault}" for fault in exc.faults]) from exc
         try:
-            text = merge(current, _read(patch)).dump()
+            text = patched(text, _read(patch))
         except ConfigFaults as exc:
             raise ConfigError([f"{patch}: {fault}" for fault in exc.faults]) from exc
     return text

@@ -3,7 +3,8 @@
 Pure: imports yaml and the standard library only, because the guest of refos runs it too.
 
     config = load(text)                  # ConfigFaults with every fault at once
-    changed = merge(config, patch)       # ConfigFaults where the patch does not apply
+    changed = merge(config, text)        # ConfigFaults where this patch does not apply
+    text = patch(text, other)            # the same for a node that knows more than refos: no key is unknown
     print(difference(config, changed))   # secrets masked; "" where nothing changes
     reasons = reboot_reasons(config, changed)
 """
@@ -13,7 +14,7 @@ from lab.machineconfig.difference import difference
 from lab.machineconfig.effects import reboot_reasons
 from lab.machineconfig.faults import ConfigFaults, Fault
 from lab.machineconfig.loading import load
-from lab.machineconfig.merging import merge
+from lab.machineconfig.merging import merge, patch
 from lab.machineconfig.model import Authority, Endpoint, Install, KernelLog, Link, Resolvers, Route
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "difference",
     "load",
     "merge",
+    "patch",
     "reboot_reasons",
 ]

@@ -10,8 +10,22 @@ import yaml
 
 from lab.machineconfig import views
 from lab.machineconfig.model import Authority, Endpoint, Install, KernelLog, Link, Resolvers
+from lab.machineconfig.yamltext import Plain
 
-_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
+_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
+
+
+class _Dumper(_Base):  # type: ignore[misc]  # either of the two
+    """The safe dumper, and words that are to stay without quotes."""
+
+
+def _without_quotes(dumper: Any, word: Plain) -> yaml.Node:
+    tag = dumper.resolve(yaml.ScalarNode, str(word), (True, False))
+    node: yaml.Node = dumper.represent_scalar(tag, str(word))
+    return node
+
+
+_Dumper.add_representer(Plain, _without_quotes)
 
 
 @dataclass(frozen=True)

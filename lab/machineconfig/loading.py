@@ -61,10 +61,11 @@ def assemble(parts: Iterable[Part], faults: Iterable[Fault] = ()) -> MachineConf
     return MachineConfig(tuple(sorted(documents, key=lambda document: (document.kind, document.name))))
 
 
-def read_parts(text: str) -> tuple[list[Part], list[Fault]]:
+def read_parts(text: str, *, any_kind: bool = False) -> tuple[list[Part], list[Fault]]:
     """Return a text's documents, empty ones left out, and what is wrong with them as YAML.
 
-    Raises ConfigFaults where the text is no YAML at all.
+    `any_kind`: documents of a kind that we do not know have names, too. Raises ConfigFaults where the text is
+    no YAML at all.
     """
     if len(text) > MAX_CHARACTERS:
         raise ConfigFaults([Fault("", f"larger than {MAX_CHARACTERS} characters; that is no machine config")])
@@ -74,13 +75,14 @@ def read_parts(text: str) -> tuple[list[Part], list[Fault]]:
         raise ConfigFaults([Fault("", exc.reason, exc.line)]) from exc
     faults = [Fault("", reason, line) for document in documents for line, reason in document.faults]
     kept = [document for document in documents if document.data is not None]
-    return [_part(number, document) for number, document in enumerate(kept, 1)], faults
+    return [_part(number, document, any_kind=any_kind) for number, document in enumerate(kept, 1)], faults
 
 
-def _part(number: int, document: YamlDocument) -> Part:
+def _part(number: int, document: YamlDocument, *, any_kind: bool) -> Part:
     data = document.data if isinstance(document.data, Mapping) else {}
     kind, name = (value if isinstance(value, str) else "" for value in (data.get("kind"), data.get("name")))
-    return Part(number, kind, name if kind in NAMED else "", document)
+    named = kind in NAMED or (any_kind and kind)
+    return Part(number, kind, name if named else "", document)
 
 
 def _findings(part: Part) -> Iterable[Finding]:

@@ -43,6 +43,20 @@ for _name, (_pattern, _first) in _PLAIN.items():
     _Loader.add_implicit_resolver(_TAG + _name, _pattern, _first)
 
 
+class Plain(str):
+    """A word without quotes that YAML 1.1 takes for something else than text: 0644, no, 12:30.
+
+    To whom it was written knows which: it is written back without quotes.
+    """
+
+    __slots__ = ()
+
+
+def _is_plain(text: str) -> bool:
+    found = yaml.SafeLoader.yaml_implicit_resolvers.get(text[:1], ())
+    return any(pattern.match(text) for _, pattern in found)
+
+
 class NotYaml(ValueError):
     """A text that cannot be read at all; `line` counts from 1."""
 
@@ -180,7 +194,7 @@ class _Converter:
         text = node.value
         name = node.tag.removeprefix(_TAG)
         if name == "str":
-            return text
+            return Plain(text) if not node.style and _is_plain(text) else text
         if name not in _PLAIN or not _PLAIN[name][0].match(text):
             self.document.fault(where, f"the tag {node.tag} is not allowed; leave it out")
             return None

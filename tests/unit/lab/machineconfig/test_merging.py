@@ -1,7 +1,9 @@
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lab.machineconfig import ConfigFaults, difference, load, merge
+from lab.machineconfig import ConfigFaults, difference, load, merge, patch
 
 
 def refused(config, patch: str) -> list[str]:
@@ -174,3 +176,95 @@ def test_nothing_left():
 def test_an_empty_patch_changes_nothing(config, patch):
     assert merge(config, patch) == config
     assert difference(config, merge(config, patch)) == ""
+
+
+FOREIGN = """\
+version: v1alpha1
+machine:
+  kubelet: {image: k:1, extraArgs: {v: "4"}}
+  files: [{path: /a, permissions: 0o644, op: create, mode: 0644}]
+  nodeLabels: {on: no, at: 12:30, said: "no"}
+---
+apiVersion: v1beta3
+kind: WatchdogTimerConfig
+device: /dev/watchdog0
+---
+apiVersion: v1alpha1
+kind: VolumeConfig
+name: EPHEMERAL
+provisioning: {minSize: 4GB}
+"""
+
+
+class TestOfAConfigurationThatWeDoNotKnowAllOf:
+    """As a real node of Talos has it: what is unknown here goes along."""
+
+    def test_what_is_patched_changes_and_all_else_goes_along_as_it_is(self):
+        done = patch(
+            FOREIGN, "machine: {kubelet: {image: k:2}}\n---\nkind: VolumeConfig\nname: EPHEMERAL\nx: 1\n"
+        )
+        found = list(yaml.safe_load_all(done))
+        assert found[0]["machine"]["kubelet"] == {"image": "k:2", "extraArgs": {"v": "4"}}
+        assert found[1] == {
+            "apiVersion": "v1beta3",
+            "kind": "WatchdogTimerConfig",
+            "device": "/dev/watchdog0",
+        }
+        assert found[2]["provisioning"] == {"minSize": "4GB"}
+        assert found[2]["x"] == 1
+        # Only whoever knows the field knows whether 0644 is a number: it stays without quotes, "no" with them
+        for line in ("permissions: 0o644", "mode: 0644", "'on': no", "at: 12:30", "said: 'no'"):
+            assert line in done
+
+    def test_documents_of_a_kind_that_nobody_knows_are_matched_by_name(self):
+        volume = "kind: VolumeConfig\nname: {}\nmark: 7\n"
+        assert patch(FOREIGN, volume.format("EPHEMERAL")).count("kind:") == 2
+        assert patch(FOREIGN, volume.format("OTHER")).count("kind:") == 3
+        gone = patch(FOREIGN, "kind: VolumeConfig\nname: EPHEMERAL\n$patch: delete\n")
+        assert "VolumeConfig" not in gone
+
+    @pytest.mark.parametrize(
+        ("text", "change", "fault"),
+        [
+            (FOREIGN, "machine: {kubelet: [1]}", "machine.kubelet: does not apply"),
+            (FOREIGN, "machine: {nothing: {$patch: delete}}", "machine.nothing: cannot be deleted"),
+            (FOREIGN, "- op: add", "is a list: a JSON patch"),
+            (FOREIGN, "kind: [", "not YAML"),
+            (FOREIGN, "kind: 7", "kind: no such kind of document: 7"),
+            (FOREIGN, "kind: Other\n$patch: delete", "Other: cannot be deleted"),
+            ("version: v1alpha1\na: &x {b: 1}\nc: {<<: *x}\n", "", "merge keys"),
+            ("kind: A\nname: b\n---\nkind: A\nname: b\n", "", "there twice"),
+            ("7", "", "must have keys"),
+            ("kind: A", "kind: A\n$patch: delete", "deletes every document"),
+        ],
+        ids=["shape", "nothing", "json", "yaml", "kind", "document", "merge", "twice", "number", "all"],
+    )
+    def test_a_patch_that_does_not_apply_says_where(self, text, change, fault):
+        with pytest.raises(ConfigFaults) as caught:
+            patch(text, change)
+        assert fault in str(caught.value)
+
+    def test_of_one_that_we_know_it_is_the_same_as_a_merge(self, text, config):
+        change = "machine: {sysctls: {vm.swappiness: '5'}}"
+        assert load(patch(text, change)) == merge(config, change)
+
+
+KEYS = st.text("abcdefgh", min_size=1, max_size=3)
+WORDS = st.sampled_from(["no", "0644", "12:30", "2024-01-01", "1e3", "0x1F", ".inf", "null", "a b", "1_000"])
+TEXTS = st.text(st.characters(codec="ascii"), max_size=9)
+VALUES = st.recursive(
+    st.one_of(
+        st.booleans(), st.integers(-(10**9), 10**9), st.text(st.characters(codec="ascii"), max_size=9), WORDS
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), WORDS)
+def test_a_patch_changes_nothing_that_it_does_not_name(data, word):
+    """By the eyes of another reader of YAML (1.1), words without quotes included."""
+    text = f"{yaml.safe_dump(data)}zz: {word}\n"
+    before, after = yaml.safe_load(text), yaml.safe_load(patch(text, "zzz: 1"))
+    assert after.pop("zzz") == 1
+    assert repr(after) == repr(before)
