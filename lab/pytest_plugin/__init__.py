@@ -1,7 +1,7 @@
 """pytest, with boards: tests that ask for `board` or `boot` run once for each place of the site.
 
 Options begin with --lab-, ini settings with lab_ (a plain --board collides with other plugins). Fixtures:
-`site`, `lab`, `place`, `board`, `boot`, `boots`, `faults`, `upgrades`,
+`site`, `lab`, `place`, `board`, `boot`, `boots`, `faults`, `upgrades`, `upgrade_runs`,
 `node_authority`, `connect_node`, `listen_for_nodes`.
 """
 
@@ -20,7 +20,7 @@ from lab.pytest_plugin.hooks import (
     pytest_testnodedown,
 )
 from lab.pytest_plugin.nodes import connect_node, listen_for_nodes, node_authority
-from lab.pytest_plugin.upgrade_suite import upgrades
+from lab.pytest_plugin.upgrade_suite import upgrade_runs, upgrades
 
 __all__ = [
     "board",
@@ -43,5 +43,6 @@ __all__ = [
     "pytest_terminal_summary",
     "pytest_testnodedown",
     "site",
+    "upgrade_runs",
     "upgrades",
 ]

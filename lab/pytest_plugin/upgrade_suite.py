@@ -29,6 +29,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="the operating system under test (docs/upgrades.md); default: refos, the lab's own",
     )
     group.addoption("--lab-cuts", metavar="N", type=int, default=3, help="power cuts (default 3)")
+    group.addoption("--lab-runs", metavar="N", type=int, default=1, help="how often each upgrade (default 1)")
     group.addoption("--lab-seed", metavar="N", type=int, help="which cuts; default: random, and printed")
     group.addoption(
         "--lab-lying-disk", action="store_true", help="power cuts: a disk that says it flushed and did not"
@@ -103,4 +104,11 @@ def upgrades(
     with Rig(site, emulated[0], system, tmp_path_factory.mktemp("disk"), lying_disk=lying) as rig:
         bench = Bench(rig, state.results, seed_of(pytestconfig))
         yield bench
+        state.notes.extend(bench.tables())
     state.runs.extend(bench.runs)
+
+
+@pytest.fixture
+def upgrade_runs(pytestconfig: pytest.Config) -> int:
+    """How often each upgrade, rollback and failure class is to be run."""
+    return int(pytestconfig.getoption("lab_runs"))

@@ -14,7 +14,8 @@ from lab.upgrades.operate import Knowledge, Order, next_order
 from lab.upgrades.plan import Operation
 from lab.upgrades.record import Recorder
 from lab.upgrades.rig import Rig
-from lab.upgrades.system import READY, Observation
+from lab.upgrades.system import DOWNLOADED, READY, REQUEST, WRITTEN, Observation
+from lab.upgrades.tables import tables
 from pxe.events import TransferEnded
 
 
@@ -43,6 +44,7 @@ class Bench:
         self.rig, self.results, self.seed = rig, results, seed
         self.known: Knowledge | None = None
         self.runs: list[Path] = []
+        self.timelines: dict[str, list[Timeline]] = {}  # of what was run here, by operation or failure class
 
     def ready(self) -> Knowledge:
         """The node, running and ready; from a fresh disk where it is not. Raises InfrastructureError."""
@@ -87,9 +89,11 @@ class Bench:
             self.known = None
         else:
             known.learn(seen, order.operation)
+        timeline = story.timeline()
+        self.timelines.setdefault(fault or str(operation), []).append(timeline)
         return Done(
             order=order,
-            timeline=story.timeline(),
+            timeline=timeline,
             console=self.rig.board.console.transcript.text_since(story.t0_ns),
             served=sum(e.sent for e in story.events if isinstance(e, TransferEnded)),
             seen=seen,
@@ -108,6 +112,14 @@ class Bench:
         if recorder.records:
             write_report(recorder.folder)
             self.runs.append(recorder.folder)
+
+    def tables(self) -> list[str]:
+        """How long all of it took."""
+        system = self.rig.system
+        titles = {name: name for name in (REQUEST, DOWNLOADED, *system.stages, WRITTEN)}
+        board = (rule for rule in self.rig.board.board_type.milestones if "dhcp" not in rule.name)
+        rules = {rule.name: rule.title or rule.name for rule in (*board, *system.milestones)}
+        return tables(self.timelines, titles | rules | {READY: "ready, asked over the API"})
 
     def campaign(self, recorder: Recorder) -> Campaign:
         """Power cuts of this bench's seed, from the node as it is. It is theirs from now on."""

@@ -124,19 +124,22 @@ class Refos:
         if both not in self._disks:
             versions = self.versions if both else self.versions[:1]
             self._disks[both] = refos_images.disk(versions, self.config(0), self.arch)
-        return self._disks[both]
+        return refos_images.in_use(self._disks[both])
 
     def netboot(self) -> BootPlan:
         """Version 1 from memory: it installs itself where it is told to."""
         if self._netboot is None:
             self._netboot = refos_images.netboot(self.versions[0], self.arch)
+        for asset in (self._netboot.kernel, self._netboot.initrd):
+            if asset is not None:
+                refos_images.in_use(asset.path)
         return self._netboot
 
     def bundle(self, version: str, fault: str = "") -> Path:
         """A RAUC bundle."""
         if (version, fault) not in self._bundles:
             self._bundles[version, fault] = refos_images.bundle(version, fault, self.arch)
-        return self._bundles[version, fault]
+        return refos_images.in_use(self._bundles[version, fault])
 
     def config(self, number: int, fault: str = "") -> str:
         """Configurations differ by their host name."""

@@ -74,6 +74,14 @@ def bundle(version: str, fault: str = "", arch: str = "arm64") -> Path:
     return _kept(image.folder.name, f"{fault}.raucb", lambda out: _MAKERS[fault](image, out))
 
 
+def in_use(made: Path) -> Path:
+    """Return what one of these functions made, so marked that it is not removed for another while."""
+    for mark in (made.parent / "made", made.parent / "lock"):
+        if mark.exists():
+            os.utime(mark)
+    return made
+
+
 def _kept(image: str, name: str, make: Callable[[Path], None]) -> Path:
     folder = cache_dir() / "upgrades" / image
     folder.mkdir(parents=True, exist_ok=True)

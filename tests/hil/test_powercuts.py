@@ -12,7 +12,7 @@ from lab.upgrades.bench import Bench
 from lab.upgrades.cuts import Campaign
 from lab.upgrades.summary import summary
 
-pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.hil, pytest.mark.xdist_group("upgrades"), pytest.mark.timeout(7200)]
 
 
 @pytest.fixture(scope="module")
