@@ -21,7 +21,7 @@ class FailureClass:
     name: str
     title: str
     ending: Ending
-    seconds: float = 420.0
+    seconds: float = 900.0
 
 
 CLASSES = {
@@ -32,7 +32,7 @@ CLASSES = {
         FailureClass("no-kernel", "kernel that does not load", Ending.FALLS_BACK),
         FailureClass("kernel-panic", "kernel panics before its first process", Ending.FALLS_BACK),
         FailureClass("init-dies", "first process ends: panic", Ending.FALLS_BACK),
-        FailureClass("init-hangs", "first process hangs", Ending.FALLS_BACK, 900),
+        FailureClass("init-hangs", "first process hangs", Ending.FALLS_BACK, 1800),
         FailureClass("no-api", "the API never comes up", Ending.FALLS_BACK),
         FailureClass("unhealthy", "API up, a service is not healthy", Ending.FALLS_BACK),
         FailureClass("config", "saved configuration not applicable", Ending.FALLS_BACK),
