@@ -28,6 +28,7 @@ COMMANDS = {
     "report": "lab.cli.report:report",
     "compare": "lab.cli.compare:compare",
     "baseline": "lab.cli.baseline:baseline",
+    "bisect": "lab.cli.bisect:bisect",
     "explain": "lab.cli.explain:explain",
     "timeline": "lab.cli.timeline:timeline",
     "image": "lab.cli.image:image",
