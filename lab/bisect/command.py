@@ -1,5 +1,6 @@
 """A boot as a command: its exit code says whether it was good, its last line how long it took."""
 
+import contextlib
 import math
 import os
 import signal
@@ -79,8 +80,6 @@ class CommandProbe:
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
     """End the command and what it started."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.communicate()

@@ -41,7 +41,8 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a search came to. `candidates` hold the first bad version with probability `sure`.
+    """What a search came to. `candidates` hold the first bad version with probability `sure`; with
+    `unchanged` nothing became bad.
 
     One candidate where it is decided; several where versions between them cannot be tried, or where the
     boots allowed were used up. None (and `same`) where the ends do not differ.
@@ -49,6 +50,7 @@ class Found:
 
     candidates: tuple[str, ...]
     sure: float
+    unchanged: float
     same: bool
     decided: bool
     boots: int
@@ -98,7 +100,7 @@ class Search:
         """While boots of both ends are still to show that they differ: they take turns."""
         first, last = (self._seconds(self.versions[end]) for end in (0, -1))
         nothing = Found(
-            candidates=(), sure=0.0, same=False, decided=False, boots=self._boots(), limit=None,
+            candidates=(), sure=0.0, unchanged=0.0, same=False, decided=False, boots=self._boots(), limit=None,
             tallies=self._tallies(None, None),
         )  # fmt: skip
         if len(first) >= LOOKS[-1] and len(last) >= LOOKS[-1]:
@@ -150,7 +152,8 @@ class Search:
         posterior = bisection.posterior()
         return Found(
             candidates=tuple(self.versions[number] for number in left if number),
-            sure=float(posterior[list(left)].sum()),
+            sure=float(posterior[[number for number in left if number]].sum()),
+            unchanged=float(posterior[0]),
             same=decided and left == (0,),
             decided=decided,
             boots=self._boots(),
@@ -183,7 +186,7 @@ class Search:
 
 
 def _apart(first: list[float], last: list[float], alpha: float) -> float | None:
-    """Half way between the medians where the last version's boots are slower; None where that is not shown."""
+    """Half way between the medians where the last version's boots are slower; None if not shown."""
     from scipy import stats  # it takes a second to load: only a timed search pays for it
 
     low, high = statistics.median(first), statistics.median(last)

@@ -188,7 +188,9 @@ def _sentence(found: Found) -> str:
         boots += f", slow being more than {found.limit:.3f} s"
     if found.same:
         return f"nothing became bad: the last version fails no more often than the first ({boots})"
-    names = ", ".join(found.candidates) or "none"
+    names = ", ".join(found.candidates)
+    if not names:
+        return f"not decided {boots}: the ends have not shown that they differ, and no more boots are allowed"
     if found.decided and len(found.candidates) == 1:
         return f"the first bad version is {names}, {found.sure:.1%} sure, {boots}"
     why = "what lies between cannot be tried" if found.decided else "not decided: no more boots are allowed"
