@@ -55,6 +55,7 @@ refos-twice:  ## build the reference OS twice from nothing and compare every byt
 upgrades:  ## 100 power cuts and every class of failed upgrade of refos on the emulated board (two hours and more)
 	@tools/setup test
 	.venv/bin/bootlab test upgrades --cuts 100 --classes all
+	.venv/bin/bootlab test upgrades --cuts 0 --system lab.upgrades.refos:RefosPc
 
 bench:  ## measure against the peers, side by side (about 20 minutes)
 	@tools/setup bench

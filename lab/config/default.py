@@ -23,8 +23,8 @@ _MAC = "52:54:00:aa:00:01"  # 52:54:00 is QEMU's
 _ADDRESS = IPv4Interface("10.99.0.1/24")
 
 
-def default_site(results: Path = Path("results")) -> Site:
-    """Return the demo's site: place `qemu1`, whose machine has no plan yet.
+def default_site(results: Path = Path("results"), board_type: str = _BOARD) -> Site:
+    """Return the demo's site: place `qemu1`, whose machine has no plan yet. `board_type`: an emulated one.
 
     Interface, API and state are those of the sandbox that `lab.session` makes for emulated places.
     """
@@ -37,7 +37,7 @@ def default_site(results: Path = Path("results")) -> Site:
         state_dir=cache_dir() / "state",
     )
     emulated = DriverConfig(kind="qemu")
-    board = load_board_type(_BOARD)
+    board = load_board_type(board_type)
     place = Place(name="qemu1", board_type=board.name, mac=_MAC, power=emulated, console=emulated)
     machine = Machine(mac=place.mac, name=place.name)
     return Site(service=service, machines=(machine,), places=(place,), results=results)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab.config import Site
+from lab.config.default import default_site
 from lab.errors import UsageError
 from lab.pytest_plugin.state import lab_state
 from lab.upgrades.bench import Bench
@@ -94,12 +95,17 @@ def check(config: pytest.Config) -> None:
 def upgrades(
     site: Site, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bench]:
-    """The system on the first emulated place of the site, and what can be done to it."""
+    """The system on the first emulated place of the site, and what can be done to it.
+
+    Where no site file was given, on the board that the system is for.
+    """
     state = lab_state(pytestconfig)
+    system = load_system(pytestconfig.getoption("lab_system"))
+    if not (pytestconfig.getoption("lab_config") or pytestconfig.getini("lab_config")):
+        site = default_site(board_type=system.board)
     emulated = [p.name for p in site.places if p.power.kind == "qemu" and p.name in state.places]
     if not emulated:
         pytest.skip("power cuts need an emulated board: only its disk can lose its write cache")
-    system = load_system(pytestconfig.getoption("lab_system"))
     lying = pytestconfig.getoption("lab_lying_disk")
     with Rig(site, emulated[0], system, tmp_path_factory.mktemp("disk"), lying_disk=lying) as rig:
         bench = Bench(rig, state.results, seed_of(pytestconfig))

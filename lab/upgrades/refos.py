@@ -85,6 +85,7 @@ class Refos:
 
     name = "refos"
     arch = "arm64"
+    board = "qemu-virt-arm64"
     versions = ("1", "2")
     milestones = (
         _rule("slot", r"refos: booting slot [AB]", "the boot loader's choice"),
@@ -180,4 +181,5 @@ class RefosPc(Refos):
 
     name = "refos-pc"
     arch = "amd64"
+    board = "x86-q35-uefi"
     machine: Mapping[str, object] = {"cpus": 2, "disk_device": "virtio-blk-pci,bootindex=0"}

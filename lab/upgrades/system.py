@@ -66,6 +66,7 @@ class System(Protocol):
     stages: tuple[str, ...]  # of an upgrade, as the API tells them
     # of an installation, on its console: first that the node waits for one; empty: its API cannot install
     installation: tuple[MilestoneRule, ...]
+    board: str  # the type of emulated board that it runs on, where no site file names places
     machine: Mapping[str, object]  # options that its emulated board needs, such as {memory: 768}
     port: int  # of its API
     file_systems: tuple[str, ...]  # labels of partitions that must be whole after a cut
