@@ -1,5 +1,6 @@
 """`bootlab test`: pytest over the board matrix; a suite is a set of its files with options of its own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import click
 
 import lab
 from lab.errors import UsageError
+from lab.upgrades.evidence import load_kept
 from lab.upgrades.faults import classes_of
 from lab.upgrades.system import load_system
 
@@ -35,6 +37,7 @@ _KEPT_CUT = ("replay_cut.py",)
 @click.option(
     "--replay", type=click.Path(exists=True, file_okay=False), help="upgrades: a cut that was kept."
 )
+@click.option("--junit", type=click.Path(dir_okay=False), help="Write a JUnit file there, too.")
 @click.option("--only", "-k", metavar="WORDS", help="Tests whose name has these words (pytest's -k).")
 def test(
     suite: str,
@@ -42,6 +45,7 @@ def test(
     place: tuple[str, ...],
     results: Path | None,
     only: str | None,
+    junit: str | None,
     classes: str | None,
     system: str | None,
     lying_disk: bool,
@@ -60,6 +64,8 @@ def test(
     classes_of(classes)
     if system is not None:
         load_system(system)
+    if options["replay"]:
+        load_kept(Path(str(options["replay"])))
     given = {"config": config, "results": results, "classes": classes, "system": system, **options}
     words = [
         word for name, value in given.items() if value is not None for word in (f"--lab-{name}", str(value))
@@ -67,6 +73,7 @@ def test(
     words += [word for name in place for word in ("--lab-place", name)]
     words += ["--lab-lying-disk"] if lying_disk else []
     words += ["-k", only] if only else []
+    words += ["--junitxml", os.path.abspath(junit)] if junit else []
     names = _KEPT_CUT if options["replay"] else _ONE_CUT if options["cut"] is not None else SUITES[suite]
     files = [str(_TESTS / name) for name in names]
     argv = [sys.executable, "-m", "pytest", "-v", "-m", "hil", "--timeout=3600", *words, *files]

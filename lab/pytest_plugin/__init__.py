@@ -1,12 +1,12 @@
 """pytest, with boards: tests that ask for `board` or `boot` run once for each place of the site.
 
 Options begin with --lab-, ini settings with lab_ (a plain --board collides with other plugins). Fixtures:
-`site`, `lab`, `place`, `board`, `boot`, `boots`, `faults`, `upgrades`, `upgrade_runs`,
+`site`, `lab`, `place`, `board`, `boot`, `boots`, `image`, `faults`, `upgrades`, `upgrade_runs`,
 `node_authority`, `connect_node`, `listen_for_nodes`.
 """
 
 from lab.pytest_plugin.faults import faults
-from lab.pytest_plugin.fixtures import board, boot, boots, lab, place, site
+from lab.pytest_plugin.fixtures import board, boot, boots, image, lab, place, site
 from lab.pytest_plugin.hooks import (
     pytest_addoption,
     pytest_collection_modifyitems,
@@ -28,6 +28,7 @@ __all__ = [
     "boots",
     "connect_node",
     "faults",
+    "image",
     "lab",
     "listen_for_nodes",
     "node_authority",

@@ -11,7 +11,7 @@ from lab.errors import UsageError
 from lab.images import IMAGES, Image
 from lab.measure.statistics import milestone_summaries
 from lab.model import BootRecord, Cause, Failure
-from lab.pytest_plugin.state import LabState, lab_state
+from lab.pytest_plugin.state import LabState, chosen_image, lab_state
 from lab.report import write_report
 from lab.series import Method, Series
 from lab.session import LabSession
@@ -52,6 +52,12 @@ def board(lab: LabSession, place: str, pytestconfig: pytest.Config) -> Iterator[
 def boots(pytestconfig: pytest.Config) -> int:
     """How many boots a measuring test does (--lab-boots)."""
     return lab_state(pytestconfig).boots
+
+
+@pytest.fixture
+def image(lab: LabSession, place: str, pytestconfig: pytest.Config) -> Image:
+    """The image that --lab-image names, for the test's place: what a matrix lets its suites boot."""
+    return chosen_image(pytestconfig, lab_state(pytestconfig).site, lab.place(place).board_type)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,8 @@ class Booter:
             results=self.state.results,
             assign=assign,
             pcap=self.state.pcap,
+            suite=self.state.suite,
+            night=self.state.night,
         )
         folder, records = series.run()
         self.state.runs.append(folder)

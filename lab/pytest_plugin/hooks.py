@@ -33,6 +33,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FAULTS",
         help="bad cables for the firmware matrix, such as loss=0.2,duplicate=0.01,seed=3 (emulated only)",
     )
+    group.addoption(
+        "--lab-image", metavar="NAME", help="what the fixture `image` boots (default small-linux)"
+    )
+    group.addoption("--lab-plan", metavar="PLAN", help="the plan of the site file that this image is")
+    group.addoption("--lab-ready", metavar="REGEX", help="with a plan: the console line that says it is up")
+    group.addoption("--lab-ready-seconds", metavar="S", default="120", help="the longest time to that line")
+    group.addoption("--lab-suite", metavar="NAME", default="boot", help="the suite's name in the records")
+    group.addoption("--lab-night", metavar="ID", default="", help="the night's name in the records")
     group.addoption("--lab-no-pcap", action="store_true", help="do not record the packets of each boot")
     upgrade_suite.add_options(parser)
     parser.addini("lab_config", "site file")

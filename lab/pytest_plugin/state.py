@@ -1,13 +1,15 @@
 """What the plugin keeps for a session of pytest: in `config.stash`, never in globals."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from lab.config import Site, load_site
+from lab.config import Site, load_board_type, load_site
 from lab.config.default import default_site
 from lab.errors import LabError
+from lab.images import IMAGES, Image, image_of_plan
 from lab.model import Failure
 
 
@@ -20,6 +22,8 @@ class LabState:
     boots: int
     wanted: tuple[str, ...]
     pcap: bool = True
+    suite: str = "boot"
+    night: str = ""
     broken: dict[str, Failure] = field(default_factory=dict)
     runs: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # for the summary, before the reports of `runs`
@@ -65,6 +69,8 @@ def _make(config: pytest.Config) -> LabState:
         boots=_boots(config),
         wanted=wanted,
         pcap=not config.getoption("lab_no_pcap"),
+        suite=config.getoption("lab_suite"),
+        night=config.getoption("lab_night"),
     )
 
 
@@ -77,3 +83,26 @@ def _boots(config: pytest.Config) -> int:
     if boots < 1:
         raise pytest.UsageError(f"--lab-boots {chosen}: give a number from 1 on")
     return boots
+
+
+def chosen_image(config: pytest.Config, site: Site, board: str) -> Image:
+    """The image that the options name, for boards of the type `board`. Raises pytest.UsageError."""
+    name, plan_name = config.getoption("lab_image") or "small-linux", config.getoption("lab_plan")
+    if plan_name is None:
+        if name not in IMAGES:
+            raise pytest.UsageError(f"--lab-image {name}: there are {', '.join(IMAGES)}; or give --lab-plan")
+        board_type = load_board_type(board)
+        return IMAGES[name](board_type.console_args, board_type.arch)
+    plan = next((plan for plan in site.plans if plan.name == plan_name), None)
+    if plan is None:
+        there = ", ".join(plan.name for plan in site.plans) or "none"
+        raise pytest.UsageError(f"--lab-plan {plan_name}: plans of the site are {there}")
+    ready, text = config.getoption("lab_ready"), config.getoption("lab_ready_seconds")
+    try:
+        re.compile(ready or "(")
+        seconds = float(text)
+    except (re.error, ValueError) as exc:
+        raise pytest.UsageError(
+            f"--lab-plan wants --lab-ready REGEX, and seconds as a number: {exc}"
+        ) from exc
+    return image_of_plan(plan, ready, seconds, title=name)
