@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import UsageError
@@ -39,23 +40,37 @@ def keep(folder: Path, rig: Rig, disk: Path, order: Order, allowed: Allowed, lab
     return folder
 
 
-def replay(rig: Rig, recorder: Recorder, folder: Path) -> tuple[str, ...]:
-    """Boot the disk that a cut left, as `keep` kept it; return what is wrong. Raises UsageError where it
-    is no such folder."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A cut as `keep` left it: the disk, what the node had been told to do, and what would be right."""
+
+    disk: Path
+    order: Order
+    allowed: Allowed
+    file_systems: tuple[str, ...]
+
+
+def load_kept(folder: Path) -> Kept:
+    """Read what `keep` left. Raises UsageError where it is no such folder."""
     try:
         document = json.loads((folder / _EXPECTED).read_text(encoding="utf-8"))
         order = Order(Operation(document["operation"]), document["version"], document["number"])
         allowed = Allowed([(slot, version) for slot, version in document["systems"]], document["configs"])
-        labels = [str(label) for label in document["file_systems"]]
+        return Kept(folder / _DISK, order, allowed, tuple(map(str, document["file_systems"])))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{folder} is no cut that was kept: {error}") from error
+        raise UsageError(f"{folder} is no power cut that was kept: {error}") from error
+
+
+def replay(rig: Rig, recorder: Recorder, folder: Path) -> tuple[str, ...]:
+    """Boot the disk that a cut left, as `keep` kept it; return what is wrong. Raises UsageError."""
+    kept = load_kept(folder)
     rig.off()
-    copy_sparse(folder / _DISK, rig.disk)
-    order.prepare(rig)
-    checked = check_disk(rig.disk, labels)
+    copy_sparse(kept.disk, rig.disk)
+    kept.order.prepare(rig)
+    checked = check_disk(rig.disk, kept.file_systems)
     with rig.on(transcript=recorder.transcript()) as story:
-        seen = recover(rig, order, story)
-    faults = judged(rig, allowed, checked, seen, story)
+        seen = recover(rig, kept.order, story)
+    faults = judged(rig, kept.allowed, checked, seen, story)
     recorder.add(story, "replay", faults)
     return faults
 

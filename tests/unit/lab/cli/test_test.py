@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from lab.cli import test as module
+from lab.errors import UsageError
 
 
 @pytest.fixture
@@ -72,3 +73,18 @@ def test_a_system_that_there_is_not(words):
     result = call("upgrades", "--system", words)
     assert str(result.exception).startswith(f"{words}: no operating system to test: ")
     assert result.exception.exit_code == 2
+
+
+def test_what_is_replayed_must_be_a_kept_cut(asked, tmp_path):
+    result = call("upgrades", "--replay", str(tmp_path))
+    assert isinstance(result.exception, UsageError)
+    assert "is no power cut that was kept" in str(result.exception)
+    assert asked.argv is None
+
+
+def test_flags_have_no_value(asked):
+    call("upgrades", "--lying-disk", "--runs", "3")
+    assert asked.argv.count("--lab-lying-disk") == 1
+    assert asked.argv[asked.argv.index("--lab-runs") + 1] == "3"
+    call("upgrades")
+    assert "--lab-lying-disk" not in asked.argv
