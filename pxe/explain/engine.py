@@ -2,7 +2,7 @@
 
 from pxe.explain.evidence import Evidence
 from pxe.explain.finding import Finding, Severity
-from pxe.explain.progress import went_on
+from pxe.explain.progress import Way
 from pxe.explain.rule import RULES, Rule
 from pxe.explain.rules import load
 
@@ -16,10 +16,11 @@ def explain(evidence: Evidence) -> tuple[Finding, ...]:
     latest stage decides, for it stopped there.
     """
     load()
+    way = Way(evidence)
     found: list[tuple[Rule, Finding]] = []
     for rule in RULES.values():
         for finding in rule.judge(evidence):
-            if finding.severity is not Severity.FATAL or not went_on(evidence, rule.stage, finding.t_ns):
+            if finding.severity is not Severity.FATAL or not way.went_on(rule.stage, finding.t_ns):
                 found.append((rule, finding))
     return tuple(finding for _, finding in sorted(_without_vague(found), key=_rank))
 

@@ -7,6 +7,7 @@ differences only. `frame` counts as Wireshark does, from 1; 0 where no capture t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pxe.plan import Arch, Firmware
 from pxe.wire.dhcp4 import BROADCAST_FLAG, DhcpPacket, MessageType, Op, Option, ip_address
@@ -241,9 +242,10 @@ class Network:
     held: bool = False  # somebody holds the machine: it shall not boot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """All that was seen of one machine; each tuple in the order of time."""
+    """All that was seen of one machine; each tuple in the order of time. No slots: what many rules ask of
+    each of ten thousand files is found once."""
 
     mac: str
     dhcp: tuple[Dhcp, ...] = ()
@@ -257,3 +259,8 @@ class Evidence:
     console: tuple[Line, ...] = ()
     silence: Silence | None = None
     network: Network = field(default_factory=Network)
+
+    @cached_property
+    def known_askers(self) -> tuple[Dhcp, ...]:
+        """The machine's own messages that tell which firmware sent them."""
+        return tuple(m for m in self.dhcp if not m.from_server and m.firmware is not Firmware.UNKNOWN)

@@ -7,6 +7,7 @@ from pxe.explain.rule import Stage
 from pxe.wire.dhcp4 import MessageType
 
 _OK = (200, 206)
+_NEVER = -1
 
 
 def fetched(evidence: Evidence) -> Iterator[tuple[int, str]]:
@@ -34,19 +35,29 @@ def acks(evidence: Evidence) -> list[Dhcp]:
     ]
 
 
-def went_on(evidence: Evidence, stage: Stage, t_ns: int) -> bool:
-    """Whether the machine got over what happened at `t_ns` at this stage."""
-    if stage in (Stage.LINK, Stage.DHCP):
-        acked = any(ack.t_ns > t_ns for ack in acks(evidence))
-        return acked or any(t > t_ns for t in asked_for_files(evidence))
-    if stage is Stage.BOOTFILE:
-        return any(t > t_ns for t in asked_for_files(evidence))
-    if stage is Stage.FILES:
-        return any(t > t_ns for t, _ in fetched(evidence))
-    if stage is Stage.LOADER:
-        before = {name for t, name in fetched(evidence) if t <= t_ns}
-        return any(t > t_ns and name not in before for t, name in fetched(evidence))
-    return False
+class Way:
+    """What a machine last did of each kind, found once: a rule may have a thousand findings of ten thousand
+    files."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        asked = max(asked_for_files(evidence), default=_NEVER)
+        acked = max((ack.t_ns for ack in acks(evidence)), default=_NEVER)
+        first: dict[str, int] = {}
+        last = _NEVER
+        for t_ns, name in fetched(evidence):
+            first[name] = min(t_ns, first.get(name, t_ns))
+            last = max(last, t_ns)
+        self._last = {
+            Stage.LINK: max(acked, asked),
+            Stage.DHCP: max(acked, asked),
+            Stage.BOOTFILE: asked,
+            Stage.FILES: last,
+            Stage.LOADER: max(first.values(), default=_NEVER),  # what it had already started nothing
+        }
+
+    def went_on(self, stage: Stage, t_ns: int) -> bool:
+        """Whether the machine got over what happened at `t_ns` at this stage."""
+        return self._last.get(stage, _NEVER) > t_ns
 
 
 def has_all(evidence: Evidence) -> bool:

@@ -34,6 +34,7 @@ def hit(t_ns: int, *evidence: str, **values: object) -> Hit:
 
 
 Find = Callable[[Evidence], Iterable[Hit]]
+MOST = 20  # findings of one rule: nobody reads more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,8 @@ class Rule:
     find: Find
 
     def judge(self, evidence: Evidence) -> list[Finding]:
-        """The rule's findings: of several with one sentence, the last, for the machine may have got over the
-        earlier ones."""
+        """The rule's findings, at most MOST: of several with one sentence, and of many, the last, for the
+        machine may have got over the earlier ones."""
         found: dict[str, Finding] = {}
         for it in self.find(evidence):
             finding = Finding(
@@ -65,8 +66,9 @@ class Rule:
                 t_ns=it.t_ns,
                 evidence=it.evidence,
             )
+            found.pop(finding.sentence, None)
             found[finding.sentence] = finding
-        return list(found.values())
+        return list(found.values())[-MOST:]
 
 
 def _begun(sentence: str) -> str:

@@ -202,7 +202,9 @@ def _(s: Scene, bad: bool) -> None:
 @case("http-closed-after-head")
 def _(s: Scene, bad: bool) -> None:
     s.offered(UEFI, ECHO)
-    s.http("HEAD", "/boot.efi", _OK.replace("HTTP/1.1", "HTTP/1.0") if bad else _OK, close=bad)
+    s.http("HEAD", "/boot.efi", _OK.replace("HTTP/1.1", "HTTP/1.0"), close=True)
+    if not bad:  # it opens another connection
+        s.http("GET", "/boot.efi", _OK, _BODY)
 
 
 @case("http-empty-server")

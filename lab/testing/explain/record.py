@@ -18,6 +18,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.testing.debian import file_of
+
 _IN = "BOOTLAB_RECORD_INSIDE"
 _MAC, _SERVER = "52:54:00:aa:00:01", "10.99.0.1"
 _OVMF = Path("/usr/share/OVMF")
@@ -49,15 +51,16 @@ class Setup:
     kea: str = ""  # JSON of options in the subnet
     files: tuple[str, ...] = ()  # of Debian's ipxe package, under their names or as NAME=FILE; shim
     http: str = ""  # how the HTTP server is wrong, see wrong_http; none: nobody listens
+    release: str = ""  # EDK2 of this Debian, and not the installed one
 
 
-def _over_http(fault: str, name: str = "boot.efi") -> Setup:
+def _over_http(fault: str, name: str = "boot.efi", release: str = "") -> Setup:
     dhcp = (
         "--dhcp-vendorclass=set:http,HTTPClient",
         "--dhcp-option-force=tag:http,60,HTTPClient",
         f"--dhcp-boot=tag:http,http://{_SERVER}/{name}",
     )
-    return Setup("uefi-http", 45, dnsmasq=dhcp, http=fault)
+    return Setup("uefi-http", 45, dnsmasq=dhcp, http=fault, release=release)
 
 
 _TFTP = "--enable-tftp"
@@ -88,6 +91,7 @@ SETUPS = {
     "http-close": _over_http("close"),
     "http-1.0": _over_http("http-1.0"),
     "http-empty-server": _over_http("empty-server"),
+    "http-closed-after-head": _over_http("late-close", release="bullseye"),
     "http-cut-short": _over_http("cut"),
     "http-refused": _over_http(""),
     "secure-boot-loader": Setup(
@@ -106,6 +110,8 @@ def main() -> None:
     """Record those named, or all."""
     if _IN not in os.environ:
         again = [sys.executable, "-m", __spec__.name, *sys.argv[1:]]
+        for name in sys.argv[2:] or SETUPS:  # inside, there is no network to fetch from
+            _firmware_of(SETUPS[name].release)
         argv = ["unshare", "-npmf", "--mount-proc", "--kill-child", *again]
         os.execvpe(argv[0], argv, {**os.environ, _IN: "1"})
     folder = Path(sys.argv[1])
@@ -130,7 +136,7 @@ def record(fault: str, setup: Setup, path: Path) -> None:
         assert recorder.stdout is not None
         recorder.stdout.readline()
         said = ["-serial", f"file:{path.with_suffix('.txt').absolute()}"]
-        _start(stack, [*_qemu(setup.firmware, place), *said])
+        _start(stack, [*_qemu(setup.firmware, setup.release, place), *said])
         if setup.http:
             served = [sys.executable, "-m", "lab.testing.explain.wrong_http", setup.http]
             _start(stack, [*served, str(_IPXE / "snponly.efi")])
@@ -163,7 +169,7 @@ def _server(setup: Setup, place: Path) -> list[str]:
     return ["env", *folders, "kea-dhcp4", "-c", str(place / "kea.json")]
 
 
-def _qemu(firmware: str, place: Path) -> list[str]:
+def _qemu(firmware: str, release: str, place: Path) -> list[str]:
     network = ["-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-display", "none"]
     if firmware == "uboot":
         return [*_UBOOT, *network, "-device", f"virtio-net-device,netdev=n0,mac={_MAC}"]
@@ -171,14 +177,25 @@ def _qemu(firmware: str, place: Path) -> list[str]:
     card = ["-device", f"virtio-net-pci,netdev=n0,mac={_MAC},bootindex=1{rom}"]
     if firmware == "ipxe":
         return [*_X86, "-boot", "n", *network, *card]
-    return [*_X86, *_flash(place, secure=firmware == "uefi-secure"), *network, *card, *_NO_PXE[firmware]]
+    return [
+        *_X86,
+        *_flash(place, release, secure=firmware == "uefi-secure"),
+        *network,
+        *card,
+        *_NO_PXE[firmware],
+    ]
 
 
-def _flash(place: Path, *, secure: bool) -> list[str]:
+def _firmware_of(release: str) -> Path:
+    """The folder of OVMF: of the installed package, or of another Debian's."""
+    return file_of("ovmf", release, "usr/share/OVMF/OVMF_CODE_4M.fd").parent if release else _OVMF
+
+
+def _flash(place: Path, release: str, *, secure: bool) -> list[str]:
     """Firmware and its variables; with secure boot behind system management mode, as OVMF wants it."""
-    kind = "secboot.fd" if secure else "fd"
-    shutil.copy(_OVMF / ("OVMF_VARS_4M.ms.fd" if secure else "OVMF_VARS_4M.fd"), place / "vars.fd")
-    code = f"if=pflash,format=raw,readonly=on,file={_OVMF}/OVMF_CODE_4M.{kind}"
+    kind, folder = "secboot.fd" if secure else "fd", _firmware_of(release)
+    shutil.copy(folder / ("OVMF_VARS_4M.ms.fd" if secure else "OVMF_VARS_4M.fd"), place / "vars.fd")
+    code = f"if=pflash,format=raw,readonly=on,file={folder}/OVMF_CODE_4M.{kind}"
     flash = ["-drive", code, "-drive", f"if=pflash,format=raw,file={place}/vars.fd"]
     return [*flash, *_LOCKED] if secure else flash
 

@@ -4,12 +4,14 @@ Listens on port 80 of all addresses and answers every GET and HEAD with FILE, as
 exists would need a patch for most of these.
 """
 
+import select
 import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
+_LATE_SECONDS: Final = 5.0  # firmware asks for the file at once
 _CUT_AT: Final = 20_000  # bytes of the file that arrive before the connection is closed
 
 
@@ -71,6 +73,15 @@ def _close(it: Handler) -> None:
     it.close_connection = True
 
 
+def _close_late(it: Handler) -> None:
+    """As HTTP/1.0 does it, and its FIN meets the client's next request on the way: edk2#9920."""
+    it.answer()
+    it.close_connection = True
+    if it.command == "HEAD":
+        select.select([it.connection], [], [], _LATE_SECONDS)
+
+
+_OLD = ("http-1.0", "late-close")
 FAULTS: dict[str, Callable[[Handler], None]] = {
     "fine": lambda it: it.answer(),
     "not-found": lambda it: it.answer(404),
@@ -81,6 +92,7 @@ FAULTS: dict[str, Callable[[Handler], None]] = {
     "text": lambda it: it.answer(Content_Type="text/plain"),
     "close": _close,
     "http-1.0": _close,
+    "late-close": _close_late,
     "empty-server": lambda it: it.answer(),
     "cut": _cut,
 }
@@ -88,5 +100,5 @@ FAULTS: dict[str, Callable[[Handler], None]] = {
 
 if __name__ == "__main__":
     Handler.fault, Handler.body = sys.argv[1], Path(sys.argv[2]).read_bytes()
-    Handler.protocol_version = "HTTP/1.0" if sys.argv[1] == "http-1.0" else "HTTP/1.1"
+    Handler.protocol_version = "HTTP/1.0" if sys.argv[1] in _OLD else "HTTP/1.1"
     ThreadingHTTPServer(("", 80), Handler).serve_forever()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from pxe.explain.capture.sorter import Sorter
-from pxe.explain.evidence import Connection, Dhcp, Evidence, HttpExchange, Network, Transfer
+from pxe.explain.evidence import Arp, Connection, Dhcp, Evidence, HttpExchange, Network, Transfer, Unreachable
 from pxe.wire.dhcp4 import MessageType
 
 _NETBOOT_AGENTS = ("ipxe", "uefihttpboot", "u-boot", "grub")
@@ -23,6 +23,7 @@ def evidence(sorter: Sorter, seconds: float) -> dict[str, Evidence]:
     over_http = [who for who, its in exchanges.items() if any(map(_netboots, its))]
     files = frozenset(t.name for _, t in sorter.tftp.done if t.block)
     network = Network(servers=sorter.servers, files=files, seconds=seconds)
+    arps, errors = _by_address(sorter)
     found = {}
     for who in dict.fromkeys([*sorter.dhcp, *transfers, *over_http, *malformed]):
         dhcp = sorter.dhcp.get(who, [])
@@ -37,11 +38,23 @@ def evidence(sorter: Sorter, seconds: float) -> dict[str, Evidence]:
             transfers=tuple(sorted(mine, key=lambda t: t.t_ns)),
             http=tuple(asked),
             connections=tuple(failed),
-            arp=tuple(a for a in sorter.arp.values() if a.ip in its and a.mac != who),
-            unreachable=tuple(u for u in sorter.unreachable if u.source in its or u.destination in its),
+            arp=tuple(sorted((a for ip in its for a in arps[ip] if a.mac != who), key=lambda a: a.t_ns)),
+            unreachable=tuple(sorted({u for ip in its for u in errors[ip]}, key=lambda u: u.t_ns)),
             network=network,
         )
     return found
+
+
+def _by_address(sorter: Sorter) -> tuple[dict[str, list[Arp]], dict[str, list[Unreachable]]]:
+    """Who claims an address; what did not reach it, or what it sent in vain. A rack has thousands of both."""
+    arps: dict[str, list[Arp]] = defaultdict(list)
+    errors: dict[str, list[Unreachable]] = defaultdict(list)
+    for arp in sorter.arp.values():
+        arps[arp.ip].append(arp)
+    for error in sorter.unreachable:
+        errors[error.source].append(error)
+        errors[error.destination].append(error)
+    return arps, errors
 
 
 class _Owner:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pxe.explain.evidence import Evidence, HttpExchange
 from pxe.explain.finding import Severity
-from pxe.explain.rule import Hit, Stage, hit, rule
+from pxe.explain.rule import MOST, Hit, Stage, hit, rule
 from pxe.explain.rules.talk import SECOND, who
 from pxe.explain.rules.tftp import nearest
 from pxe.explain.text import line, shown
@@ -41,12 +41,12 @@ def _url(x: HttpExchange) -> str:
     basis="RFC 9110 section 15.5.5",
 )
 def http_not_found(e: Evidence) -> Iterator[Hit]:
-    """The name, or the server's root."""
-    for x in e.http:
-        if x.status in (404, 410):
-            files = e.network.files | {o.target for o in e.http if o.status in (200, 206)}
-            near = nearest(x.target, files)
-            yield hit(x.t_ns, line(x), url=_url(x), server=x.server, status=x.status, nearest=near)
+    """The name, or the server's root. To look for names like it takes long: only for the last ones."""
+    files = e.network.files | {x.target for x in e.http if x.status in (200, 206)}
+    missing = {(x.server, x.port, x.target): x for x in e.http if x.status in (404, 410)}
+    for x in sorted(missing.values(), key=lambda x: x.t_ns)[-MOST:]:
+        near = nearest(x.target, files)
+        yield hit(x.t_ns, line(x), url=_url(x), server=x.server, status=x.status, nearest=near)
 
 
 @rule(
@@ -99,18 +99,25 @@ def http_no_length(e: Evidence) -> Iterator[Hit]:
 @rule(
     "http-closed-after-head",
     Stage.FILES,
-    seen="UEFI HTTP boot asks HEAD, the server closes the connection (HTTP/1.0 or Connection: close), no GET",
+    seen="UEFI HTTP boot asks HEAD, the server closes the connection (HTTP/1.0 or Connection: close), and no "
+    "GET is answered",
     sentence="{server} closes the connection after HEAD {url} ({version}): the GET of {agent} is lost.",
     cure="Use a server with HTTP/1.1 and keep-alive (not `python -m http.server`).",
     basis="edk2#9920",
 )
 def http_closed_after_head(e: Evidence) -> Iterator[Hit]:
-    """It sends GET on the same connection. EDK2 2022.11 opens another one and is not hurt."""
+    """It sends GET on the same connection, and the FIN meets it on the way: EDK2 2020.11 gives up. 2022.11
+    opens another connection and is not hurt."""
+    gets = {o.target: o for o in e.http if o.method == "GET" and o.closed and not o.status}
+    answered = {o.target: o.t_ns for o in e.http if o.method == "GET" and o.status}
     for x in e.http:
         closes = x.version == "HTTP/1.0" or x.answer.get("connection", "").lower() == "close"
-        lost = not any(o.method == "GET" and o.target == x.target and o.t_ns > x.t_ns for o in e.http)
-        if x.method == "HEAD" and x.status == 200 and closes and x.closed and lost and _is_edk2(x):
-            yield hit(x.t_ns, line(x), server=x.server, url=_url(x), version=x.version, agent=_agent(x))
+        if x.method != "HEAD" or x.status != 200 or not closes or not _is_edk2(x):
+            continue
+        lost = gets.get(x.target)
+        if (x.closed or lost is not None) and answered.get(x.target, -1) < x.t_ns:
+            shows = [line(it) for it in (x, lost) if it is not None]
+            yield hit(x.t_ns, *shows, server=x.server, url=_url(x), version=x.version, agent=_agent(x))
 
 
 @rule(

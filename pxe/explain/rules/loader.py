@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pxe.boot.sniff import Program, program
 from pxe.explain.evidence import Dhcp, Evidence
 from pxe.explain.rule import Hit, Stage, hit, rule
-from pxe.explain.rules.talk import asker, firmware_of, replies, who
+from pxe.explain.rules.talk import asked_at, asker, firmware_of, replies, who
 from pxe.explain.text import line, shown
 from pxe.plan import Arch, Firmware
 from pxe.wire.dhcp4 import MessageType
@@ -25,9 +25,9 @@ def _loaded(e: Evidence) -> Iterator[Loaded]:
             yield x.t_ns, x.target, x.head, line(x)
 
 
-def _handed(e: Evidence) -> list[str]:
-    """Names that DHCP gave, without host."""
-    return [_path(m.bootfile) for m in replies(e) if m.bootfile]
+def _handed(e: Evidence) -> set[str]:
+    """Names that DHCP gave, without host and leading slash."""
+    return {_path(m.bootfile).lstrip("/") for m in replies(e) if m.bootfile}
 
 
 def _path(name: str) -> str:
@@ -36,11 +36,8 @@ def _path(name: str) -> str:
 
 def _asked_at(e: Evidence, t_ns: int) -> tuple[Firmware, Arch]:
     """Who asked DHCP last before `t_ns`."""
-    found = Firmware.UNKNOWN, Arch.UNKNOWN
-    for m in e.dhcp:
-        if not m.from_server and m.t_ns <= t_ns and m.firmware is not Firmware.UNKNOWN:
-            found = m.firmware, m.arch
-    return found
+    found = asked_at(e, t_ns)
+    return (found.firmware, found.arch) if found is not None else (Firmware.UNKNOWN, Arch.UNKNOWN)
 
 
 @rule(
@@ -75,9 +72,10 @@ def wrong_architecture(e: Evidence) -> Iterator[Hit]:
 )
 def bios_loader_to_uefi(e: Evidence) -> Iterator[Hit]:
     """undionly.kpxe and pxelinux.0 are for BIOS."""
+    handed = _handed(e)
     for t_ns, name, head, shows in _loaded(e):
         firmware, _ = _asked_at(e, t_ns)
-        if firmware in _UEFI and _is_handed(e, name) and head[:2] != b"MZ":
+        if firmware in _UEFI and name.lstrip("/") in handed and head[:2] != b"MZ":
             what = program(head).kind
             yield hit(t_ns, shows, who=who(e), file=shown(name), what=f" but a {what}" if what else "")
 
@@ -92,19 +90,12 @@ def bios_loader_to_uefi(e: Evidence) -> Iterator[Hit]:
 )
 def uefi_loader_to_bios(e: Evidence) -> Iterator[Hit]:
     """The other way round."""
+    handed = _handed(e)
     for t_ns, name, head, shows in _loaded(e):
         firmware, arch = _asked_at(e, t_ns)
         bios = firmware is Firmware.BIOS_PXE or (firmware is Firmware.IPXE and arch is Arch.X86)
-        if bios and _is_handed(e, name) and program(head).kind == "EFI program":
+        if bios and name.lstrip("/") in handed and program(head).kind == "EFI program":
             yield hit(t_ns, shows, who=who(e), file=shown(name))
-
-
-def _is_handed(e: Evidence, name: str) -> bool:
-    return any(_same(name, handed) for handed in _handed(e))
-
-
-def _same(one: str, other: str) -> bool:
-    return one.lstrip("/") == other.lstrip("/")
 
 
 @rule(
@@ -124,11 +115,12 @@ def ipxe_loop(e: Evidence) -> Iterator[Hit]:
         asked = asker(e, m)
         if asked is not None and asked.firmware is Firmware.IPXE and _is_program(m.bootfile):
             times.setdefault(m.bootfile, []).append(m)
+    newest = {file.lstrip("/"): t_ns for t_ns, file in sorted(_loaded_names(e))}
     for name, given in times.items():
         if len(given) > 1:
-            newest = max((t for t, file in _loaded_names(e) if _same(file, _path(name))), default=0)
             last = given[-1]
-            yield hit(max(last.t_ns, newest), line(last), mac=e.mac, file=shown(name), count=len(given))
+            t_ns = max(last.t_ns, newest.get(_path(name).lstrip("/"), 0))
+            yield hit(t_ns, line(last), mac=e.mac, file=shown(name), count=len(given))
 
 
 def _is_program(name: str) -> bool:
@@ -156,7 +148,8 @@ def zboot_for_booti(e: Evidence) -> Iterator[Hit]:
     """Distributions ship it as vmlinuz since Linux 6.1."""
     if firmware_of(e) is not Firmware.UBOOT:
         return
+    handed = _handed(e)
     for t_ns, name, head, shows in _loaded(e):
         found: Program = program(head)
-        if found.zboot and not _is_handed(e, name):
+        if found.zboot and name.lstrip("/") not in handed:
             yield hit(t_ns, shows, file=shown(name))

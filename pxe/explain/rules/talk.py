@@ -1,5 +1,6 @@
 """What the rules about DHCP share: who asked what, and what came of it."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
@@ -60,8 +61,7 @@ def firmware_of(e: Evidence, reply: Dhcp | None = None) -> Firmware:
     if reply is not None:
         asked = asker(e, reply)
         return asked.firmware if asked is not None else Firmware.UNKNOWN
-    known = [m.firmware for m in e.dhcp if not m.from_server and m.firmware is not Firmware.UNKNOWN]
-    return known[-1] if known else Firmware.UNKNOWN
+    return e.known_askers[-1].firmware if e.known_askers else Firmware.UNKNOWN
 
 
 def netboots(e: Evidence, reply: Dhcp) -> bool:
@@ -76,13 +76,19 @@ def who(e: Evidence, reply: Dhcp | None = None) -> str:
 
 def who_at(e: Evidence, t_ns: int) -> str:
     """The client that had asked DHCP last at that time, in words."""
-    asked = [m for m in e.dhcp if not m.from_server and m.t_ns <= t_ns]
-    return _words(e, asked[-1].firmware if asked else Firmware.UNKNOWN)
+    asked = asked_at(e, t_ns)
+    return _words(e, asked.firmware if asked is not None else Firmware.UNKNOWN)
+
+
+def asked_at(e: Evidence, t_ns: int) -> Dhcp | None:
+    """The last message before `t_ns` that tells which firmware asks."""
+    later = bisect_right(e.known_askers, t_ns, key=lambda m: m.t_ns)
+    return e.known_askers[later - 1] if later else None
 
 
 def _words(e: Evidence, firmware: Firmware) -> str:
     """U-Boot tries its own EFI boot after its scripts, and then asks as UEFI does."""
-    if firmware is Firmware.UEFI_PXE and any(m.firmware is Firmware.UBOOT for m in e.dhcp):
+    if firmware is Firmware.UEFI_PXE and any(m.firmware is Firmware.UBOOT for m in e.known_askers):
         return "U-Boot's EFI boot"
     return _NAMES.get(firmware, "the client")
 

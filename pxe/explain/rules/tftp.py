@@ -1,6 +1,8 @@
 """Files over TFTP: refused, lost on the way, or stuck."""
 
 import difflib
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -79,11 +81,16 @@ def access_denied(e: Evidence) -> Iterator[Hit]:
 def error_code_loops(e: Evidence) -> Iterator[Hit]:
     """pixiecore always sends 0."""
     failed = [t for t in _tftp(e) if t.error not in (None, _NOT_FOUND, _ACCESS) and not t.error_by_client]
-    again = [t for t in failed if sum(o.name == t.name for o in failed) > 1]
+    times = Counter(t.name for t in failed)
+    again = [t for t in failed if times[t.name] > 1]
     if again and firmware_of(e) is Firmware.UBOOT:
         last = again[-1]
-        count = sum(o.name == last.name for o in failed)
-        values = {"server": last.server, "file": shown(last.name), "count": count, "code": last.error}
+        values = {
+            "server": last.server,
+            "file": shown(last.name),
+            "count": times[last.name],
+            "code": last.error,
+        }
         yield hit(last.last_ns, line(again[0]), line(last), **values)
 
 
@@ -120,8 +127,9 @@ def tftp_error(e: Evidence) -> Iterator[Hit]:
 def options_refused(e: Evidence) -> Iterator[Hit]:
     """EDK2 and iPXE ask for the size, break off with error 8, and ask again at once: that is no fault."""
     transfers = _tftp(e)
+    last = max((t.t_ns for t in transfers), default=0)
     for t in transfers:
-        if t.error != _OPTIONS or any(o.t_ns > t.t_ns for o in transfers):
+        if t.error != _OPTIONS or last > t.t_ns:
             continue
         text = f": {shown(t.error_text)}" if t.error_text else ""
         side = "client" if t.error_by_client else "server"
@@ -234,24 +242,30 @@ def transfer_stalled(e: Evidence) -> Iterator[Hit]:
 )
 def tftp_port_blocked(e: Evidence) -> Iterator[Hit]:
     """Nobody listens, or a firewall says so."""
+    flows: dict[tuple[str, int], list[Transfer]] = {}
     for t in _tftp(e):
-        for u in e.unreachable:
-            if not t.done and u.t_ns >= t.t_ns and _about(u, t):
-                why = "filtered by a firewall" if u.code in _PROHIBITED else "closed or unreachable"
-                target = f"{u.destination}:{u.dport}"
-                values = {
-                    "host": u.destination,
-                    "client": t.client,
-                    "server": t.server,
-                    "reporter": u.reporter,
-                    "target": target,
-                }
-                yield hit(u.t_ns, line(t), line(u), why=why, **values)
+        flows.setdefault((t.client, t.client_port), []).append(t)
+    for u in e.unreachable:
+        about = _about(u, flows)
+        if about is None or about.done:
+            continue
+        values = {
+            "host": u.destination,
+            "client": about.client,
+            "server": about.server,
+            "reporter": u.reporter,
+            "target": f"{u.destination}:{u.dport}",
+            "why": "filtered by a firewall" if u.code in _PROHIBITED else "closed or unreachable",
+        }
+        yield hit(u.t_ns, line(about), line(u), **values)
 
 
-def _about(u: Unreachable, t: Transfer) -> bool:
-    up = (u.source, u.sport, u.destination) == (t.client, t.client_port, t.server)
-    return up or (u.destination, u.dport) == (t.client, t.client_port)
+def _about(u: Unreachable, flows: dict[tuple[str, int], list[Transfer]]) -> Transfer | None:
+    """The newest transfer of that port by then, be it what the client or what the server sent."""
+    up = [t for t in flows.get((u.source, u.sport), ()) if t.server == u.destination]
+    of_port = up or flows.get((u.destination, u.dport), [])
+    later = bisect_right(of_port, u.t_ns, key=lambda t: t.t_ns)
+    return of_port[later - 1] if later else None
 
 
 @rule(
