@@ -39,6 +39,7 @@ class Rig:
     server: ApiServer
 
     ca = property(lambda self: authority().pair.certificate)
+    authority = property(lambda self: authority())
 
     def client(self, role="os:admin"):
         """A client with a role; None: whoever, as in maintenance."""
