@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": "lab.cli.doctor:doctor",
     "shadow": "lab.cli.shadow:shadow",
     "report": "lab.cli.report:report",
+    "results": "lab.cli.results:results",
     "compare": "lab.cli.compare:compare",
     "baseline": "lab.cli.baseline:baseline",
     "bisect": "lab.cli.bisect:bisect",
