@@ -48,7 +48,7 @@ lossy:  ## every client of the firmware matrix where one packet in five is lost 
 	$(PY) -m pytest tests/hil/lossy_table.py -v -o log_cli=true --log-cli-level=INFO \
 		--lab-impair loss=0.2,duplicate=0.05,reorder=0.05
 
-refos-twice:  ## build the reference OS twice from nothing and compare every byte (5 minutes, 200 MB to fetch)
+refos-twice:  ## build the reference OS twice from nothing for both architectures and compare every byte (10 minutes, 400 MB)
 	@tools/setup test
 	@tools/refos-twice
 
