@@ -100,14 +100,22 @@ class Search:
         """While boots of both ends are still to show that they differ: they take turns."""
         first, last = (self._seconds(self.versions[end]) for end in (0, -1))
         nothing = Found(
-            candidates=(), sure=0.0, unchanged=0.0, same=False, decided=False, boots=self._boots(), limit=None,
+            candidates=(),
+            sure=0.0,
+            unchanged=0.0,
+            same=False,
+            decided=False,
+            boots=self._boots(),
+            limit=None,
             tallies=self._tallies(None, None),
-        )  # fmt: skip
+        )
         if len(first) >= LOOKS[-1] and len(last) >= LOOKS[-1]:
             raise UsageError(
                 f"{len(last)} boots of {self.versions[-1]} are not slower than those of {self.versions[0]} "
                 f"(median {_text(last)} against {_text(first)}): there is nothing to find"
             )
+        if nothing.boots >= self.goal.most:
+            return nothing, None
         return nothing, self.versions[0] if len(first) <= len(last) else self.versions[-1]
 
     def _limit(self) -> float | None:
