@@ -1,14 +1,14 @@
 """`bootlab report`: write the page of a run (again) and say where it is, or print its figures."""
 
-import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
 from lab.cli.baselined import tell_baseline
-from lab.measure.statistics import milestone_summaries, stage_summaries
+from lab.errors import UsageError
+from lab.export.figures import figures
 from lab.report import write_report
 from lab.store import Run, find_run, list_runs, load_run
 from lab.store.codec import to_json
@@ -49,20 +49,8 @@ def report(name: str, results: Path, open_page: bool, listing: bool, as_json: bo
         click.launch(str(path))
 
 
-def figures(run: Run) -> dict[str, Any]:
-    """Return a run with its statistics as a JSON-ready object; seconds throughout."""
-    return {
-        "schema": run.info.schema,
-        "run": to_json(run.info),
-        "boots": [to_json(boot) for boot in run.boots],
-        "milestones": {name: dataclasses.asdict(s) for name, s in milestone_summaries(run.boots).items()},
-        "stages": [dataclasses.asdict(stage) for stage in stage_summaries(run.boots)],
-        "warnings": list(run.warnings),
-    }
-
-
 def _list(results: Path, as_json: bool) -> None:
-    runs = [load_run(folder) for folder in list_runs(results)]
+    runs = list(_readable(results))
     if as_json:
         click.echo(
             json.dumps([{**to_json(r.info), "ready": _ready(r), "recorded": len(r.boots)} for r in runs])
@@ -71,6 +59,15 @@ def _list(results: Path, as_json: bool) -> None:
     for run in runs:
         info, note = run.info, "" if run.info.complete else "  incomplete"
         click.echo(f"{info.run_id}  {info.place}  {info.image}  {_ready(run)}/{len(run.boots)} ready{note}")
+
+
+def _readable(results: Path) -> Iterator[Run]:
+    """All runs but those that are damaged, which are named."""
+    for folder in list_runs(results):
+        try:
+            yield load_run(folder)
+        except UsageError as error:
+            click.echo(f"bootlab: {error}", err=True)
 
 
 def _ready(run: Run) -> int:

@@ -1,7 +1,7 @@
 """What was measured, found quickly: a database made from the records, and made again at any time."""
 
 from lab.index.database import IndexTrouble, index_url
-from lab.index.index import Index, open_index, refresh
+from lab.index.index import Index, fresh_index, open_index, refresh
 from lab.index.ingest import Ingested
 from lab.index.rows import FailureRow, NightRow, NightValues, RunRow
 
@@ -13,6 +13,7 @@ __all__ = [
     "NightRow",
     "NightValues",
     "RunRow",
+    "fresh_index",
     "index_url",
     "open_index",
     "refresh",

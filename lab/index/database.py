@@ -76,6 +76,8 @@ def in_turn(db: Connection) -> None:
 def discard(url: URL) -> None:
     """Remove an SQLite file that is damaged, or of a newer version; of PostgreSQL, our tables."""
     with index_errors(url):
+        if url.get_backend_name() == "sqlite" and url.database is None:
+            return
         if url.get_backend_name() == "sqlite":
             for ending in ("", "-wal", "-shm"):
                 Path(f"{url.database}{ending}").unlink(missing_ok=True)

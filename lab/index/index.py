@@ -1,7 +1,7 @@
 """The index: takes runs in, answers questions. Whatever is lost here is made again from the files."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,18 +10,39 @@ from sqlalchemy import URL, Connection, Engine
 
 from lab.errors import LabError
 from lab.index import ask
-from lab.index.database import connect, discard, index_errors, parse_url
+from lab.index.database import IndexTrouble, connect, discard, index_errors, parse_url
 from lab.index.ingest import Ingest, Ingested, Progress
 from lab.index.rows import TOTAL, FailureRow, NightRow, NightValues, RunRow
 
+_IN_MEMORY = "sqlite://"
 
-def open_index(url: str) -> "Index":
-    """Open the index at a URL (see `index_url`), making it where it is missing.
+
+def open_index(url: str, *, anew: bool = False) -> "Index":
+    """Open the index at a URL (see `index_url`), making it where it is missing; `anew`: throw away what is
+    there, damaged or not.
 
     Raises UsageError for a URL that is none of ours, IndexTrouble where the database does not open.
     """
     parsed = parse_url(url)
+    if anew:
+        discard(parsed)
     return Index(parsed, connect(parsed))
+
+
+@contextmanager
+def fresh_index(url: str, results_dir: Path) -> Iterator[tuple["Index", tuple[str, ...]]]:
+    """Give an index that knows all there is, and what a person should know of how it came about.
+
+    Where the database cannot be used, that is a warning, and the answer comes from one in memory.
+    """
+    with ExitStack() as stack:
+        try:
+            index = stack.enter_context(open_index(url))
+            warnings = tuple(index.ingest(results_dir).problems)
+        except IndexTrouble as trouble:
+            index = stack.enter_context(open_index(_IN_MEMORY))
+            warnings = (str(trouble), *index.ingest(results_dir).problems)
+        yield index, warnings
 
 
 def refresh(url: str, results_dir: Path) -> tuple[str, ...]:
