@@ -157,7 +157,7 @@ class Transfer:
         self._no_nack = 0  # windows for which an ACK that says nothing new is ignored
         self._due = True
         self._lockstep: Iterator[tuple[bytes, Buffer]] = iter(())
-        self._expected = b""
+        self._expected: bytes | None = None  # outside lock-step; b"" would equal an empty datagram
         self._ceiling = float(timeout or MAX_RTO)
         self._first_rto = min(max(3 * round_trip, KNOWN_RTO) if round_trip else FIRST_RTO, self._ceiling)
         self._rto = self._first_rto
@@ -343,13 +343,13 @@ class Transfer:
         self._expected, packet = next(self._lockstep)
         return packet
 
-    def _leave_lockstep(self) -> bytes:
-        """Make up the numbers that `exchange` leaves out; return the ACK that was due, b"" outside."""
+    def _leave_lockstep(self) -> bytes | None:
+        """Make up the numbers that `exchange` leaves out; return the ACK that was due, None outside."""
         expected = self._expected
         if expected:
             self._sent = self._highest = self._acked + 1
             self._progress_at = self._sent_at
-            self._expected = b""
+            self._expected = None
         return expected
 
     def _receive_other(self, data: bytes) -> None:

@@ -491,6 +491,16 @@ def test_junk_raises_and_the_transfer_goes_on(junk):
     assert blocks(transfer.exchange(ack(1), 0.1)) == [2]
 
 
+def test_an_empty_datagram_is_no_ack_of_what_was_repeated():
+    transfer = begin(800)
+    transfer.datagrams_to_send(0)
+    transfer.handle_timer(transfer.get_timer())
+    assert blocks(transfer.datagrams_to_send(2)) == [1]
+    with pytest.raises(WireError):
+        transfer.exchange(b"", 2.1)
+    assert transfer.block == 0
+
+
 @settings(deadline=None)
 @given(
     st.lists(st.one_of(st.binary(max_size=20), st.integers(0, 0xFFFF).map(ack)), max_size=30), st.booleans()
