@@ -54,7 +54,7 @@ def _head(run: Run) -> Iterable[str]:
         total = list(times.values())[-1]
         spread = f" ± {words.seconds(total.mad)} s (MAD)" if total.mad is not None else ""
         yield f"**{words.seconds(total.median)} s**{spread} from power-on to ready, median of {total.n}. "
-    yield f"{_plain(info.board_type)}, {kind}; run `{_CONTROLS.sub('', info.run_id).replace('`', '')}`."
+    yield f"{_plain(info.board_type)}, {kind}; run {_plain(info.run_id)}."
     for warning in run.warnings:
         yield f"\n> {_plain(warning)}"
     yield ""

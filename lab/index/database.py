@@ -13,6 +13,7 @@ from lab.errors import InfrastructureError, UsageError
 from lab.index.tables import VERSION, about, metadata
 
 FILE_NAME = "index.sqlite"
+IN_MEMORY = "sqlite://"
 VARIABLE = "BOOTLAB_INDEX"
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 60  # another program is at it: a run of 10,000 boots is one transaction of seconds
@@ -25,8 +26,14 @@ class IndexTrouble(InfrastructureError):
 
 
 def index_url(results_dir: Path, given: str | None = None) -> str:
-    """Return the URL of the index: `given`, else $BOOTLAB_INDEX, else index.sqlite in the results' folder."""
-    return given or os.environ.get(VARIABLE) or f"sqlite:///{results_dir.absolute() / FILE_NAME}"
+    """Return the URL of the index: `given`, else $BOOTLAB_INDEX, else index.sqlite in the results' folder.
+
+    Where there is no such folder yet, there is nothing to keep: an index in memory.
+    """
+    chosen = given or os.environ.get(VARIABLE)
+    if chosen:
+        return chosen
+    return f"sqlite:///{results_dir.absolute() / FILE_NAME}" if results_dir.is_dir() else IN_MEMORY
 
 
 def parse_url(text_: str) -> URL:

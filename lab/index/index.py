@@ -10,11 +10,9 @@ from sqlalchemy import URL, Connection, Engine
 
 from lab.errors import LabError
 from lab.index import ask
-from lab.index.database import IndexTrouble, connect, discard, index_errors, parse_url
+from lab.index.database import IN_MEMORY, IndexTrouble, connect, discard, index_errors, parse_url
 from lab.index.ingest import Ingest, Ingested, Progress
 from lab.index.rows import TOTAL, FailureRow, NightRow, NightValues, RunRow
-
-_IN_MEMORY = "sqlite://"
 
 
 def open_index(url: str, *, anew: bool = False) -> "Index":
@@ -40,7 +38,7 @@ def fresh_index(url: str, results_dir: Path) -> Iterator[tuple["Index", tuple[st
             index = stack.enter_context(open_index(url))
             warnings = tuple(index.ingest(results_dir).problems)
         except IndexTrouble as trouble:
-            index = stack.enter_context(open_index(_IN_MEMORY))
+            index = stack.enter_context(open_index(IN_MEMORY))
             warnings = (str(trouble), *index.ingest(results_dir).problems)
         yield index, warnings
 
