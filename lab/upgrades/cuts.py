@@ -13,6 +13,7 @@ from lab.upgrades.operate import OTHER, InBackground, Knowledge, Order, next_ord
 from lab.upgrades.plan import CutPlan, Operation, plan_cut
 from lab.upgrades.record import Recorder
 from lab.upgrades.rig import Rig
+from lab.upgrades.story import Story
 from lab.upgrades.system import DOWNLOADED, READY, REQUEST, WRITTEN, Observation
 
 _SECONDS = {
@@ -67,6 +68,7 @@ class Campaign:
         """Do cut `number`; the node runs afterwards where all went well."""
         plan = plan_cut(self.seed, number, self._stages, _SECONDS)
         known = self._begin(plan.operation)
+        self.known = None  # until it is known to be well again
         order = next_order(self._rig, known, plan.operation)
         allowed = order.allowed(self._rig, known, plan.stage)
         order.prepare(self._rig)
@@ -85,34 +87,35 @@ class Campaign:
         if faults:
             folder = self._recorder.folder / f"cut-{number:03}"
             kept = str(keep(folder, self._rig, disk, order, allowed, labels))
-            self.known = None
         elif seen is not None:
             known.learn(seen, order.operation)
+            self.known = known
         seconds = story.timeline().since_power_on(READY)
         return self._note(_result(plan, moment, done, seen, seconds, faults, kept))
 
     def _begin(self, operation: Operation) -> Knowledge:
         """The node running, as this operation wants it: from a fresh disk where it is not."""
-        known = self.known
+        known, rig = self.known, self._rig
         if operation is Operation.INSTALL:
-            self._rig.blank()
-            self.known = Knowledge(_BLANK, {})
-            with self._rig.on() as story:
-                if self._rig.installable(story, READY_SECONDS):
-                    return self.known
-            raise InfrastructureError(f"{self._rig.system.name} does not come up from the network")
+            rig.blank()
+            with rig.on() as story:
+                if rig.installable(story, READY_SECONDS):
+                    return Knowledge(_BLANK, {})
+            raise self._not_up("from the network", story)
         back = operation is Operation.ROLLBACK
         if known is not None and (not back or OTHER[known.seen.slot] in known.slots):
             return known
-        self._rig.fresh(both=back)
-        with self._rig.on() as story:
-            seen = self._rig.ready(story, READY_SECONDS)
+        rig.fresh(both=back)
+        with rig.on() as story:
+            seen = rig.ready(story, READY_SECONDS)
         if seen is None:
-            raise InfrastructureError(f"{self._rig.system.name} does not get ready on a fresh disk")
-        self.known = Knowledge(seen, {seen.slot: seen.version})
-        if back:
-            self.known.slots[OTHER[seen.slot]] = self._rig.system.versions[1]
-        return self.known
+            raise self._not_up("on a fresh disk", story)
+        slots = {seen.slot: seen.version} | ({OTHER[seen.slot]: rig.system.versions[1]} if back else {})
+        return Knowledge(seen, slots)
+
+    def _not_up(self, where: str, story: Story) -> InfrastructureError:
+        said = self._rig.board.console.transcript.text_since(story.t0_ns)[-3000:]
+        return InfrastructureError(f"{self._rig.system.name} does not get ready {where}; its console: {said}")
 
     def _until_cut(self, plan: CutPlan, order: Order) -> Moment:
         """Carry the order out until the moment of the cut."""
