@@ -2,7 +2,7 @@
 
 import click
 
-from lab.cli import node_change, node_config, node_keys, node_look, node_streams
+from lab.cli import node_change, node_config, node_emulate, node_keys, node_look, node_streams
 
 
 @click.group()
@@ -35,5 +35,6 @@ for command in (
     node_look.ls,
     node_streams.cat,
     node_look.get,
+    node_emulate.emulate,
 ):
     node.add_command(command)

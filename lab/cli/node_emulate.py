@@ -1,0 +1,114 @@
+"""`bootlab node emulate`: refos on the emulated board, to try the commands of `bootlab node` on."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import click
+
+from lab.board import Board
+from lab.config.default import default_site
+from lab.errors import BoardError, ConsoleTimeout, StreamClosed
+from lab.model import DriverConfig
+from lab.refos.build.image import Image, Request, build
+from lab.sandbox.forward import forwarded
+from lab.session import LabSession
+from pxe.plan import Arch, Asset, BootPlan
+
+_PLACE, _PORT, _DISK = "qemu1", 50000, "512M"
+_KERNEL_SECONDS, _BOOT_SECONDS, _FOR_EVER = 150.0, 300.0, 7 * 86400.0
+_CYCLES = 3
+_LINE = r"refos: [^\r\n]{1,300}"
+
+
+@click.command()
+@click.option(
+    "--disk",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Its disk, a file that is made where it is missing, and kept.  [default: an empty one, for once]",
+)
+def emulate(disk: Path | None) -> None:
+    """Run refos on the emulated board until Ctrl-C, in maintenance where its disk is empty.
+
+    Says where its API is, and what the node says on its console.
+    """
+    image = build(
+        Request(version=installed_version("bootlab")), lambda text: click.echo(f"refos: {text}", err=True)
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _running(image, disk or Path(folder, "disk.img")) as running,
+    ):
+        session, board = running
+        said = _first_words(board)
+        addresses = [lease["ip"] for lease in session.service(board.place).leases()]
+        assert session.sandbox is not None  # the board is an emulated one
+        with forwarded(session.sandbox, str(addresses[0]), _PORT) as port:
+            url = f"http://{session.server_address(board.place)}/{image.bundle.name}"
+            click.echo(
+                f"{said}\n\nits API: --node 127.0.0.1:{port}\nto install: {url} /dev/vda\nCtrl-C ends it\n"
+            )
+            _follow(board)
+
+
+@contextmanager
+def _running(image: Image, disk: Path) -> Iterator[tuple[LabSession, Board]]:
+    """A board with this disk, which netboots the image where the disk does not boot, switched on."""
+    site = default_site()
+    (place,) = site.places
+    size = {} if disk.exists() else {"size": _DISK}
+    options = {"memory": 768, "watchdog": True, "disks": [{"path": str(disk.absolute()), **size}]}
+    power = DriverConfig(kind=place.power.kind, options=options)
+    dhcp = tuple(replace(d, subnets=tuple(replace(s, dns=()) for s in d.subnets)) for d in site.service.dhcp)
+    service = replace(site.service, dhcp=dhcp)  # nobody answers names in the sandbox
+    plan = BootPlan(
+        name="refos",
+        arch=Arch.ARM64,
+        kernel=Asset("kernel", image.kernel),
+        initrd=Asset("initrd", image.netboot),
+        cmdline="console=ttyAMA0 panic=5",
+        files=(Asset(image.bundle.name, image.bundle),),
+    )
+    with LabSession(replace(site, service=service, places=(replace(place, power=power),))) as session:
+        board = session.board(_PLACE)
+        session.assign(board.place, plan)
+        click.echo("the board boots", err=True)
+        start(board)
+        yield session, board
+
+
+def start(board: Board) -> None:
+    """Switch on until a kernel runs: U-Boot's virtio goes deaf on a busy host, until the next reset.
+
+    Raises ConsoleTimeout where none does.
+    """
+    for _ in range(_CYCLES - 1):
+        board.cycle()
+        with suppress(ConsoleTimeout):
+            board.console.expect("Linux version", _KERNEL_SECONDS)
+            return
+    board.cycle()
+    board.console.expect("Linux version", _KERNEL_SECONDS)
+
+
+def _first_words(board: Board) -> str:
+    """Wait for the API; return what the node said until then."""
+    lines: list[str] = []
+    while not lines or not lines[-1].startswith("refos: api up"):
+        lines.append(board.console.expect(_LINE, _BOOT_SECONDS).text)
+    return "\n".join(lines)
+
+
+def _follow(board: Board) -> None:
+    """Print what the node says until Ctrl-C; it may restart."""
+    with board.console.expecting_reset():
+        try:
+            while True:
+                click.echo(board.console.expect(_LINE, _FOR_EVER).text)
+        except KeyboardInterrupt:
+            return
+        except (BoardError, StreamClosed) as error:
+            click.echo(f"the console is at its end: {error}", err=True)

@@ -1,0 +1,66 @@
+"""`bootlab node emulate`: how it begins, what it prints. tests/hil/test_refos_install.py boots the same."""
+
+import re
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+
+from lab.cli.node_emulate import _first_words, _follow, start
+from lab.errors import ConsoleTimeout, StreamClosed
+
+
+class Console:
+    """Says lines, and is closed then."""
+
+    def __init__(self, *lines):
+        self.lines = list(lines)
+
+    def expect(self, pattern, timeout):
+        assert timeout > 60
+        while self.lines:
+            if found := re.search(pattern, self.lines.pop(0)):
+                return SimpleNamespace(text=found[0])
+        raise StreamClosed("the power is off")
+
+    def expecting_reset(self):
+        return nullcontext()
+
+
+def test_words_until_the_api_is_up_and_then_the_others(capsys):
+    console = Console(
+        "[    1.0] Linux version 6.1",
+        "refos: slot netboot version 1",
+        "refos: server certificate issued fingerprint=abc=",
+        "refos: api up on :50000",
+        "refos: stage maintenance",
+        "noise",
+        "refos: poweroff now",
+    )
+    board = SimpleNamespace(console=console)
+    assert _first_words(board).splitlines() == [
+        "refos: slot netboot version 1",
+        "refos: server certificate issued fingerprint=abc=",
+        "refos: api up on :50000",
+    ]
+    _follow(board)
+    said = capsys.readouterr()
+    assert said.out == "refos: stage maintenance\nrefos: poweroff now\n"
+    assert "the power is off" in said.err
+
+
+@pytest.mark.parametrize("deaf", range(4))
+def test_a_board_that_goes_deaf_is_switched_on_again_and_in_the_end_it_is_said(deaf):
+    done = []
+
+    def expect(pattern, timeout):
+        if len(done) <= deaf:
+            raise ConsoleTimeout("not seen")
+
+    board = SimpleNamespace(cycle=lambda: done.append("cycle"), console=SimpleNamespace(expect=expect))
+    if deaf == 3:
+        with pytest.raises(ConsoleTimeout):
+            start(board)
+    else:
+        start(board)
+    assert len(done) == min(deaf + 1, 3)
