@@ -1,7 +1,8 @@
 """Who changed what, when, from where, and what it was before: the last KEPT changes, in the state database.
 
-Refusals (a wrong token, too low a role, a lost race) are on record too; of a flood of them only some, each
-with the number of those left out before it. Values are shortened, tokens never come here.
+Refusals (a wrong token, too low a role, a lost race, a change that cannot be) are on record too; of a flood
+of them only some, each with the number of those left out before it. Values are shortened, tokens never come
+here.
 """
 
 import json

@@ -35,7 +35,7 @@ the unit tests is held against /openapi.json (tests/unit/pxe/web/conftest.py).
 import logging
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from pxe.errors import PlanError, ServiceError
 from pxe.plan_store import InUse, Unknown
@@ -96,7 +96,7 @@ _NOUNS = (
     transfers,
     unknown,
 )
-_ON_RECORD = (401, 403, 412)  # in the audit log
+_ON_RECORD = (401, 403, 412)  # in the audit log, also of those who only read
 _STATUS: dict[type[Exception], int] = {PlanError: 400, Unknown: 404, InUse: 409, ServiceError: 503}
 
 
@@ -120,7 +120,9 @@ def create_app(context: WebContext) -> Flask:
 def _error(exc: Exception) -> tuple[Response, int]:
     if isinstance(exc, HTTPException):
         status, sentence = exc.code or 500, exc.description or exc.name
-        if status in _ON_RECORD:
+        if isinstance(exc, RequestEntityTooLarge):
+            sentence = f"the body is larger than {BODY_BYTES} bytes"
+        if status in _ON_RECORD or (status < 500 and _is_change()):
             current().audit.refused(g.actor, action(), sentence)
         if status == 401:
             return _unknown_caller(sentence), 401
@@ -130,9 +132,18 @@ def _error(exc: Exception) -> tuple[Response, int]:
         return response, status
     for kind in type(exc).__mro__:
         if kind in _STATUS:
+            if _STATUS[kind] < 500 and _is_change():
+                current().audit.refused(g.actor, action(), str(exc))
             return jsonify(error=str(exc)), _STATUS[kind]
     _log.exception("%s %s failed; this is a bug of bootlab", request.method, request.path, exc_info=exc)
     return jsonify(error="internal error; see the log of the boot service"), 500
+
+
+def _is_change() -> bool:
+    """Whether the request would have been on record, had it not been refused."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    declared = declared_of(view) if view is not None else None
+    return request.method not in ("GET", "HEAD") and declared is not None and declared.recorded
 
 
 def _unknown_caller(sentence: str) -> Response:

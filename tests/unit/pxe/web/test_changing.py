@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pxe.plan_json import to_json
+from pxe.web.operator import BODY_BYTES
 
 API = "/api/v1"
 MAC = "52:54:00:00:00:01"
@@ -83,6 +84,36 @@ def test_long_values_are_shortened(client, plan):
     assert "characters)" in line["changes"]["texts"][1]
 
 
-def test_what_is_refused_changes_nothing_and_leaves_no_change_on_record(client):
-    assert client.put(f"{API}/machines/{MAC}", json={"plan": "gone"}).status_code == 400
+CIRCLE = {"action": "local", "then": "q"}
+LARGE = {"data": b" " * (BODY_BYTES + 1), "content_type": "application/json"}
+REFUSED = [
+    ("put", f"{API}/machines/{MAC}", {"json": {"plan": "gone"}}, 400, "plan"),
+    ("put", f"{API}/plans/q", {"json": CIRCLE}, 400, "goes round in circles"),
+    ("put", f"{API}/plans/q", {"data": "{", "content_type": "application/json"}, 400, "not JSON"),
+    ("put", f"{API}/plans/q", {"data": "{}"}, 415, "application/json"),
+    ("put", f"{API}/plans/q", LARGE, 413, "larger"),
+    ("delete", f"{API}/plans/q", {}, 404, "q"),
+    ("delete", f"{API}/plans/p", {}, 409, "p"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "request_", "status", "word"), REFUSED)
+def test_a_change_that_is_refused_changes_nothing_and_says_so_on_record(
+    client, method, path, request_, status, word
+):
+    before = client.get(f"{API}/plans").json, client.get(f"{API}/machines").json
+    assert getattr(client, method)(path, **request_).status_code == status
+    (line,) = client.get(f"{API}/audit").json["audit"]
+    assert line["action"] == f"{method.upper()} {path}"
+    assert line["outcome"].startswith("refused: ")
+    assert word in line["outcome"]
+    assert line["changes"] == {}
+    assert (client.get(f"{API}/plans").json, client.get(f"{API}/machines").json) == before
+
+
+def test_what_only_looks_is_not_on_record(client, plan):
+    body = to_json(replace(plan, name="q", then="q"))
+    assert client.post(f"{API}/plans/q/check", json=body).status_code == 400
+    assert client.get(f"{API}/plans/nothing").status_code == 404
+    assert client.post("/nothing", json={}).status_code == 404
     assert client.get(f"{API}/audit").json == {"audit": []}

@@ -141,7 +141,7 @@ def test_a_body_that_is_no_object_is_400(client, data, words):
 
 def test_a_body_over_the_limit_is_413(client):
     got = client.put(f"{API}/plans/q", data=b" " * (BODY_BYTES + 1), content_type="application/json")
-    refused(got, 413)
+    refused(got, 413, "larger than 1048576 bytes")
 
 
 def test_a_form_is_415(client):
