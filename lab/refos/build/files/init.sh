@@ -11,6 +11,9 @@ fail() {
     while :; do sleep 1000; done
 }
 
+# A step is done: the next one has all of the watchdog's time, however slow the machine
+feed() { [ -z "$REFOS_WATCHDOG_FD" ] || echo 1 >&3; }
+
 mount -t devtmpfs dev /dev || fail "no devtmpfs"
 mount -t proc proc /proc || fail "no /proc"
 mount -t sysfs sys /sys || fail "no /sys"
@@ -54,6 +57,7 @@ else
     image=/slot/rootfs.squashfs
 fi
 refos-links
+feed
 mount -t squashfs -o ro,loop $image /root || fail "$image cannot be mounted"
 for folder in run tmp var; do
     mount -t tmpfs -o mode=0755,nosuid,nodev $folder /root/$folder || fail "no memory for /$folder"
@@ -95,5 +99,6 @@ if [ $slot != netboot ] && [ -b /root$state ]; then
     fi
 fi
 export REFOS_SLOT=$slot
+feed
 exec switch_root /root /sbin/init
 fail "there is no /sbin/init"
