@@ -53,7 +53,8 @@ def _head(run: Run) -> Iterable[str]:
     if times:
         total = list(times.values())[-1]
         spread = f" ± {words.seconds(total.mad)} s (MAD)" if total.mad is not None else ""
-        yield f"**{words.seconds(total.median)} s**{spread} from power-on to ready, median of {total.n}. "
+        which = f"median of {total.n}" if total.n > 1 else "one boot"
+        yield f"**{words.seconds(total.median)} s**{spread} from power-on to ready, {which}. "
     yield f"{_plain(info.board_type)}, {kind}; run {_plain(info.run_id)}."
     for warning in run.warnings:
         yield f"\n> {_plain(warning)}"
