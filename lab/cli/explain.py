@@ -83,13 +83,7 @@ def _as_json(
 def _tell(
     out: Console, capture: Capture, machines: dict[str, Evidence], findings: dict[str, tuple[Finding, ...]]
 ) -> None:
-    when = datetime.fromtimestamp(capture.first_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    seconds = (capture.last_ns - capture.first_ns) / 1e9
-    out.print(f"{capture.frames} frames in {seconds:.1f} s, from {when}", style="dim")
-    for fault in capture.faults:
-        out.print(Text(f"note: {fault}", "yellow"))
-    if not machines:
-        out.print("No machine in it tries to boot: no DHCP, no TFTP, no HTTP of a firmware.")
+    begin(out, capture, machines)
     for who, evidence in machines.items():
         out.print()
         out.print(Text.assemble((who, "bold"), f"  {summary(evidence)}"), soft_wrap=True)
@@ -97,6 +91,18 @@ def _tell(
             out.print(_silence(evidence))
         for finding in findings[who]:
             _tell_one(out, finding, capture.first_ns)
+
+
+def begin(out: Console, capture: Capture, machines: dict[str, Evidence]) -> None:
+    """Print what the file holds, what was wrong with it, and where nobody in it boots."""
+    when = datetime.fromtimestamp(capture.first_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    seconds = (capture.last_ns - capture.first_ns) / 1e9
+    since = f" in {seconds:.1f} s, from {when}" if capture.frames else ": nothing was recorded"
+    out.print(f"{capture.frames} frames{since}", style="dim")
+    for fault in capture.faults:
+        out.print(Text(f"note: {fault}", "yellow"))
+    if not machines and capture.frames:
+        out.print("No machine in it tries to boot: no DHCP, no TFTP, no HTTP of a firmware.")
 
 
 def _silence(evidence: Evidence) -> Text:

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab.cli.explain import chosen
+from lab.cli.explain import begin, chosen
 from lab.errors import UsageError
 from lab.report import words
 from pxe.explain import Evidence, explain
-from pxe.explain.capture import read
+from pxe.explain.capture import Capture, read
 from pxe.explain.progress import summary
 from pxe.explain.spans import Span, spans
 
@@ -36,19 +36,21 @@ def timeline(file: Path, mac: str | None, *, as_json: bool, html: Path | None) -
       bootlab timeline boot.pcap
       bootlab timeline boot.pcap --html boot.html
     """
-    machines = chosen(read(file), mac)
+    capture = read(file)
+    machines = chosen(capture, mac)
     if as_json:
         steps = {who: [asdict(s) for s in spans(e)] for who, e in machines.items()}
         click.echo(json.dumps({"schema": 1, "file": str(file), "machines": steps}, indent=2))
     elif html is not None:
-        _write(html, machines)
+        _write(html, capture, machines)
         click.echo(html)
     else:
-        draw(Console(highlight=False), machines)
+        draw(Console(highlight=False), capture, machines)
 
 
-def draw(out: Console, machines: dict[str, Evidence]) -> None:
+def draw(out: Console, capture: Capture, machines: dict[str, Evidence]) -> None:
     """Print a waterfall for each machine."""
+    begin(out, capture, machines)
     for who, evidence in machines.items():
         out.print(Text.assemble((who, "bold"), f"  {summary(evidence)}"), soft_wrap=True)
         steps = spans(evidence)
@@ -91,9 +93,9 @@ def _bar(step: Span, start: int, end: int, cells: int) -> str:
     return " " * left + "█" * min(length, cells - left)
 
 
-def _write(path: Path, machines: dict[str, Evidence]) -> None:
+def _write(path: Path, capture: Capture, machines: dict[str, Evidence]) -> None:
     out = Console(record=True, width=_HTML_WIDTH, file=io.StringIO(), highlight=False)
-    draw(out, machines)
+    draw(out, capture, machines)
     try:
         path.write_text(out.export_html(), encoding="utf-8")
     except OSError as exc:

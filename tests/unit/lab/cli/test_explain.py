@@ -106,3 +106,11 @@ def test_the_waterfall_as_json_and_as_a_page(good, tmp_path):
     assert "boot.efi" in page.read_text()
     error = run(timeline, good, "--html", tmp_path / "no" / "page.html").exception
     assert isinstance(error, UsageError)
+
+
+def test_a_capture_without_frames_and_one_that_was_cut(good, tmp_path):
+    (tmp_path / "none.pcap").write_bytes(good.read_bytes()[:24])
+    (tmp_path / "cut.pcap").write_bytes(good.read_bytes()[:-5])
+    for command in (explain, timeline):
+        assert "0 frames: nothing was recorded" in run(command, tmp_path / "none.pcap").output
+        assert "note: the file was cut" in run(command, tmp_path / "cut.pcap").output
