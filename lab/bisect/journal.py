@@ -40,12 +40,13 @@ class Header:
 class Journal:
     """A file that takes observations; each is on disk when `add` returns.
 
-    `Journal.open` reads what is there already into `observations`.
+    `Journal.open` reads what is there already into `observations`. There is no file before the first one.
     """
 
-    def __init__(self, path: Path, observations: list[Observation]) -> None:
+    def __init__(self, path: Path, header: Header, observations: list[Observation]) -> None:
         self.path = path
         self.observations = observations
+        self._header = header
 
     @classmethod
     def open(cls, path: Path, header: Header) -> "Journal":
@@ -55,15 +56,15 @@ class Journal:
         off), and InfrastructureError where the disk does not take it.
         """
         if path.exists():
-            return cls(path, _read(path, header))
-        journal = cls(path, [])
-        with disk_errors(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        journal._append(asdict(header))
-        return journal
+            return cls(path, header, _read(path, header))
+        return cls(path, header, [])
 
     def add(self, observation: Observation) -> None:
         """Append what came of a boot."""
+        if not self.path.exists():
+            with disk_errors(self.path.parent):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._append(asdict(self._header))
         self._append(asdict(observation))
         self.observations.append(observation)
 

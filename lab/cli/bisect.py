@@ -19,6 +19,7 @@ from lab.config.default import default_site
 from lab.errors import UsageError
 from lab.images import IMAGES, Image
 from lab.measure.timeline import POWER_ON
+from lab.model import BoardType
 from lab.series import Series
 from lab.session import LabSession
 from pxe.plan import Asset
@@ -96,13 +97,12 @@ def bisect(
     if kept.observations:
         click.echo(f"going on with {path}: {len(kept.observations)} boots are in it", err=True)
     if command is not None:
-        probe = CommandProbe(tuple(shlex.split(command)), timed, timeout)
-        found = Search(versions, goal, probe, kept).run(_tell)
+        search = Search(versions, goal, CommandProbe(_words(command), timed, timeout), kept)
+        found = search.run(_tell)
     else:
         assert place is not None
         with LabSession(site) as session:
-            board_type = load_board_type(session.place(place).board_type)
-            made = _images(versions, kind, image, board_type.console_args, board_type.arch)
+            made = _images(versions, kind, image, load_board_type(session.place(place).board_type))
             runs = {each.version: each.run for each in kept.observations if each.run}
 
             def series(version: str) -> Series:
@@ -114,28 +114,29 @@ def bisect(
     return 0 if found.decided else _UNDECIDED
 
 
-def _images(
-    versions: tuple[str, ...], kind: str, base: str, console_args: str, arch: str
-) -> dict[str, Image]:
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as exc:
+        raise UsageError(f"--run {command}: {exc}") from exc
+
+
+def _images(versions: tuple[str, ...], kind: str, base: str, board: BoardType) -> dict[str, Image]:
     """Each version as an image. Raises UsageError naming those that are none."""
     if kind == "image":
         unknown = [version for version in versions if version not in IMAGES]
         if unknown:
             raise UsageError(f"there is no image {', '.join(unknown)}; there are {', '.join(IMAGES)}")
-        return {version: IMAGES[version](console_args, arch) for version in versions}
+        return {version: IMAGES[version](board.console_args, board.arch) for version in versions}
     missing = [version for version in versions if not Path(version).is_file()]
     if missing:
         raise UsageError(f"these are no files: {', '.join(missing)}")
-    image = IMAGES[base](console_args, arch)
+    image = IMAGES[base](board.console_args, board.arch)
     made = {}
     for version in versions:
         path = Path(version).resolve()
-        part = (
-            replace(image.plan, kernel=Asset("linux", path))
-            if kind == "kernel"
-            else replace(image.plan, initrd=Asset("initrd.gz", path))
-        )
-        made[version] = replace(image, plan=part)
+        name, part = ("linux", "kernel") if kind == "kernel" else ("initrd.gz", "initrd")
+        made[version] = replace(image, plan=replace(image.plan, **{part: Asset(name, path)}))
     return made
 
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lab.cli.baselined import tell_baseline
+from lab.cli.baselined import against_baseline, tell_baseline
 from lab.errors import UsageError
 from lab.export.figures import figures
 from lab.report import write_report
@@ -38,7 +39,8 @@ def report(name: str, results: Path, open_page: bool, listing: bool, as_json: bo
         return
     folder = find_run(results, name)
     if as_json:
-        click.echo(json.dumps(figures(load_run(folder)), indent=2))
+        run = load_run(folder)
+        click.echo(json.dumps({**figures(run), "baseline": _baseline(run)}, indent=2))
         return
     path = write_report(folder)
     run = load_run(folder)
@@ -47,6 +49,20 @@ def report(name: str, results: Path, open_page: bool, listing: bool, as_json: bo
     click.echo(path)
     if open_page:
         click.launch(str(path))
+
+
+def _baseline(run: Run) -> dict[str, Any] | None:
+    """The run against the baseline of its kind; None where there is none."""
+    try:
+        found = against_baseline(run)
+    except UsageError as exc:
+        click.echo(f"bootlab: baseline: {exc}", err=True)
+        return None
+    if found is None:
+        return None
+    from lab.cli.comparing import comparison_json  # numpy and scipy: only where there is a baseline
+
+    return comparison_json(found)
 
 
 def _list(results: Path, as_json: bool) -> None:

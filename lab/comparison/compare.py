@@ -199,7 +199,7 @@ def _conditions(baseline: Sample, candidate: Sample) -> list[str]:
             if name in candidate.conditions
         ),
     ]
-    notes = [f"{what} differs: {a} and {b}" for what, a, b in pairs if a != b and a and b]
+    notes = [f"not the same {what}: {a} and {b}" for what, a, b in pairs if a != b and a and b]
     loads = [_load(each) for each in (baseline, candidate)]
     if baseline.kind.emulated and None not in loads and abs((loads[0] or 0) - (loads[1] or 0)) > _LOADED:
         notes.append(
