@@ -135,8 +135,11 @@ def _images(versions: tuple[str, ...], kind: str, base: str, board: BoardType) -
     made = {}
     for version in versions:
         path = Path(version).resolve()
-        name, part = ("linux", "kernel") if kind == "kernel" else ("initrd.gz", "initrd")
-        made[version] = replace(image, plan=replace(image.plan, **{part: Asset(name, path)}))
+        if kind == "kernel":
+            plan = replace(image.plan, kernel=Asset("linux", path))
+        else:
+            plan = replace(image.plan, initrd=Asset("initrd.gz", path))
+        made[version] = replace(image, plan=plan)
     return made
 
 
