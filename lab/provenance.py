@@ -4,12 +4,13 @@ image, and two runs of the same from each other.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lab.errors import InfrastructureError
-from lab.netboot import AssetChecksum, BootService
+from lab.netboot import BootService
 
 # Words of the kernel's command line that decide what it prints and where: a console costs seconds of a boot.
 _VERBOSITY = frozenset(
@@ -34,7 +35,8 @@ def provenance(service: BootService, mac: str) -> Provenance:
     """Return what the machine's next boot is made of, as the boot service has it now.
 
     Never raises: without a plan, a file or the service itself the boot fails, and with a cause; here it only
-    leaves fingerprints empty. The image's is empty, too, where the plan serves a whole folder (`tree`).
+    leaves fingerprints empty. The image's is empty, too, where the plan serves a whole folder (`tree`) that
+    is not on this host.
     """
     try:
         name = service.choice(mac).plan
@@ -44,8 +46,9 @@ def provenance(service: BootService, mac: str) -> Provenance:
     if plan is None:
         return Provenance()
     try:
-        digest = image_digest(service.asset_checksums(plan["name"]).values()) if not plan["tree"] else ""
-    except InfrastructureError:
+        served = [(file.name, file.sha256) for file in service.asset_checksums(plan["name"]).values()]
+        digest = image_digest([*served, *(_tree(Path(plan["tree"])) if plan["tree"] else ())])
+    except (InfrastructureError, OSError):
         digest = ""
     return Provenance(plan_hash(plan), digest, console_args(plan["cmdline"]))
 
@@ -56,10 +59,23 @@ def plan_hash(plan: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def image_digest(files: Iterable[AssetChecksum]) -> str:
-    """SHA-256 over `<sha256>  <name>` lines, sorted by name, as sha256sum(1) prints; "" without files."""
-    lines = [f"{file.sha256}  {file.name}\n" for file in sorted(files, key=lambda file: file.name)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
+def image_digest(files: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 over `<sha256>  <name>` lines, sorted by name, as sha256sum(1) prints; "" without files.
+
+    `files` are names and their SHA-256.
+    """
+    lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(files)]
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest() if lines else ""
+
+
+def _tree(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every file below a folder: its name there and its SHA-256. Raises OSError, also where there is none."""
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            with file.open("rb") as content:
+                yield str(file.relative_to(folder)), hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def console_args(cmdline: str) -> str:

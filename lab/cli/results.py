@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from lab.cli.api import json_option, print_table
 from lab.cli.results_export import export
+from lab.cli.results_options import index_option, results_option
 from lab.errors import LabError, UsageError
 from lab.index import RunRow, fresh_index, index_url, open_index
 from lab.measure.export import export_run
@@ -23,21 +24,6 @@ from lab.store.importing import import_runs
 
 EXIT_CHECK = 1
 Tell = Callable[[int, int], None]
-
-results_option = click.option(
-    "--results",
-    "folder",
-    default="results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder with all runs.",
-)
-index_option = click.option(
-    "--index",
-    "url",
-    metavar="URL",
-    help="sqlite:////PATH or postgresql://...; default: BOOTLAB_INDEX, else index.sqlite beside the runs.",
-)
 
 
 @click.group()

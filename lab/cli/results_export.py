@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from lab.cli.results_options import index_option, results_option
 from lab.errors import UsageError
 from lab.export import FORMATS
 from lab.export.trend import trend
@@ -26,15 +27,8 @@ _TREND = "trend"
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: print it.")
 @click.option("--night", help="All runs of this night.")
 @click.option("--stage", default=TOTAL, show_default=True, help="trend: of what, as in measurements.jsonl.")
-@click.option(
-    "--results",
-    "folder",
-    default="results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder with all runs.",
-)
-@click.option("--index", "url", metavar="URL", help="trend: which index.")
+@results_option
+@index_option
 def export(
     runs: tuple[str, ...],
     kind: str,

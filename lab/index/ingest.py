@@ -1,6 +1,6 @@
 """Take runs in: what is new or changed, many in one transaction, and each that cannot be taken is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Ingest:
     def run(self) -> Ingested:
         """Take everything in that is new or changed."""
         known = self._known()
-        folders = [folder for folder in list_runs(self._results) if self._is_new(folder, known)]
+        folders = [folder for folder in self._each_once() if self._is_new(folder, known)]
         batch: list[Rows] = []
         for number, folder in enumerate(folders, 1):
             if (rows := self._read(folder, known)) is not None:
@@ -48,6 +48,15 @@ class Ingest:
                 batch = []
                 self._progress(number, len(folders))
         return self.done
+
+    def _each_once(self) -> Iterator[Path]:
+        """All runs; of two folders with one id, the first."""
+        seen: dict[str, Path] = {}
+        for folder in list_runs(self._results):
+            if (first := seen.setdefault(folder.name, folder)) is folder:
+                yield folder
+            else:
+                self._problem(folder, f"a run of this id is there already: {first}, which counts")
 
     def _known(self) -> dict[str, Row]:
         columns = (runs.c.run_id, runs.c.folder, runs.c.stamp, runs.c.digest, runs.c.complete)

@@ -86,6 +86,15 @@ def test_two_runs_with_one_id(index, results, tmp_path):
     assert [run.recorded for run in index.runs()] == [1]
 
 
+def test_one_id_in_two_folders(index, results):
+    (folder,) = write_runs(results, 1, 2)
+    copy = shutil.copytree(folder, results / "2026-11-23" / folder.name)
+    assert index.ingest(results).problems == [
+        f"{copy}: a run of this id is there already: {folder}, which counts"
+    ]
+    assert [run.folder for run in index.runs()] == [str(folder.relative_to(results))]
+
+
 def test_the_same_run_at_another_time_is_no_other(index, results):
     (folder,) = write_runs(results, 1, 2)
     index.ingest(results)
