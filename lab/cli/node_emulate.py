@@ -21,7 +21,7 @@ from pxe.plan import Arch, Asset, BootPlan
 _PLACE, _PORT, _DISK = "qemu1", 50000, "512M"
 _KERNEL_SECONDS, _BOOT_SECONDS, _FOR_EVER = 150.0, 300.0, 7 * 86400.0
 _CYCLES = 3
-_LINE = r"refos: [^\r\n]{1,300}"
+_LINE = r"(refos: [^\r\n]{1,300})[\r\n]"
 
 
 @click.command()
@@ -94,11 +94,16 @@ def start(board: Board) -> None:
     board.console.expect("Linux version", _KERNEL_SECONDS)
 
 
+def _line(board: Board, seconds: float) -> str:
+    """Wait for the next line of refos, a whole one."""
+    return (board.console.expect(_LINE, seconds).groups[0] or b"").decode(errors="replace")
+
+
 def _first_words(board: Board) -> str:
     """Wait for the API; return what the node said until then."""
     lines: list[str] = []
     while not lines or not lines[-1].startswith("refos: api up"):
-        lines.append(board.console.expect(_LINE, _BOOT_SECONDS).text)
+        lines.append(_line(board, _BOOT_SECONDS))
     return "\n".join(lines)
 
 
@@ -107,7 +112,7 @@ def _follow(board: Board) -> None:
     with board.console.expecting_reset():
         try:
             while True:
-                click.echo(board.console.expect(_LINE, _FOR_EVER).text)
+                click.echo(_line(board, _FOR_EVER))
         except KeyboardInterrupt:
             return
         except (BoardError, StreamClosed) as error:

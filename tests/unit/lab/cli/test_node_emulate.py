@@ -19,8 +19,8 @@ class Console:
     def expect(self, pattern, timeout):
         assert timeout > 60
         while self.lines:
-            if found := re.search(pattern, self.lines.pop(0)):
-                return SimpleNamespace(text=found[0])
+            if found := re.search(pattern.encode(), self.lines.pop(0).encode() + b"\r\n"):
+                return SimpleNamespace(groups=found.groups())
         raise StreamClosed("the power is off")
 
     def expecting_reset(self):
