@@ -6,7 +6,7 @@ import click
 
 from lab.cli.results_options import index_option, results_option
 from lab.errors import UsageError
-from lab.export import FORMATS
+from lab.export.formats import FORMATS
 from lab.export.trend import trend
 from lab.index import fresh_index, index_url
 from lab.index.rows import TOTAL

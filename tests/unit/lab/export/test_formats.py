@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from lab.errors import UsageError
-from lab.export import FORMATS
+from lab.export.formats import FORMATS
 from lab.measure.statistics import measurements, milestone_summaries, stage_summaries
 from lab.model import BootRecord
 from lab.store import from_json
