@@ -63,6 +63,9 @@ class Campaign:
         self.results: list[CutResult] = []
         self.known = known if rig.board.power.is_on() else None  # None: the next cut takes a fresh disk
         self._stages = _stages(rig)
+        rig.system.disk(both=True)  # made now: a build in the middle of a cut takes minutes
+        for version in rig.system.versions:
+            rig.system.bundle(version)
 
     def cut(self, number: int) -> CutResult:
         """Do cut `number`; the node runs afterwards where all went well."""
