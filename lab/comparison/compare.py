@@ -3,14 +3,13 @@
 import itertools
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.comparison.sample import Sample, SampledBoot
 from lab.errors import UsageError
 from lab.measure.timeline import POWER_ON
 from lab.statistics.compare import Difference, Rule, compare
 from lab.statistics.flakes import FlakeRate, compare_rates, flake_rate
-from lab.statistics.trend import drifts
 from lab.statistics.verdict import Verdict
 
 _LOADED = 1.5  # median loads that differ by more are worth a word
@@ -130,12 +129,15 @@ def _rows(baseline: Sample, candidate: Sample, rule: Rule, notes: list[str]) -> 
     tables = [_values(each, stages, last) for each in (baseline, candidate)]
     found = compare(tables[0], tables[1], "", rule)
     ends = [(POWER_ON, last), *stages]
-    for word, table in (("baseline", tables[0]), ("candidate", tables[1])):
-        if drifts(table[""]):
-            notes.append(
-                f"the {word}'s boots drift: those in a row resemble each other, as where the host was busy "
-                "for a while. The stated chance to err is for boots that do not; measure again, in turns"
-            )
+    if any(difference.drifts for difference in found):
+        drifting = ", ".join("the whole boot" if not d.name else d.name for d in found if d.drifts)
+        notes.append(
+            f"boots in a row resemble each other, as where the host was busy for a while: {drifting}. So "
+            "they count for fewer, and nothing is concluded of these; measure again on a quiet host"
+        )
+    if busier := _busier(baseline, candidate):
+        notes.append(busier)
+        found = tuple(_withheld(difference) for difference in found)
     return tuple(
         Row(start, end, difference, whole=not index)
         for index, ((start, end), difference) in enumerate(zip(ends, found, strict=True))
@@ -199,14 +201,25 @@ def _conditions(baseline: Sample, candidate: Sample) -> list[str]:
             if name in candidate.conditions
         ),
     ]
-    notes = [f"not the same {what}: {a} and {b}" for what, a, b in pairs if a != b and a and b]
-    loads = [_load(each) for each in (baseline, candidate)]
-    if baseline.kind.emulated and None not in loads and abs((loads[0] or 0) - (loads[1] or 0)) > _LOADED:
-        notes.append(
-            f"the host was not equally busy: load {loads[0]:.1f} and {loads[1]:.1f} "
-            "(an emulated board is as slow as its host is busy)"
-        )
-    return notes
+    return [f"not the same {what}: {a} and {b}" for what, a, b in pairs if a != b and a and b]
+
+
+def _busier(baseline: Sample, candidate: Sample) -> str:
+    """A sentence where an emulated board's host was busier on one side; "" where not, or nobody knows."""
+    loads = [load for each in (baseline, candidate) if (load := _load(each)) is not None]
+    if not baseline.kind.emulated or len(loads) < 2 or abs(loads[0] - loads[1]) <= _LOADED:
+        return ""
+    return (
+        f"the host was not equally busy (load {loads[0]:.1f} and {loads[1]:.1f}), and an emulated board is "
+        "as slow as its host is busy: nothing is called slower or faster"
+    )
+
+
+def _withheld(difference: Difference) -> Difference:
+    """The difference without a verdict that something changed."""
+    if difference.verdict not in (Verdict.SLOWER, Verdict.FASTER):
+        return difference
+    return replace(difference, verdict=Verdict.NOT_ENOUGH_SAMPLES)
 
 
 def _load(each: Sample) -> float | None:

@@ -10,6 +10,8 @@ The rule (docs/statistics.md has its error rates):
 3. Where nothing is found, it is the same only if the interval of the shift excludes a change of `margin`
    (of the quantity; `margin_of_boot` of the boot for a stage so short that nobody would notice).
    Else there were not enough samples to tell.
+4. A test counts boots as independent of each other. Where those in a row resemble each other (a host that
+   was busy for a while) that is false, and there are not enough samples, however many there are.
 """
 
 import math
@@ -19,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lab.statistics.intervals import shift, shift_interval
+from lab.statistics.trend import drifts
 from lab.statistics.verdict import Verdict
 
 _EXACT_PAIRS = 2500  # up to here the exact distribution costs no time (50 boots each)
@@ -63,6 +66,7 @@ class Difference:
     p: float | None = None
     verdict: Verdict = Verdict.NOT_ENOUGH_SAMPLES
     needed: int | None = None
+    drifts: bool = False  # values in a row resemble each other, on either side: so no other verdict
 
     @property
     def relative(self) -> float | None:
@@ -79,6 +83,7 @@ def compare(
 ) -> tuple[Difference, ...]:
     """Compare every quantity of the baseline, in its order; `whole` names the one that is the whole boot.
 
+    Values are in the order in which they were measured.
     One that either side lacks has not enough samples. Raises KeyError where `baseline` has no `whole`, and
     ValueError where a value is no finite number.
     """
@@ -150,6 +155,8 @@ def _decide(
     seen = replace(seen, shift=moved, low=low, high=high, p=p)
     if 2 / math.comb(sum(n), n[0]) > share:
         return seen
+    if drifts(base) or drifts(cand):
+        return replace(seen, drifts=True, needed=None)
     centre = abs(float(np.median(base)))
     if p <= rule.alpha:
         matters = abs(moved) >= max(rule.relevant * centre, rule.relevant_of_boot * boot)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 _FEWEST = 8
-_SURE = 0.01
+_SURE = 0.005
 
 
 def drifts(values: Sequence[float], alpha: float = _SURE) -> bool:

@@ -54,7 +54,8 @@ def test_a_change_that_is_sure_and_does_not_matter_is_the_same():
 
 def test_a_stage_that_nobody_would_notice_is_judged_by_the_boot():
     a, b = boots(1), boots(2)
-    a["tiny"], b["tiny"] = [0.001 + 0.0001 * n for n in range(20)], [0.009 + 0.0001 * n for n in range(20)]
+    rng = np.random.default_rng(3)
+    a["tiny"], b["tiny"] = rng.normal(0.002, 0.0002, 20), rng.normal(0.009, 0.0002, 20)
     assert verdicts(a, b)["tiny"] is Verdict.SAME
 
 
@@ -136,6 +137,16 @@ def test_the_verdict_does_not_depend_on_the_unit(values, factor):
     one = compare({WHOLE: values}, {WHOLE: later}, WHOLE)[0]
     other = compare({WHOLE: [v * factor for v in values]}, {WHOLE: [v * factor for v in later]}, WHOLE)[0]
     assert one.shift * factor == pytest.approx(other.shift, rel=1e-6)
+
+
+def test_a_host_that_is_busy_for_a_while_proves_nothing():
+    """Two samples from one slow wave, one after the other: a test that believes them finds a change."""
+    rng = np.random.default_rng(1)
+    wave = 10 + np.cumsum(rng.normal(0, 0.5, 60))
+    found = compare({WHOLE: wave[:30]}, {WHOLE: wave[30:]}, WHOLE)[0]
+    assert found.p < 0.01
+    assert found.drifts
+    assert found.verdict is Verdict.NOT_ENOUGH_SAMPLES
 
 
 def test_where_nothing_changed_hardly_anything_is_called_changed():
