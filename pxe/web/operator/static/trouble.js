@@ -21,12 +21,17 @@ export function reason(row) {
   return { sentence: before.sentence, cure: "", rule: "", again: true };
 }
 
-function groups(rows) {
+/** A sentence without what is of one machine: its MAC, its serial number, addresses, numbers. */
+function cause(sentence) {
+  return sentence.replace(/([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|\b[0-9a-f]{8}\b|\d+([.:]\d+)*/gi, "#");
+}
+
+export function groups(rows) {
   const found = new Map();
   for (const row of rows) {
     const why = reason(row);
     if (!why) continue;
-    const key = why.rule || (row.boot.state === "stalled" ? `silent ${step(row.boot)}` : why.sentence);
+    const key = row.boot.state === "stalled" && !why.sentence ? `silent ${step(row.boot)}` : `${why.rule} ${cause(why.sentence)}`;
     if (!found.has(key)) found.set(key, { key, why, rows: [] });
     found.get(key).rows.push(row);
   }

@@ -87,10 +87,10 @@ def test_reachable_from_elsewhere_needs_a_token(service, curl):
     site["service"]["api"]["listen"] = "0.0.0.0"
     service.site.write_text(json.dumps(site))
     process = service.launch()
-    assert process.wait(30) == 4
+    assert process.wait(120) == 4
     assert "there is no token yet: `bootlab token add NAME --role admin`" in service.log
     site["service"]["api"].pop("tls")
     service.site.write_text(json.dumps(site))
     process = service.launch()
-    assert process.wait(30) == 2
+    assert process.wait(120) == 2
     assert "needs TLS there" in service.log

@@ -264,6 +264,29 @@ def test_who_answers_a_machine_in_shadow_mode(look):
         page.locator(".shadow", has_text=said).wait_for()
 
 
+ROWS = {  # what was said of each machine, and which of them are one card
+    "UEFI asked this service for ipxe.efi.missing, and there is no such file.": "uefi",
+    "The Raspberry Pi asked this service for 3200002f/recovery.elf, and there is no such file.": "pi",
+    "The Raspberry Pi asked this service for 32000035/recovery.elf, and there is no such file.": "pi",
+    "The Raspberry Pi asked this service for 32000035/start4.elf, and there is no such file.": "start4",
+    "52:54:00:00:00:07 declined 10.77.2.115: another machine already uses it.": "declined",
+    "52:54:00:00:00:1f declined 10.77.3.5: another machine already uses it.": "declined",
+}
+
+
+def test_machines_with_one_cause_are_one_card_and_others_are_not(look):
+    rows = [
+        {"mac": said, "boot": {"state": "failed", "sentence": said, "stages": [],
+                               "findings": [{"sentence": said, "rule": "r", "cure": ""}]}}
+        for said in ROWS
+    ]  # fmt: skip
+    code = """async (rows) => (await import('/static/trouble.js')).groups(rows)
+        .map((group) => group.rows.map((row) => row.mac))"""
+    cards = [{ROWS[said] for said in group} for group in look().evaluate(code, rows)]
+    assert all(len(card) == 1 for card in cards)
+    assert len(cards) == len(set(ROWS.values()))
+
+
 def test_it_can_be_used_by_keyboard_alone(look):
     page = look()
     page.locator(".tile").wait_for()
