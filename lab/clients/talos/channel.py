@@ -21,6 +21,7 @@ from lab.clients.talos.errors import NodeError, NodeUnreachable, from_status
 from lab.clients.talos.faults import from_os_error, turned_away
 from lab.clients.talos.tls import Credentials
 from lab.errors import LabError
+from lab.machineapi.corked import Corked
 from lab.machineapi.limits import limit_messages
 
 PORT = 50000
@@ -46,8 +47,9 @@ class _Protocol(H2Protocol):
     answered = False  # a call, well or badly
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.gone = asyncio.Event()
-        super().connection_made(transport)
+        super().connection_made(Corked(transport))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost = exc if isinstance(exc, Exception) else None

@@ -12,13 +12,14 @@ from grpclib.server import Handler as ConnectionHandler
 from grpclib.server import Server
 from h2.config import H2Configuration
 
+from lab.machineapi.corked import Corked
 from lab.refos.guest.api.methods import Methods
 from lab.refos.guest.model import Identity
 from lab.refos.guest.node import Node
 
 PORT = 50000
+_WINDOW = 65535
 LARGEST = 32 * 1024 * 1024  # bytes that a connection may have under way, as Talos' largest message
-_WINDOW = 4 * 1024 * 1024
 _MOST_CONNECTIONS = 64
 _BACKLOG = 128
 _HANDSHAKE = 15.0  # seconds
@@ -26,6 +27,7 @@ _GRACE = 1.0  # seconds an old connection has for the answer that is on its way
 
 
 _CONFIG = Configuration(
+    # HTTP/2's own windows: what is sent to us is small, and others cost each caller two frames more.
     http2_connection_window_size=_WINDOW,
     http2_stream_window_size=_WINDOW,
     # A caller that is gone is noticed within a minute, though a stream only ever sends.
@@ -55,7 +57,7 @@ class _Connection(H2Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = Corked(transport)
         super().connection_made(transport)
         if len(self._connections) >= _MOST_CONNECTIONS:
             transport.close()
