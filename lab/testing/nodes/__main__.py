@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.rollout.driver import GARBAGE
 from lab.testing.nodes.behaviour import Behaviour, Fault
 from lab.testing.nodes.fleet import FleetSettings, authority_of, running, write_files
 
@@ -77,6 +78,7 @@ async def _run(settings: FleetSettings, total: int) -> None:
         write_files(settings, total)
     async with running(settings):
         gc.collect()
+        gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
         gc.freeze()  # what lives now lives on: no collection shall look at 10,000 nodes again
         last = settings.address(settings.start + settings.count - 1)
         print(f"{settings.count} nodes answer: {settings.address(settings.start)} to {last}", flush=True)  # noqa: T201
