@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -113,7 +114,7 @@ class MachineConfig:
         """Disk and image; None where the config does not speak of it."""
         return views.install(self)
 
-    @property
+    @cached_property  # asked for at each call of a node's API
     def ca(self) -> Authority | None:
         """The lab's authority: issues the node's server certificate and is trusted for clients'."""
         return views.authority(self)
