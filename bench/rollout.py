@@ -27,29 +27,11 @@ from typing import Any
 import psutil
 
 from bench.namespace import enter_namespace
+from lab.testing.nodes import newdns
 
 MIB = 1 << 20
 OLD, NEW = "127.0.0.1", "127.0.0.53"
 START_SECONDS = 600.0
-PATCH = f"""apiVersion: v1alpha1
-kind: ResolverConfig
-nameservers: {{$patch: delete}}
----
-apiVersion: v1alpha1
-kind: ResolverConfig
-nameservers: [{{address: {NEW}}}]
-"""
-PLAN = """talosconfig: fleet/talosconfig
-nodes: {{all: {{file: fleet/nodes.txt}}}}
-change: {{patch: {{file: patch.yaml}}}}
-steps: {{canary: 1, batches: [1%, 100%], concurrency: {concurrency}}}
-gates:
-{gates}
-halt: {{failures: {limit}}}
-revert: all
-"""
-READY = "  - ready: {seconds: 120}\n"
-RESOLVES = "  - resolves: {{log: new.jsonl, seconds: {seconds}}}\n"
 
 
 def main() -> None:
@@ -91,7 +73,7 @@ def healthy(size: int, options: argparse.Namespace) -> str:
         found = roll(folder, options, limit=size, seconds=120)
         bytes_, cpu = loopback_bytes() - bytes_, cpu_of(processes) - cpu
         memory = sum(process.memory_info().rss for process in processes)
-        asked = clients(folder / "new.jsonl")
+        asked = newdns.asked(folder / "new.jsonl")
     assert found["phase"] == "done", found
     assert len(asked) == found["counts"]["done"] == size - found["failed"], "each must ask the new server"
     rss = ", ".join(f"{value / MIB:.0f}" for value in found["rss"])
@@ -123,7 +105,7 @@ def fleet(
     """Nodes and DNS servers that run in a folder of their own; yields it, and the fleet's processes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "patch.yaml").write_text(PATCH)
+        (folder / "patch.yaml").write_text(newdns.patch(NEW))
         lab = [sys.executable, "-m", "lab"]
         running = [
             start([*lab, "dns", "--listen", f"{OLD}:53", "--log", "old.jsonl"], folder, "DNS answers"),
@@ -156,8 +138,9 @@ def environment() -> dict[str, str]:
 
 
 def roll(folder: Path, options: argparse.Namespace, *, limit: int, seconds: float) -> dict[str, Any]:
-    gates = RESOLVES.format(seconds=seconds) + (READY if options.gates == "both" else "")
-    plan = PLAN.format(concurrency=options.concurrency, gates=gates, limit=limit)
+    gates = newdns.resolves(seconds) + (newdns.READY if options.gates == "both" else "")
+    steps = f"canary: 1, batches: [1%, 100%], concurrency: {options.concurrency}"
+    plan = newdns.plan(steps, gates=gates, more=f"halt: {{failures: {limit}}}\nrevert: all\n")
     (folder / "plan.yaml").write_text(plan)
     argv = [sys.executable, "-m", "bench.rollout_driver", "plan.yaml"]
     done = subprocess.run(argv, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True)
@@ -173,10 +156,6 @@ def state_of(folder: Path) -> list[str]:
     done = subprocess.run(argv, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True)
     verdicts = [one["verdict"] for one in json.loads(done.stdout)]
     return [f"{verdicts.count('change')} of {len(verdicts)}"]
-
-
-def clients(log: Path) -> set[str]:
-    return {json.loads(line)["client"] for line in log.read_text().splitlines()}
 
 
 def cpu_of(processes: list[psutil.Process]) -> float:

@@ -25,7 +25,7 @@ from pxe.plan import normalise_mac
 def crosscheck(document: Document) -> None:
     """Note the faults that need more than one value to see."""
     data = document.data
-    _check_places(document, _dict(data, "places"))
+    _check_places(document, read.section(data, "places"))
     _check_addresses(document)
     _check_unique_macs(document)
     check_plan_names(document, _clients(data))
@@ -42,11 +42,11 @@ def _check_places(document: Document, places: dict[str, Any]) -> None:
         where: KeyPath = ("places", name)
         if not PLACE_NAME.fullmatch(name):
             document.fault(where, "a place's name has 1 to 20 of a-z, 0-9 and '-', like qemu1")
-        board = _get(place, "board")
+        board = read.get(place, "board")
         if isinstance(board, str) and board not in boards:
             document.fault((*where, "board"), f"there is no board type {board!r}; there are {_names(boards)}")
         for role, table in (("power", POWER), ("console", STREAM)):
-            for kind in _dict(place, role):
+            for kind in read.section(place, role):
                 if kind not in table:
                     document.fault(
                         (*where, role, kind), f"there is no such driver; there are {_names(table)}"
@@ -54,7 +54,7 @@ def _check_places(document: Document, places: dict[str, Any]) -> None:
 
 
 def _check_addresses(document: Document) -> None:
-    own = read.interface(_get(document.data, "service", "address"))
+    own = read.interface(read.get(document.data, "service", "address"))
     networks = check_dhcp(document)
     if own is None:
         return
@@ -85,7 +85,7 @@ def _check_unique_macs(document: Document) -> None:
 
 
 def _check_folder(document: Document, where: KeyPath) -> None:
-    path = _get(document.data, *where)
+    path = read.get(document.data, *where)
     if isinstance(path, str) and not (document.path.absolute().parent / path).is_dir():
         document.fault(where, f"there is no folder {path} (seen from the folder of this file)")
 
@@ -93,22 +93,11 @@ def _check_folder(document: Document, where: KeyPath) -> None:
 def _clients(data: Any) -> list[tuple[KeyPath, dict[str, Any]]]:
     """Everything that has a MAC: machines and places."""
     found: list[tuple[KeyPath, dict[str, Any]]] = []
-    machines = _get(data, "machines")
+    machines = read.get(data, "machines")
     if isinstance(machines, list):
         found += [(("machines", n), m) for n, m in enumerate(machines) if isinstance(m, dict)]
-    places = _dict(data, "places")
+    places = read.section(data, "places")
     return found + [(("places", name), p) for name, p in places.items() if isinstance(p, dict)]
-
-
-def _get(data: Any, *keys: str | int) -> Any:
-    for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data
-
-
-def _dict(data: Any, *keys: str) -> dict[str, Any]:
-    value = _get(data, *keys)
-    return value if isinstance(value, dict) else {}
 
 
 def _names(table: dict[str, Any]) -> str:

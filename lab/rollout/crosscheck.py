@@ -8,6 +8,7 @@ import graphlib
 from pathlib import Path
 from typing import Any
 
+from lab.config import read
 from lab.config.yamlfile import Document, KeyPath
 from lab.machineconfig import ConfigFaults, load, merge
 
@@ -19,18 +20,18 @@ _GATES = ("ready", "resolves", "command")
 def crosscheck(document: Document, base: Path) -> None:
     """Note the faults that need more than one value to see; relative paths are seen from `base`."""
     data = document.data
-    change = _dict(data, "change")
-    gates = _get(data, "gates")
-    _check_one(document, ("change",), change, _CHANGES)
+    change = read.section(data, "change")
+    gates = read.get(data, "gates")
+    read.one_of(document, ("change",), change, _CHANGES)
     for number, gate in enumerate(gates if isinstance(gates, list) else []):
         if isinstance(gate, dict):
-            _check_one(document, ("gates", number), gate, _GATES)
+            read.one_of(document, ("gates", number), gate, _GATES)
     order(document)
-    if _get(data, "steps", "batches") == []:
+    if read.get(data, "steps", "batches") == []:
         document.fault(("steps", "batches"), "is empty: write sizes of batches, such as [5, 10%, 50%]")
     _check_patch(document, base)
     _check_talosconfig(document, base, gates if isinstance(gates, list) else [])
-    command, revert = _dict(change, "command"), _get(data, "revert")
+    command, revert = read.section(change, "command"), read.get(data, "revert")
     if command and "revert" not in command and revert in ("failed", "all"):
         sentence = f"{revert!r} needs change.command.revert, the program that takes the change back"
         document.fault(("revert",), sentence)
@@ -38,7 +39,7 @@ def crosscheck(document: Document, base: Path) -> None:
 
 def order(document: Document) -> list[str]:
     """Return the groups in an order that follows `after` and `groups`; [] where there is a cycle."""
-    groups = _dict(document.data, "nodes")
+    groups = read.section(document.data, "nodes")
     sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
     for name, group in groups.items():
         sorter.add(name)
@@ -60,23 +61,16 @@ def _references(name: str, group: Any) -> list[tuple[KeyPath, str]]:
     """Return (where, the other group) of each group that `name` waits for."""
     found: list[tuple[KeyPath, str]] = []
     for key in ("after", "groups"):
-        others = _get(group, key)
+        others = read.get(group, key)
         if isinstance(others, list):
             texts = [(number, other) for number, other in enumerate(others) if isinstance(other, str)]
             found += [(("nodes", name, key, number), other) for number, other in texts]
     return found
 
 
-def _check_one(document: Document, where: KeyPath, part: dict[str, Any], names: tuple[str, ...]) -> None:
-    given = [name for name in names if name in part]
-    if len(given) != 1:
-        told = f", not {' and '.join(given)}" if given else ""
-        document.fault(where, f"name exactly one of {', '.join(names)}{told}")
-
-
 def _check_patch(document: Document, base: Path) -> None:
     """Note a patch that cannot be read, or that no configuration could take."""
-    name = _get(document.data, "change", "patch", "file")
+    name = read.get(document.data, "change", "patch", "file")
     if not isinstance(name, str):
         return
     where: KeyPath = ("change", "patch", "file")
@@ -96,20 +90,9 @@ def _check_patch(document: Document, base: Path) -> None:
 
 
 def _check_talosconfig(document: Document, base: Path, gates: list[Any]) -> None:
-    name = _get(document.data, "talosconfig")
-    own = "command" in _dict(document.data, "change")
+    name = read.get(document.data, "talosconfig")
+    own = "command" in read.section(document.data, "change")
     if name is None and (not own or any("ready" in gate for gate in gates if isinstance(gate, dict))):
         document.fault((), "talosconfig: is missing: the file with our certificate for the nodes' API")
     if isinstance(name, str) and not (base / name).is_file():
         document.fault(("talosconfig",), f"there is no file {base / name}")
-
-
-def _get(data: Any, *keys: str) -> Any:
-    for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data
-
-
-def _dict(data: Any, *keys: str) -> dict[str, Any]:
-    value = _get(data, *keys)
-    return value if isinstance(value, dict) else {}

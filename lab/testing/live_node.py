@@ -18,7 +18,8 @@ from lab.refos.guest.saved import CONFIG
 from lab.refos.guest.settings import NodeSettings, Personality
 from lab.testing.machine_platform import MemoryPlatform
 from lab.testing.nodes.behaviour import Behaviour
-from lab.testing.nodes.fleet import FleetSettings, config_of, running, write_files
+from lab.testing.nodes.fleet import FleetSettings, running, write_files
+from lab.testing.nodes.newdns import node_config
 
 _FINGERPRINT = "fingerprint="
 
@@ -65,9 +66,9 @@ def live_node(
         yield LiveNode(f"127.0.0.1:{port}", machine)
 
 
-def config_text(authority: CertificateAuthority, folder: Path) -> str:
+def config_text(authority: CertificateAuthority) -> str:
     """A configuration that trusts this authority."""
-    return config_of(FleetSettings(folder=folder, count=1), 0, authority)
+    return node_config("node-00001", "127.0.0.1", authority)
 
 
 @contextmanager

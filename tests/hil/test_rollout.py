@@ -3,7 +3,6 @@
 Each board boots refos from its disk. What counts as "it resolves" is the log of the lab's own DNS server.
 """
 
-import base64
 import json
 import sys
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lab.clients.talos.certs import CertificateAuthority
-from lab.clients.talos.talosconfig import Context, Talosconfig, save
 from lab.config import load_site
 from lab.refos.build.disk import disk_image
 from lab.refos.build.image import Request, build
 from lab.refos.guest.linux.store import pack
 from lab.session import LabSession
+from lab.testing.nodes import newdns
 from pxe.plan import Action, BootPlan
 
 pytestmark = [pytest.mark.hil, pytest.mark.timeout(900)]
@@ -40,42 +39,9 @@ PLACE = """  {name}:
     console: {{qemu: {{}}}}
     power_off_seconds: 0
 """
-CONFIG = """version: v1alpha1
-machine:
-  type: worker
-  ca: {{crt: {crt}, key: {key}}}
-  time: {{disabled: true}}
----
-apiVersion: v1alpha1
-kind: HostnameConfig
-hostname: {name}
----
-apiVersion: v1alpha1
-kind: ResolverConfig
-nameservers: [{{address: {resolver}}}]
-"""
-PATCH = f"""apiVersion: v1alpha1
-kind: ResolverConfig
-nameservers: {{$patch: delete}}
----
-apiVersion: v1alpha1
-kind: ResolverConfig
-nameservers: [{{address: {NEW}}}]
-"""
-PLAN = """name: new-dns
-talosconfig: talosconfig
-lab: lab.yaml
-nodes:
-  rack: {places: [rack1, rack2, rack3]}
-change:
-  patch: {file: patch.yaml}
-steps:
-  canary: 1
-  batches: [100%]
-gates:
-  - ready: {seconds: 120}
-  - resolves: {log: new.jsonl, seconds: 120}
-"""
+PLAN = newdns.plan(
+    "canary: 1, batches: [100%]", nodes="rack: {places: [rack1, rack2, rack3]}", more="lab: lab.yaml\n"
+)
 
 
 @dataclass
@@ -94,25 +60,18 @@ class Rack:
         words = ["--listen", f"{address}:53", "--record", f"probe.lab.test={OLD}", "--log", log]
         return self.session.sandbox.spawn([sys.executable, "-m", "lab", "dns", *words], cwd=self.folder)
 
-    def asked(self, log):
-        """Who asked that server."""
-        lines = (self.folder / log).read_text().splitlines()
-        return {json.loads(line)["client"] for line in lines}
-
 
 @pytest.fixture
 def rack(tmp_path):
     authority = CertificateAuthority.create("rack")
-    crt, key = (base64.b64encode(pem).decode() for pem in (authority.pair.certificate, authority.pair.key))
-    context = Context("rack", authority.pair.certificate, authority.issue_client("os:admin"))
-    save(Talosconfig("rack", {"rack": context}), tmp_path / "talosconfig")
+    newdns.save_talosconfig(authority, tmp_path / "talosconfig")
     image, site = build(Request(version="1")), LAB
     for n, (name, ip) in enumerate(BOARDS.items(), 1):
         disk = tmp_path / f"{name}.img"
-        config = CONFIG.format(crt=crt, key=key, name=name, resolver=OLD)
-        disk_image(disk, boot=image.boot, slots={"A": image.slot}, state={"config": pack(config)})
+        config = pack(newdns.node_config(name, OLD, authority))
+        disk_image(disk, boot=image.boot, slots={"A": image.slot}, state={"config": config})
         site += PLACE.format(name=name, n=n, ip=ip, disk=disk)
-    for name, text in (("lab.yaml", site), ("patch.yaml", PATCH), ("plan.yaml", PLAN)):
+    for name, text in (("lab.yaml", site), ("patch.yaml", newdns.patch(NEW)), ("plan.yaml", PLAN)):
         (tmp_path / name).write_text(text)
     with LabSession(load_site(tmp_path / "lab.yaml")) as session:
         boards = [session.board(name) for name in BOARDS]
@@ -133,8 +92,8 @@ def test_the_dns_servers_of_three_boards_are_changed_one_after_the_other(rack):
     done = rack.lab("rollout", "plan.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "step 1 of 2 is through: 1 nodes\nstep 2 of 2 is through: 2 nodes\n" in done.stdout
-    assert rack.asked("old.jsonl") == set(BOARDS.values()), "they asked the old one first"
-    assert rack.asked("new.jsonl") == set(BOARDS.values())
+    assert newdns.asked(rack.folder / "old.jsonl") == set(BOARDS.values()), "they asked the old one first"
+    assert newdns.asked(rack.folder / "new.jsonl") == set(BOARDS.values())
     lines = [json.loads(line) for line in (rack.folder / "plan.rollout.jsonl").read_text().splitlines()]
     order = [(line["node"], line["to"]) for line in lines if "node" in line]
     assert order.index(("rack1", "done")) < order.index(("rack2", "changing")), "the canary goes first"

@@ -1,7 +1,6 @@
 """A fleet: names, addresses, configurations and certificates of simulated nodes, and their life."""
 
 import asyncio
-import base64
 import contextlib
 import resource
 from collections.abc import AsyncIterator
@@ -11,12 +10,12 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from lab.clients.talos.certs import CertificateAuthority
-from lab.clients.talos.talosconfig import Context, Talosconfig, save
 from lab.errors import InfrastructureError
 from lab.machineconfig import load
 from lab.testing.nodes.behaviour import Behaviour
 from lab.testing.nodes.certificates import BLOCK, Certificates
 from lab.testing.nodes.machine import SimulatedNode, World
+from lab.testing.nodes.newdns import node_config, save_talosconfig
 
 _AT_ONCE = 50
 
@@ -58,25 +57,10 @@ def authority_of(folder: Path) -> CertificateAuthority:
 
 def write_files(settings: FleetSettings, total: int) -> None:
     """Write what a rollout needs: `talosconfig` and `nodes.txt`."""
-    authority = authority_of(settings.folder)
-    client = authority.issue_client("os:admin")
-    context = Context("fleet", authority.pair.certificate, client)
-    save(Talosconfig("fleet", {"fleet": context}), settings.folder / "talosconfig")
+    save_talosconfig(authority_of(settings.folder), settings.folder / "talosconfig")
     port = f":{settings.port}" if settings.port != 50000 else ""
     lines = [f"{settings.name(n)} {settings.address(n)}{port}\n" for n in range(total)]
     (settings.folder / "nodes.txt").write_text("".join(lines))
-
-
-def config_of(settings: FleetSettings, number: int, authority: CertificateAuthority) -> str:
-    """The configuration that a node begins with."""
-    crt, key = (base64.b64encode(pem).decode() for pem in (authority.pair.certificate, authority.pair.key))
-    return (
-        "version: v1alpha1\n"
-        f"machine:\n  type: worker\n  ca:\n    crt: {crt}\n    key: {key}\n"
-        f"---\napiVersion: v1alpha1\nkind: HostnameConfig\nhostname: {settings.name(number)}\n"
-        "---\napiVersion: v1alpha1\nkind: ResolverConfig\n"
-        f"nameservers:\n  - address: {settings.resolver}\n"
-    )
 
 
 @asynccontextmanager
@@ -98,8 +82,8 @@ async def running(settings: FleetSettings) -> AsyncIterator[list[SimulatedNode]]
         settings.version,
     )
     nodes = [
-        SimulatedNode(n, settings.name(n), settings.address(n), config_of(settings, n, authority), world)
-        for n in range(settings.start, last)
+        SimulatedNode(n, name, settings.address(n), node_config(name, settings.resolver, authority), world)
+        for n, name in ((n, settings.name(n)) for n in range(settings.start, last))
     ]
     try:
         await _switch_on(nodes)

@@ -15,29 +15,13 @@ from lab.rollout.engine import Engine, Record
 from lab.rollout.plan import Plan
 from lab.rollout.planfile import read_plan
 from lab.rollout.record import Recorded, Writer
+from lab.testing.nodes import newdns
 from lab.testing.nodes.behaviour import Behaviour
 from lab.testing.nodes.fleet import FleetSettings, running, write_files
 from lab.testing.nodes.machine import SimulatedNode
 
 OLD, NEW = "127.0.0.1", "127.0.0.2"
-PATCH = f"""apiVersion: v1alpha1
-kind: ResolverConfig
-nameservers: {{$patch: delete}}
----
-apiVersion: v1alpha1
-kind: ResolverConfig
-nameservers: [{{address: {NEW}}}]
-"""
-PLAN = """talosconfig: fleet/talosconfig
-nodes:
-  all: {file: fleet/nodes.txt}
-change:
-  patch: {file: patch.yaml}
-steps: {batches: [3, 100%], concurrency: 4}
-gates:
-  - ready: {seconds: 100}
-  - resolves: {log: new.jsonl, seconds: 100}
-"""
+PLAN = newdns.plan("batches: [3, 100%], concurrency: 4")
 
 
 @dataclass
@@ -84,8 +68,7 @@ class Scene:
 
     def asked(self) -> set[str]:
         """Who asked the new server."""
-        log = self.folder / "new.jsonl"
-        return {line.split('"client": "')[1].split('"')[0] for line in log.read_text().splitlines()}
+        return newdns.asked(self.folder / "new.jsonl")
 
 
 def free_port() -> int:
@@ -106,7 +89,7 @@ async def scene(folder: Path, count: int, behaviour: Behaviour) -> AsyncIterator
         folder=folder / "fleet", count=count, port=free_port(), dns_port=free_port(), behaviour=behaviour
     )
     write_files(settings, count)
-    (folder / "patch.yaml").write_text(PATCH)
+    (folder / "patch.yaml").write_text(newdns.patch(NEW))
     async with contextlib.AsyncExitStack() as stack:
         for name, address in (("old", OLD), ("new", NEW)):
             log = stack.enter_context(contextlib.closing(QueryLog(folder / f"{name}.jsonl")))

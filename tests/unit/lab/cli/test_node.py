@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def machine(run: Run, tmp_path: Path) -> Iterator[LiveNode]:
     """A configured node, and the talosconfig for it."""
     assert run("ca").exit_code == 0
-    config = config_text(CertificateAuthority.load(tmp_path / "node-ca"), tmp_path)
+    config = config_text(CertificateAuthority.load(tmp_path / "node-ca"))
     with live_node(config) as found:
         assert run("talosconfig", "--node", found.address).exit_code == 0
         yield found
@@ -93,7 +93,7 @@ def test_every_listing_has_json(run: Run, machine: LiveNode, command: str) -> No
 
 def test_status_of_a_node_that_is_not_ready_is_a_failed_check(run: Run, tmp_path: Path) -> None:
     run("ca")
-    config = config_text(CertificateAuthority.load(tmp_path / "node-ca"), tmp_path)
+    config = config_text(CertificateAuthority.load(tmp_path / "node-ca"))
     silent = MemoryPlatform(network=MemoryNetwork(answering=False))
     with live_node(config, platform=silent) as machine:
         run("talosconfig", "--node", machine.address)

@@ -18,7 +18,7 @@ def test_node_is_configured_and_reports_to_the_lab(
     tmp_path: Path,
 ) -> None:
     ears = listen_for_nodes("127.0.0.1")
-    config = config_text(node_authority, tmp_path) + (
+    config = config_text(node_authority) + (
         f"---\napiVersion: v1alpha1\nkind: EventSinkConfig\nendpoint: 127.0.0.1:{ears.events_port}\n"
         "---\napiVersion: v1alpha1\nkind: KmsgLogConfig\nname: lab\n"
         f"url: tcp://127.0.0.1:{ears.kernel_port}\n"

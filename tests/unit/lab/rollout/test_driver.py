@@ -180,7 +180,7 @@ def test_a_killed_tool_goes_on_and_changes_nothing_twice(with_fleet):
         tool = await bootlab(scene, "--resume")
         out, err = await tool.communicate()
         assert tool.returncode == 0, (out + err).decode()
-        assert out.decode().splitlines()[-1] == "plan: done; 30 nodes: 30 done"
+        assert out.decode().splitlines()[-1] == "new-dns: done; 30 nodes: 30 done"
         assert [node.store.saved for node in scene.nodes] == [1] * 30
 
     with_fleet(work, 30)

@@ -161,6 +161,67 @@ def test_a_revert_that_nobody_could_do(folder):
 
 
 @pytest.mark.parametrize(
+    ("good", "bad", "fault"),
+    [
+        ("name: new-dns", "name: [x]", "1: name: must be text, not a list"),
+        ("name: new-dns", "name: a/b", "1: name: 'a/b' is no name"),
+        ("name: new-dns", "nam: x", "1: nam: unknown key; did you mean 'name'?"),
+        ("talosconfig: talosconfig", "talosconfig: none", "2: talosconfig: there is no file "),
+        ("talosconfig: talosconfig\n", "", "1: talosconfig: is missing"),
+        ("10.99.0.11}", "10.99.0.11, port: 70000}", "6: nodes.web.list[0].port: 70000 should be less"),
+        ("10.99.0.11}", "10.99.0.300}", "6: nodes.web.list[0].address: '10.99.0.300' is no IP address"),
+        (", address: 10.99.0.11}", "}", "6: nodes.web.list[0].address: is missing"),
+        ("{name: web1, address: 10.99.0.11}", "web1", "6: nodes.web.list[0]: must be keys with values"),
+        ("name: web1", "name: web2", "4: nodes.web: web2 is there twice"),
+        ("file: nodes.txt", "file: none.txt", "10: nodes.core.file: "),
+        ("file: nodes.txt", "places: [rack1]", "10: nodes.core.places: name the site file"),
+        ("file: nodes.txt", "label: x", "9: nodes.core: has no nodes with the label 'x'"),
+        ("after: [core]", "after: core", '8: nodes.web.after: must be a list, not "core"'),
+        ("after: [core]", "after: [web]", "8: nodes.web.after[0]: a cycle: web waits for web"),
+        ("patch: {file: dns.yaml}", "{}", "11: change: name exactly one of"),
+        ("patch: {file: dns.yaml}", "patch:", "11: change: name exactly one of"),
+        ("{file: dns.yaml}", "dns.yaml", "12: change.patch: must be keys with values"),
+        ("{file: dns.yaml}", "{file: dns.yaml, mode: try}", '12: change.patch.mode: "try" should be'),
+        ("dns.yaml}", "dns.yaml}\n  rollback: {version: '1'}", "11: change: name exactly one of"),
+        ("dns.yaml}", "dns.yaml}\n  seconds: 0", "13: change.seconds: 0 should be greater"),
+        ("dns.yaml}", "dns.yaml}\n  seconds: soon", "13: change.seconds: must be a number"),
+        ("patch: {file: dns.yaml}", "upgrade: {image: x}", "12: change.upgrade.version: is missing"),
+        ("patch: {file: dns.yaml}", "command: {apply: []}", "12: change.command.apply: "),
+        ("batches: [2, 50%]", "batches: []", "14: steps.batches: is empty"),
+        ("batches: [2, 50%]", "batches: 5", "14: steps.batches: must be a list, not 5"),
+        ("batches: [2, 50%]", "canary: -1", "14: steps.canary: -1 should be greater"),
+        ("batches: [2, 50%]", "concurrency: 0", "14: steps.concurrency: 0 should be greater"),
+        ("batches: [2, 50%]", "concurrency: 1.5", "14: steps.concurrency: must be a whole number"),
+        ("batches: [2, 50%]", "soak_seconds: -1", "14: steps.soak_seconds: -1 should be greater"),
+        ("batches: [2, 50%]", "pause: always", '14: steps.pause: "always" should be'),
+        ("- ready: {seconds: 30}", "- ready:", "16: gates[0]: name exactly one of"),
+        ("- ready: {seconds: 30}", "- ready", '16: gates[0]: must be keys with values, not "ready"'),
+        ("- ready: {seconds: 30}", "- readi: {}", "16: gates[0].readi: unknown key; did you mean 'ready'?"),
+        ("log: dns.jsonl", "log: 5", "17: gates[1].resolves.log: must be text, not 5"),
+        ("log: dns.jsonl, ", "", "17: gates[1].resolves.log: is missing"),
+        ("[./check", "[5", "18: gates[2].command.argv[0]: must be text, not 5"),
+        ("revert: all", "revert: some", '19: revert: "some" should be'),
+        ("revert: all", "halt: {percent: 101}", "19: halt.percent: 101 should be less"),
+        ("revert: all", "halt: {failures: 0}", "19: halt.failures: 0 should be greater"),
+        ("revert: all", "halt: 3", "19: halt: must be keys with values, not 3"),
+        ("revert: all", "revert: all\nrevert: none", "20: revert: appears twice; the first is in line 19"),
+        ("revert: all", "revert: !x all", "19: revert: the tag !x is not allowed"),
+        ("revert: all", "a: [", "20: not YAML"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_line_and_field(folder, good, bad, fault):
+    assert good in PLAN
+    found = faults_of(folder, PLAN.replace(good, bad, 1))
+    assert [told for told in found if told.startswith(f"plan.yaml:{fault}")], found
+
+
+@pytest.mark.parametrize("text", ["", "x", "- x", "nodes: {}", "\0", "a: b: c", "---\n---\n{}"])
+def test_what_is_no_plan_is_said_in_sentences(folder, text):
+    found = faults_of(folder, text)
+    assert all(told.startswith("plan.yaml:") for told in found), found
+
+
+@pytest.mark.parametrize(
     ("sizes", "canary", "batches", "lengths"),
     [
         ([10], 1, ("100%",), [1, 9]),

@@ -26,8 +26,8 @@ from lab.testing.machine_server import client_of
 
 
 @pytest.fixture(scope="module")
-def config(authority: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return config_text(authority, tmp_path_factory.mktemp("node"))
+def config(authority: CertificateAuthority) -> str:
+    return config_text(authority)
 
 
 @pytest.fixture(scope="module")
