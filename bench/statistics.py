@@ -8,6 +8,7 @@ little, so that the same boot drawn twice does not tie with itself. Then:
 
 - false alarms: two such samples, nothing changed; how often any stage, or the whole boot, is called changed
 - found: the second sample is 10 % slower, once in all stages, once by one stage alone (each in turns)
+- by spread: made-up boots with the run's stages, whose total has the coefficient of variation that is named
 - as measured: two halves of the run itself, by turns (boot by boot) and one after the other, without drawing
 
 - drift: made-up boots of which each resembles the one before; nothing changed
@@ -85,7 +86,30 @@ def _of_boots(sample: Sample, trials: int, boots: int) -> None:
             either = _share(any(d.verdict is Verdict.SLOWER for d in f) for f in found)
             print(f"| {n} | {alarms} | {what} | {whole} | {either} |", flush=True)
     print()
+    _of_spreads(np.median(table, axis=0), names, trials, boots)
     _as_measured(table, names)
+
+
+def _of_spreads(medians: np.ndarray, names: list[str], trials: int, boots: int) -> None:
+    """Half of the noise is the host's, and the same in all stages; the other half is each stage's own."""
+    rng = np.random.default_rng(6)
+    own = math.sqrt((medians / medians.sum()) @ (medians / medians.sum()))
+    print(f"| coefficient of variation | false alarms of {boots} and {boots} boots | 10 % slower: found |")
+    print("|---|---|---|")
+    for spread in (0.02, 0.04, 0.06, 0.08, 0.10, 0.20):
+
+        def drawn(spread: float = spread) -> np.ndarray:
+            host = rng.normal(0, spread * math.sqrt(0.5), (boots, 1))
+            stages = rng.normal(0, spread * math.sqrt(0.5) / own, (boots, len(medians)))
+            return medians * np.exp(host + stages)
+
+        alarms = _share(any(map(_moved, _compared(drawn(), drawn(), names))) for _ in range(trials))
+        found = _share(
+            _compared(drawn(), drawn() * SLOWER, names)[0].verdict is Verdict.SLOWER
+            for _ in range(trials // 2)
+        )
+        print(f"| {spread:.0%} | {alarms} | {found} |", flush=True)
+    print()
 
 
 def _as_measured(table: np.ndarray, names: list[str]) -> None:
