@@ -40,8 +40,10 @@ def stages(db: Connection, board_type: str, image: str, suite: str) -> list[str]
     return sorted(db.execute(asked).scalars())
 
 
-def history(db: Connection, kind: tuple[str, str, str], stage: str, before: str) -> list[NightValues]:
-    """Values of one quantity by night; `kind` is board type, image and suite."""
+def history(
+    db: Connection, kind: tuple[str, str, str], stage: str, before: str, place: str = ""
+) -> list[NightValues]:
+    """Values of one quantity by night; `kind` is board type, image and suite; with `place`, of that alone."""
     board_type, image, suite = kind
     asked = (
         select(*_RUN_COLUMNS, series.c.unit, series.c["values"])
@@ -52,6 +54,8 @@ def history(db: Connection, kind: tuple[str, str, str], stage: str, before: str)
     if before:
         began = db.execute(select(func.min(runs.c.started_at)).where(runs.c.night == before)).scalar()
         asked = asked.where(runs.c.started_at < (began or before))
+    if place:
+        asked = asked.where(runs.c.place == place)
     groups: dict[tuple[str, bool], list[RowMapping]] = {}
     for row in db.execute(asked).mappings():
         groups.setdefault((row["night"] or row["run_id"], row["emulated"]), []).append(row)

@@ -110,15 +110,23 @@ class Index:
             return ask.stages(db, board_type, image, suite)
 
     def history(
-        self, board_type: str, image: str, suite: str, stage: str = TOTAL, *, before: str = ""
+        self,
+        board_type: str,
+        image: str,
+        suite: str,
+        stage: str = TOTAL,
+        *,
+        before: str = "",
+        place: str = "",
     ) -> list[NightValues]:
         """Values of one quantity night by night, oldest first; a run by hand stands for itself.
 
         `stage` is `total` (power-on to ready) or a name as in measurements.jsonl, such as
         `stage/kernel..init`. `before`: only what began before that night (its id) or time (ISO 8601, UTC).
+        `place`: of that place alone.
         """
         with self._reading() as db:
-            return ask.history(db, (board_type, image, suite), stage, before)
+            return ask.history(db, (board_type, image, suite), stage, before, place)
 
     def failures(self, *, limit: int = 1000, **wanted: str) -> list[FailureRow]:
         """Boots that failed, the newest first; `wanted` as in `runs`."""

@@ -71,13 +71,9 @@ def changes(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> Chang
     last = earlier[0] if earlier else None
     found = list(_places(tonight, last))
     drift, notes = _drift(tonight, earlier, noticed)
-    rule = Rule(
-        alpha=ALPHA / max(len(tonight.cells), 1),
-        relevant=noticed.percent / 100,
-        margin=max(0.10, 2 * noticed.percent / 100),
-    )
+    rule = rule_of(tonight, noticed)
     for cell in tonight.cells.values():
-        base = _base(cell.cell, earlier)
+        base = base_of(cell.cell, earlier)
         told = _standing(cell, base, earlier)
         if told is None and base is not None:
             told = _times(cell, base, rule, noticed, drift if cell.emulated else 1.0)
@@ -87,6 +83,15 @@ def changes(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> Chang
     order = list(Kind)
     merged.sort(key=lambda each: (order.index(each.kind), each.place, each.image))
     return Changes(since=last.id if last is not None else "", found=tuple(merged), notes=tuple(notes))
+
+
+def rule_of(tonight: Night, noticed: Noticed) -> Rule:
+    """How the times of this night's cells are compared."""
+    return Rule(
+        alpha=ALPHA / max(len(tonight.cells), 1),
+        relevant=noticed.percent / 100,
+        margin=max(0.10, 2 * noticed.percent / 100),
+    )
 
 
 def _places(tonight: Night, last: Night | None) -> Iterator[Change]:
@@ -101,8 +106,8 @@ def _places(tonight: Night, last: Night | None) -> Iterator[Change]:
             )
 
 
-def _base(cell: Cell, earlier: Iterable[Night]) -> CellNight | None:
-    """The cell in the newest earlier night in which it was run."""
+def base_of(cell: Cell, earlier: Iterable[Night]) -> CellNight | None:
+    """What a cell is compared with: the cell in the newest earlier night in which it was run."""
     seen = (night.cells[cell] for night in earlier if cell in night.cells)
     return next((each for each in seen if each.standing is not Standing.NOT_RUN), None)
 
@@ -145,12 +150,12 @@ def _flakes(cell: CellNight, earlier: Sequence[Night]) -> Change | None:
 
 def _times(cell: CellNight, base: CellNight, rule: Rule, noticed: Noticed, drift: float) -> Change | None:
     """Slower or faster; None where neither is shown, or the two cannot be compared."""
-    before, now = _sample(base), _sample(cell)
+    before, now = sample_of_cell(base), sample_of_cell(cell)
     if before is None or now is None:
         return None
     if drift != 1.0:
-        rule = replace(rule, relevant=rule.relevant + abs(drift - 1) / 2)
-        rule = replace(rule, margin=max(rule.margin, 2 * rule.relevant))
+        relevant = rule.relevant + abs(drift - 1) / 2
+        rule = replace(rule, relevant=relevant, margin=max(rule.margin, 2 * relevant))
         before = _scaled(before, drift)
     try:
         found = compare_samples(before, now, rule)
@@ -183,8 +188,8 @@ def _drift(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> tuple[
     """How much slower the host was for emulated boards (1: as quick), and a sentence where that matters."""
     ratios = []
     for cell in tonight.cells.values():
-        base = _base(cell.cell, earlier) if cell.emulated else None
-        now, before = _sample(cell), _sample(base) if base is not None else None
+        base = base_of(cell.cell, earlier) if cell.emulated else None
+        now, before = sample_of_cell(cell), sample_of_cell(base) if base is not None else None
         if now is not None and before is not None and now.kind.host == before.kind.host:
             medians = _median(before), _median(now)
             if medians[0] and medians[1]:
@@ -201,7 +206,8 @@ def _drift(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> tuple[
     ]
 
 
-def _sample(cell: CellNight) -> Sample | None:
+def sample_of_cell(cell: CellNight) -> Sample | None:
+    """The boots of a cell as one sample; None where none got ready."""
     samples = [sample_of(run) for run in cell.runs if run.boots]
     whole = pooled(samples) if samples else None
     return whole if whole is not None and whole.ready else None

@@ -4,7 +4,8 @@ A line is on disk before what follows from it is begun. The boots themselves are
 journal says which run is of which cell, how each cell ended, and what became of places. A kill may tear the
 last line: it is cut off when the night goes on.
 
-    {"what": "begin", "schema", "night", "at", "matrix", "digest", "deadline", "cells": [...], "left_out"}
+    {"what": "begin", "schema", "night", "at", "matrix", "digest", "deadline", "noticed": {...},
+     "cells": [...], "left_out": [...]}
     {"what": "resume", "at"}
     {"what": "health", "place", "passed", "steps": {step: sentence}, "run"}     "" is: this step is well
     {"what": "quarantine", "place", "cause"} | {"what": "return", "place"}

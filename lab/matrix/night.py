@@ -14,7 +14,7 @@ from typing import Any
 from lab.errors import LabError, UsageError
 from lab.matrix.agenda import Ended
 from lab.matrix.journal import JOURNAL, NIGHTS, read_lines
-from lab.matrix.model import Cell, SuiteKind
+from lab.matrix.model import Cell, Noticed, SuiteKind
 from lab.model import BootRecord
 from lab.store import Run, load_run
 
@@ -92,7 +92,10 @@ class PlaceNight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """A night. `ended` is "" while it is being run, or where it was cut off."""
+    """A night. `ended` is "" while it is being run, or where it was cut off.
+
+    `noticed` is from when on a change of times is news, `left_out` are squares that cannot be run.
+    """
 
     id: str
     folder: Path
@@ -102,6 +105,8 @@ class Night:
     ended: str = ""
     how: str = ""
     deadline: float | None = None
+    noticed: Noticed = field(default_factory=Noticed)
+    left_out: tuple[str, ...] = ()
     cells: dict[Cell, CellNight] = field(default_factory=dict)
     places: dict[str, PlaceNight] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -194,6 +199,8 @@ class _Reader:
             digest=str(first.get("digest", "")),
             began=str(first["at"]),
             deadline=first.get("deadline"),
+            noticed=Noticed(**first.get("noticed", {})),
+            left_out=tuple(map(str, first.get("left_out", ()))),
         )
 
     def take(self, line: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,7 @@ def header(matrix: Matrix, night: str) -> dict[str, Any]:
         "matrix": matrix.name,
         "digest": matrix.digest,
         "deadline": matrix.deadline,
+        "noticed": asdict(matrix.noticed),
         "cells": cells,
         "left_out": list(matrix.left_out),
     }
