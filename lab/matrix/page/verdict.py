@@ -1,0 +1,68 @@
+"""What a cell shows: how it stands, and against the night before."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lab.comparison.compare import refusals
+from lab.matrix.changes import Changes, Kind, rule_of, sample_of_cell
+from lab.matrix.model import Cell
+from lab.matrix.night import CellNight, Night, Standing
+from lab.statistics import Difference, Verdict, compare
+
+WORDS = {
+    Standing.PASSED: ("✓", "passed"),
+    Standing.FLAKY: ("≈", "flaky"),
+    Standing.FAILING: ("✕", "failing"),
+    Standing.NOT_RUN: ("–", "not run"),
+}
+_TIMES = (Kind.SLOWER, Kind.FASTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The whole boot against the cell's night before. `word` is the verdict, `change` such as `+12.3 %`."""
+
+    word: str = ""
+    change: str = ""
+    interval: str = ""
+    why_not: str = ""
+
+
+def kinds_of(changed: Changes, cells: Iterable[Cell]) -> dict[Cell, list[Kind]]:
+    """Which changes are about which cell."""
+    found: dict[Cell, list[Kind]] = {cell: [] for cell in cells}
+    for change in changed.found:
+        for suite in change.suites:
+            found.setdefault(Cell(change.place, change.image, suite), []).append(change.kind)
+    return found
+
+
+def against(night: Night, cell: CellNight, base: CellNight | None, kinds: Iterable[Kind]) -> Against:
+    """Compare a cell with `base`.
+
+    It is slower or faster where the night's changes say so: what they leave out is too small to be news, or
+    the host's own doing.
+    """
+    news = next((kind.value for kind in kinds if kind in _TIMES), "")
+    now = sample_of_cell(cell)
+    before = sample_of_cell(base) if base is not None else None
+    if now is None or before is None:
+        return Against(news)
+    if refused := refusals(before, now):
+        return Against(news, why_not="; ".join(refused))
+    values = [sample.values(None, sample.milestones[-1]) for sample in (before, now)]
+    found = compare({"": values[0]}, {"": values[1]}, "", rule_of(night, night.noticed))[0]
+    change = "" if found.relative is None else f"{found.relative:+.1%}".replace("%", " %").replace("-", "−")
+    return Against(news or _word(found), change, _interval(found))
+
+
+def _word(found: Difference) -> str:
+    if found.verdict is Verdict.NOT_ENOUGH_SAMPLES:
+        return "boots drift" if found.drifts else "too few boots"
+    return "same" if found.verdict is Verdict.SAME else "no news"
+
+
+def _interval(found: Difference) -> str:
+    if found.shift is None or found.low is None or found.high is None:
+        return ""
+    return f"{found.shift:+.2f} s, interval {found.low:+.2f} to {found.high:+.2f} s".replace("-", "−")
