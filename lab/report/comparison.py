@@ -11,7 +11,7 @@ from lab.report.page import rendered
 from lab.statistics.compare import Difference
 from lab.store.writer import write_text
 
-WIDTH, LANE, MARGIN = 640.0, 22.0, 8.0  # of a picture, in its own units
+WIDTH, LANE, MARGIN = 320.0, 18.0, 6.0  # of a picture, in its own units
 _DOTS = 400  # of a side: of more boots, every k-th by value is drawn
 
 
