@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine, delete, insert, select
-from sqlalchemy.exc import DBAPIError, OperationalError
 
 from lab.errors import LabError
 from lab.index.database import in_turn
@@ -86,7 +85,7 @@ class Ingest:
         except LabError as exc:
             self.done.problems.append(str(exc))
             return None
-        except (OSError, OverflowError) as exc:
+        except OSError as exc:
             self._problem(folder, str(exc))
             return None
         if rows.runs[0]["run_id"] != folder.name:
@@ -99,23 +98,6 @@ class Ingest:
         return rows
 
     def _store(self, batch: list[Rows]) -> None:
-        """Write a batch; where one run of it cannot be stored, the others are."""
-        try:
-            self._write(batch)
-        except OperationalError:  # the database's fault, not the rows'
-            raise
-        except (DBAPIError, OverflowError) as exc:
-            if len(batch) == 1:
-                said = exc.orig if isinstance(exc, DBAPIError) else exc
-                folder = self._results / batch[0].runs[0]["folder"]
-                self._problem(folder, f"cannot be stored: {' '.join(str(said).split())}")
-                return
-            for one in batch:
-                self._store([one])
-            return
-        self.done.boots += sum(len(rows.boots) for rows in batch)
-
-    def _write(self, batch: list[Rows]) -> None:
         rows = Rows()
         for one in batch:
             rows.add(one)
@@ -126,6 +108,7 @@ class Ingest:
             for table, found in ((runs, rows.runs), (boots, rows.boots), (series, rows.series)):
                 if found:
                     db.execute(insert(table), found)
+        self.done.boots += len(rows.boots)
 
     def _problem(self, folder: Path, what: str) -> None:
         self.done.problems.append(f"{folder}: {what}")

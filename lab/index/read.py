@@ -53,7 +53,7 @@ def digest(folder: Path) -> str:
 
 
 def read_rows(folder: Path, results_dir: Path) -> Rows:
-    """Read a run. Raises UsageError where it is damaged, OSError, OverflowError: a time no clock can show."""
+    """Read a run. Raises UsageError where it is damaged, OSError where its files cannot be read."""
     before = stamp(folder)  # what is written while we read is read again next time
     content = digest(folder)
     run = load_run(folder)

@@ -147,7 +147,10 @@ def _load_info(path: Path) -> RunInfo:
         raise UsageError(f"{path} is not the folder of a run: it has no {RUN_FILE}") from exc
     except OSError as exc:
         raise InfrastructureError(f"cannot read {file}: {exc.strerror}") from exc
-    except ValueError as exc:  # JSON, encoding and record errors alike
+    except (
+        ValueError,
+        RecursionError,
+    ) as exc:  # JSON, encoding and record errors alike; brackets without end
         raise UsageError(f"{file}: {exc}") from exc
 
 
@@ -175,5 +178,5 @@ def _objects(file: Path, warnings: list[str]) -> Iterator[tuple[int, Any]]:
             continue
         try:
             yield number, json.loads(line)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise UsageError(f"{file}:{number}: not a JSON line: {exc}") from exc

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.model import SCHEMA, BootRecord, Measurement
+from lab.store.codec import LARGEST
 from lab.store.run import BOOTS_FILE, MEASUREMENTS_FILE, RUN_FILE, RunInfo
 from lab.store.writer import write_text
 
@@ -25,7 +26,7 @@ RECORDS: dict[str, tuple[type, str]] = {
 }
 _SCALARS: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},
-    int: {"type": "integer"},
+    int: {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
     float: {"type": "number"},
     bool: {"type": "boolean"},
     Any: {},

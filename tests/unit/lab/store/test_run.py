@@ -1,6 +1,10 @@
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab.errors import UsageError
 from lab.model import BootRecord, Timeline
@@ -86,7 +90,7 @@ def test_a_folder_that_is_no_run(tmp_path):
         load_run(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 1}', "\xff"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 1}', "\xff", "[" * 10**5], ids=range(6))
 def test_a_damaged_run_file_is_named(tmp_path, content):
     (tmp_path / RUN_FILE).write_text(content)
     with pytest.raises(UsageError, match=r"run.json: "):
@@ -115,3 +119,16 @@ def test_a_run_is_found_by_name_beginning_or_path(tmp_path):
         find_run(tmp_path, "x")
     with pytest.raises(UsageError, match="there is no run yet"):
         find_run(tmp_path / "nothing", "latest")
+
+
+@given(st.binary() | st.text().map(str.encode) | st.just(b"[" * 10**5))
+def test_whatever_lies_in_a_file_is_a_run_or_an_error_that_names_it(content):
+    with tempfile.TemporaryDirectory() as made:
+        folder = RunWriter(Path(made), info()).folder
+        (folder / BOOTS_FILE).write_bytes(content)
+        told = ""
+        try:
+            assert load_run(folder).boots == ()
+        except UsageError as error:
+            told = str(error)
+        assert told == "" or told.startswith(f"{folder / BOOTS_FILE}:")
