@@ -17,7 +17,8 @@ from lab.netboot import BootService
 from lab.rollout import status
 from lab.rollout.driver import Driver, pause_file
 from lab.rollout.dryrun import look
-from lab.rollout.engine import Engine
+from lab.rollout.engine import Engine, Phase
+from lab.rollout.journal import in_use
 from lab.rollout.plan import Plan
 from lab.rollout.planfile import read_plan
 from lab.rollout.record import Recorded, Writer
@@ -34,7 +35,7 @@ _VERBS = {
 
 def _verbs(command: Any) -> Any:
     for name, text in reversed(_VERBS.items()):
-        command = click.option(f"--{name}", "verb", flag_value=name, help=text)(command)
+        command = click.option(f"--{name}", name.replace("-", "_"), is_flag=True, help=text)(command)
     return command
 
 
@@ -48,7 +49,7 @@ def _verbs(command: Any) -> Any:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @with_options
-def rollout(plan_file: Path, verb: str | None, journal: Path | None, *, as_json: bool, **api: Any) -> int:
+def rollout(plan_file: Path, journal: Path | None, *, as_json: bool, **api: Any) -> int:
     """Change nodes step by step, as PLAN.yaml says: canary, batches, gates.
 
     Each step is on disk before it is taken: a rollout that was killed goes on with --resume where it stood.
@@ -62,16 +63,19 @@ def rollout(plan_file: Path, verb: str | None, journal: Path | None, *, as_json:
       bootlab rollout dns.yaml --resume
       bootlab rollout dns.yaml --status --json
     """
+    verb = _verb_of(api)
     plan = read_plan(plan_file)
     path = journal or plan_file.with_name(f"{plan_file.stem}.rollout.jsonl")
     if verb == "status":
         recorded = Recorded(plan, path)
-        return _report(plan, recorded.engine, recorded.began, as_json=as_json)
+        code = _report(plan, recorded.engine, recorded.began, as_json=as_json)
+        if recorded.engine.phase in (Phase.RUNNING, Phase.REVERTING) and not in_use(path):
+            click.echo(
+                f"{path}: nobody works on it: it was ended before its time; --resume goes on", err=True
+            )
+        return code
     if verb == "pause":
-        Recorded(plan, path)
-        pause_file(path).touch()
-        click.echo("it begins no further node; `--resume` goes on")
-        return 0
+        return _pause(plan, path)
     if verb == "dry-run":
         return _dry_run(plan, as_json=as_json)
     if verb == "new":
@@ -82,6 +86,24 @@ def rollout(plan_file: Path, verb: str | None, journal: Path | None, *, as_json:
         with Progress(plan, writer.recorded.began, Console(stderr=as_json), service) as progress:
             asyncio.run(_run(Driver(plan, writer, progress.tell)))
         return _report(plan, writer.engine, writer.recorded.began, as_json=as_json)
+
+
+def _verb_of(options: dict[str, Any]) -> str | None:
+    given = [verb for verb in _VERBS if options.pop(verb.replace("-", "_"))]
+    if len(given) > 1:
+        raise UsageError(f"--{given[0]} and --{given[1]}: give one of them")
+    return given[0] if given else None
+
+
+def _pause(plan: Plan, path: Path) -> int:
+    phase = Recorded(plan, path).engine.phase
+    if phase is Phase.REVERTING:
+        raise UsageError(f"{path}: nodes are put back, and that does not pause; it is over when all are")
+    if not in_use(path):
+        raise UsageError(f"{path}: this rollout is {phase}, and nobody works on it: nothing is to be paused")
+    pause_file(path).touch()
+    click.echo("it begins no further node; `--resume` goes on")
+    return 0
 
 
 def _begin(writer: Writer, verb: str | None, path: Path) -> None:

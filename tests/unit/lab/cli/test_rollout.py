@@ -74,6 +74,23 @@ def test_pause_and_status_before_anything_was_begun(bootlab):
         assert "no rollout of this plan was begun" in told, verb
 
 
+def test_only_one_thing_at_a_time_is_asked_for(bootlab):
+    code, told = bootlab("--resume", "--revert")
+    assert (code, "--resume and --revert: give one of them" in told) == (2, True)
+
+
+def test_what_nobody_works_on_is_not_paused_and_said_to_be_so(bootlab, tmp_path):
+    assert bootlab()[0] == 0
+    code, told = bootlab("--pause")
+    assert (code, "is paused, and nobody works on it: nothing is to be paused" in told) == (2, True)
+    journal = tmp_path / "plan.rollout.jsonl"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:2]))  # as a kill leaves it
+    code, told = bootlab("--status")
+    assert code == 0
+    assert "plan: running, step 1 of 2; 2 nodes: 1 waiting, 1 changing\n" in told
+    assert "nobody works on it: it was ended before its time; --resume goes on\n" in told
+
+
 def test_a_plan_with_faults_is_exit_code_2(bootlab, tmp_path):
     (tmp_path / "plan.yaml").write_text("nodes: {a: {after: [b]}, b: {after: [a]}}\nchange: {}\n")
     code, told = bootlab()
