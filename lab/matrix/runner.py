@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,10 @@ def run_night(
         _work(running, workers)
         for problem in refresh(index_url(folder), folder):  # the records count, not their index
             running.warn(f"index: {problem}")
-        _end(running)
+        how = _end(running)
     shares = {w.place: max(0.0, w.wall - w.busy - w.idle) / w.wall for w in workers if w.wall}
-    return Outcome(night=load_night(folder / NIGHTS / night), overhead=shares, bugs=running.bugs)
+    found = replace(load_night(folder / NIGHTS / night), how=how)  # on a full disk, it is not in the journal
+    return Outcome(night=found, overhead=shares, bugs=running.bugs)
 
 
 def plan(matrix: Matrix, results: Path, *, deadline: float | None) -> Forecast:
@@ -183,7 +184,8 @@ def _work(running: Running, workers: list[PlaceWorker]) -> None:
             worker.join()
 
 
-def _end(running: Running) -> None:
+def _end(running: Running) -> str:
+    """Write down how the night ended, and return it."""
     cells = [p for agenda in running.agendas.values() for p in agenda.progress.values()]
     cut = any(progress.ended is Ended.DEADLINE for progress in cells)
     how = running.how or ("deadline" if cut else "done")
@@ -191,6 +193,7 @@ def _end(running: Running) -> None:
         running.journal.write("end", at=utc_now(), how=how)
     except DiskError as exc:  # the night's boots are on disk; --resume goes on
         running.teller.warning(str(exc))
+    return how
 
 
 def _deadline_left(matrix: Matrix, resume: Night | None) -> float | None:

@@ -41,6 +41,7 @@ class NightLab:
     places: dict[str, str]
     boots: int
     images: tuple[str, ...] = IMAGES
+    smoke: bool = True  # whether there is the second suite, of pytest
     linux: bool = False
     hook: str = ""
     mail: int = 0  # the port of a mail server on 127.0.0.1
@@ -134,6 +135,7 @@ class NightLab:
             }
             for image in self.images
         }
+        smoke = {"smoke": {"pytest": {"files": ["test_smoke.py"]}}} if self.smoke else {}
         notify: dict[str, Any] = {"always": True}
         if self.hook:
             notify["webhooks"] = [{"url": self.hook}]
@@ -143,7 +145,7 @@ class NightLab:
         return {
             "lab": "lab.yaml",
             "images": images,
-            "suites": {"boot": {"boot": {}}, "smoke": {"pytest": {"files": ["test_smoke.py"]}}},
+            "suites": {"boot": {"boot": {}}, **smoke},
             "boots": self.boots,
             "timeout": "20m",
             "deadline": "4h",

@@ -2,10 +2,12 @@
 and the night after it, in which one image is broken. The long one is night_twice.py."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -46,13 +48,16 @@ def test_a_night_killed_resumed_and_the_next_one(tmp_path):
         lab.write()
         killed_and_resumed(lab)
         assert [document["changes"] for document in hook.documents] == [[]]
+        (tmp_path / "results" / "index.sqlite").write_bytes(b"no database" * 1000)
         lab.with_faults(Faults(broken=("alpha", "arm64"))).write()
         second = run(lab, "run", "--json")
         assert second.returncode == 1, second.stderr
         (change,) = hook.documents[1]["changes"]
         told = (change["kind"], change["place"], change["image"], change["suites"])
         assert told == ("failing", "arm1", "alpha", ["boot", "smoke"])
-        assert json.loads(second.stdout)["changes"] == hook.documents[1]["changes"]
+        printed = json.loads(second.stdout)
+        assert printed["changes"] == hook.documents[1]["changes"]
+        assert [warning.partition(":")[0] for warning in printed["warnings"]] == ["index"]  # and no more
 
 
 def killed_and_resumed(lab: NightLab) -> None:
@@ -79,6 +84,46 @@ def killed_and_resumed(lab: NightLab) -> None:
     assert all(len(cell.folders) == 1 and cell.runs[0].info.complete for cell in measured)
     assert boots.read_text().startswith(before)
     assert run(lab, "plan").stdout.count("a guess") == 0
+
+
+def test_a_disk_that_is_full_costs_nothing_that_was_measured(tmp_path):
+    lab = NightLab(
+        folder=tmp_path, places={"arm1": "qemu-virt-arm64"}, boots=3, images=("alpha",), smoke=False
+    )
+    lab.write()
+    results, filler = tmp_path / "results", tmp_path / "results" / "filler"
+    results.mkdir()
+    script = (
+        'mount -t tmpfs -o size=64m none "$1" || exit 77; shift; "$@"; echo $? >first; rm -f results/filler\n'
+        '"$@" --resume; echo $? >second; cp -r results/nights results/20* kept/'
+    )
+    (tmp_path / "kept").mkdir()
+    words = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", script, "sh", str(results)]
+    with (tmp_path / "log").open("wb") as log:
+        night = subprocess.Popen([*words, *command(lab, "run")], cwd=tmp_path, stdout=log, stderr=log)
+    inside = Path(f"/proc/{night.pid}/root")
+    full = until(lambda: night.poll() or fill(inside, results, filler), "boot")
+    if full == 77:
+        pytest.skip("nothing can be mounted here, not even in a namespace")
+    assert night.wait(PATIENCE) == 0
+    said = (tmp_path / "log").read_text()
+    assert ((tmp_path / "first").read_text(), (tmp_path / "second").read_text()) == ("4\n", "0\n"), said
+    assert "the disk is full; free some space" in said
+    assert "the disk was full; nothing changed" in said
+    (cell,) = load_night(find_night(tmp_path / "kept", "latest")).cells.values()
+    assert (len(cell.boots), cell.standing, len(cell.folders)) == (3, Standing.PASSED, 1)
+
+
+def fill(inside: Path, results: Path, filler: Path) -> int | None:
+    """Fill the disk once a boot has been recorded; None: not yet."""
+    there = inside / str(results)[1:]
+    if not any(suite_of(f) == "boot" for f in there.glob("*/*/boots.jsonl")):
+        return None
+    filled = subprocess.run(
+        ["dd", "if=/dev/zero", f"of={inside / str(filler)[1:]}", "bs=64k"], stderr=-1, text=True
+    )
+    assert "No space left" in filled.stderr
+    return 1
 
 
 def suite_of(boots) -> str:
