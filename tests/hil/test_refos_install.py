@@ -175,7 +175,15 @@ def test_the_first_configuration_comes_from_our_server_once_the_machine_is_relea
     with fresh.node(fresh.admin()) as node:
         node.wait_ready(SECONDS)
         assert node.version().mode == "metal"
-    said = fresh.board.console.transcript.text_since(0)
-    assert "stage maintenance" not in said
-    (delivered,) = fresh.events(ConfigDelivered)
-    assert (delivered.mac, delivered.name, delivered.config_kind) == (MAC, "talos.yaml", "talos")
+        said = fresh.board.console.transcript.text_since(0)
+        assert "stage maintenance" not in said
+        (delivered,) = fresh.events(ConfigDelivered)
+        assert (delivered.mac, delivered.name, delivered.config_kind) == (MAC, "talos.yaml", "talos")
+        # The client's way of installing looks at the image first; the connection does not end with the boot
+        list(node.install(f"http://{SERVER}/bundle.raucb", "/dev/vda"))
+        before = node.boot_mark()
+        with fresh.board.console.expecting_reset():
+            node.reboot()
+            fresh.says("refos: booting slot A; attempts left: A 2, B 3")
+        node.wait_ready(SECONDS, other_than=before)
+        assert "refos.slot=A" in node.read("/proc/cmdline").decode().split()

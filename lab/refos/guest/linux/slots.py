@@ -17,6 +17,8 @@ _OTHER = Path("/run/refos/other-slot")
 _PERCENT = re.compile(r"^(\d{1,3})% (.*)$")
 _LAST_ERROR = re.compile(r"LastError: (.*)")
 _BLOCK = 1 << 20
+# RAUC writes the slot that is not booted: where none is, slot A shall be the first one
+_NOT_BOOTED = SlotName.B
 _RESERVE = 48 << 20  # bytes of memory: what RAUC, its D-Bus and the copying take
 
 
@@ -79,7 +81,8 @@ class RaucSlots:
         _check_name(image)
         yield f"reading the manifest of {image}"
         await _check_memory(image)
-        await run(["refos-updater"], timeout=60)
+        # The service that is started here is the one that will install
+        await run(["refos-updater", *([] if self._booted is not None else [_NOT_BOOTED])], timeout=60)
         try:
             said = await run(["rauc", "info", image], timeout=120)
         except PlatformError as error:
@@ -94,8 +97,7 @@ class RaucSlots:
         async for line in prepare_disk(disk, wipe=wipe, store=self._store):
             yield line
         self._versions.clear()
-        # RAUC writes the slot that is not booted; none is, and slot A shall be the first one
-        async for line in _rauc_install(image, SlotName.B):
+        async for line in _rauc_install(image, _NOT_BOOTED):
             yield line
         async for line in make_bootable():
             yield line
