@@ -48,7 +48,8 @@ def show(service: BootService, mac: str, *, as_json: bool) -> None:
         print_json({**found, "etag": etag, "choice": choice})
         return
     fields(_FIELDS, found)
-    click.echo(f"boots next: {choice['plan'] or 'nothing from us'}: {choice['why']}")
+    what = f"plan {choice['plan']}" if choice["plan"] else "nothing from us"
+    click.echo(f"boots next: {what}: {choice['why'].removeprefix(f'{what}: ')}")
     for candidate in choice["candidates"]:
         click.echo(f"  {'*' if candidate['chosen'] else '-'} {candidate['source']}: {candidate['why']}")
 

@@ -52,7 +52,9 @@ def _dhcp(it: Dhcp) -> str:
 
 
 def _transfer(it: Transfer) -> str:
-    error = f" {it.error} {shown(it.error_text)}".rstrip() if it.error is not None else ""
+    code = f"error {it.error}" if it.error is not None and it.protocol == "tftp" else ""
+    why = ": ".join(filter(None, (code, shown(it.error_text) if it.error is not None else "")))
+    how = f"{it.outcome} ({why})" if why else it.outcome
     also = f" (to frame {it.last_frame})" if it.last_frame > it.frame else ""
-    how = f"{it.outcome}{error}, {it.sent} bytes"
-    return f"{_frame(it.frame)}{it.protocol} {shown(it.name)} from {it.server}: {how}{also}"
+    sent = f", {it.sent} bytes" if it.sent or it.done else ""
+    return f"{_frame(it.frame)}{it.protocol} {shown(it.name)} from {it.server}: {how}{sent}{also}"

@@ -155,7 +155,8 @@ function nextStart(choice) {
   if (!choice) return [];
   const what = choice.plan ? `plan ${choice.plan}${choice.action && choice.action !== "boot" ? ` (${choice.action})` : ""}` : "nothing from us";
   const others = choice.candidates.map((one) => h("li", {}, `${shown(one.source, 80)}${one.plan ? ` \u2192 ${shown(one.plan, 80)}` : ""}: ${shown(one.why, 200)}`));
-  return [h("p", {}, h("strong", {}, shown(what, 120)), `: ${shown(choice.why, 300)}`), others.length > 1 ? h("details", {}, h("summary", {}, "what was considered"), h("ul", {}, others)) : ""];
+  const why = choice.why.startsWith(`plan ${choice.plan}: `) ? choice.why.slice(`plan ${choice.plan}: `.length) : choice.why;
+  return [h("p", {}, h("strong", {}, shown(what, 120)), `: ${shown(why, 300)}`), others.length > 1 ? h("details", {}, h("summary", {}, "what was considered"), h("ul", {}, others)) : ""];
 }
 
 /** Who answers the machine where another DHCP server has the network, in a sentence. */

@@ -72,7 +72,7 @@ def test_machines_and_rules(bootlab):
     ok(bootlab("rule", "set", "r", "tags=a,b", "--plan", "p"))
     ok(bootlab("rule", "list"), "tags=a,b")
     ok(bootlab("rule", "show", "r"), "tags=a,b")
-    ok(bootlab("machine", "show", NEW), "boots next: p", "rule r")
+    ok(bootlab("machine", "show", NEW), "boots next: plan p", "rule r")
     ok(bootlab("machine", "hold", NEW))
     ok(bootlab("machine", "show", NEW), "hold")
     late = bootlab("machine", "set", NEW, "--name", "x", "--version", shown["etag"])
