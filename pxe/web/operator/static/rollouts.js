@@ -10,7 +10,7 @@ const MOST_CAUSES = 10;
 
 export class Rollouts extends List {
   constructor() {
-    super("Rollouts", ["rollout", "is", "nodes", "step", "failed", "began"]);
+    super("Rollouts", ["rollout", "is", "nodes", "step", "began"]);
     this.nothing = "None was told of: bootlab rollout PLAN.yaml -c lab.yaml tells this service.";
   }
 
@@ -28,7 +28,7 @@ export class Rollouts extends List {
     const settled = rollout.nodes - open;
     const bar = h("progress", { max: Math.max(1, rollout.nodes), value: settled, "aria-label": `${shown(rollout.name, 80)}: ${settled} of ${rollout.nodes} nodes` });
     const phase = [rollout.phase, rollout.reason].filter(Boolean).map((word) => shown(word, 200)).join(": ");
-    return [h("strong", {}, shown(rollout.name, 80)), phase, h("span", {}, bar, ` ${settled} of ${rollout.nodes}`), `${rollout.step} of ${rollout.steps}`, failed(rollout), clock(rollout.began)];
+    return [h("strong", {}, shown(rollout.name, 80)), phase, h("div", { class: "far" }, h("span", { class: "whole" }, bar, ` ${settled} of ${rollout.nodes}`), failed(rollout)), h("span", { class: "whole" }, `${rollout.step} of ${rollout.steps}`), clock(rollout.began)];
   }
 }
 
