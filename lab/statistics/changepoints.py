@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from lab.statistics.trend import mean_ranks
+
 Array = NDArray[np.float64]
 
 FEWEST_NIGHTS = 12  # a change needs this many values: among fewer, every order is too likely by chance
@@ -63,16 +65,8 @@ def _segments(array: Array) -> list[tuple[int, int]]:
         return [(0, n)]
     from ruptures import KernelCPD  # it takes a second to load: only histories pay for it
 
-    scores = special.ndtri((_ranks(array) - 0.375) / (n + 0.25))  # Blom's
+    scores = special.ndtri((mean_ranks(array) - 0.375) / (n + 0.25))  # Blom's
     scores /= scores.std() or 1.0
     fitted = KernelCPD(kernel="linear", min_size=2).fit(scores.reshape(-1, 1))
     ends = fitted.predict(pen=_PENALTY + 2 * math.log(math.log(n)))
     return list(zip([0, *ends[:-1]], ends, strict=True))
-
-
-def _ranks(array: Array) -> Array:
-    """Ranks from 1; equal values share the mean of theirs."""
-    _, inverse, counts = np.unique(array, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    mean = last - (counts - 1) / 2
-    return np.asarray(mean[inverse], dtype=float)
