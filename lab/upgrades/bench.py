@@ -10,13 +10,17 @@ from lab.model import BootRecord, Timeline
 from lab.report import write_report
 from lab.upgrades.cuts import Campaign
 from lab.upgrades.evidence import READY_SECONDS
+from lab.upgrades.faults import CLASSES, Ending
 from lab.upgrades.operate import Knowledge, Order, next_order
 from lab.upgrades.plan import Operation
 from lab.upgrades.record import Recorder
 from lab.upgrades.rig import Rig
+from lab.upgrades.story import Story
 from lab.upgrades.system import DOWNLOADED, READY, REQUEST, WRITTEN, Observation
 from lab.upgrades.tables import tables
 from pxe.events import TransferEnded
+
+QUIET_SECONDS = 120.0  # out of reach for so long, a node is taken for lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,8 @@ class Bench:
                 order.carry_out(self.rig, story)
             except LabError as error:
                 refused = str(error)
-            seen = self.rig.ready(story, seconds) if order.reboots and not refused else self.rig.observe()
+            back = order.reboots and not refused
+            seen = self._back(story, fault, seconds) if back else self.rig.observe()
             if seen is not None:
                 story.note(READY)
         recorder.add(story, str(operation), ("the node did not get ready again",) if seen is None else ())
@@ -99,6 +104,12 @@ class Bench:
             seen=seen,
             refused=refused,
         )
+
+    def _back(self, story: Story, fault: str, seconds: float) -> Observation | None:
+        if fault and CLASSES[fault].ending is Ending.NOT_NOTICED:
+            story.wait(self.rig.system.milestones[-1].name, seconds)
+            seconds = QUIET_SECONDS  # it says that it is well: now it must be out of reach
+        return self.rig.ready(story, seconds)
 
     @contextmanager
     def recording(self, what: str, planned: int = 1) -> Iterator[Recorder]:

@@ -36,7 +36,8 @@ CLASSES = {
         FailureClass("no-api", "the API never comes up", Ending.FALLS_BACK),
         FailureClass("unhealthy", "API up, a service is not healthy", Ending.FALLS_BACK),
         FailureClass("config", "saved configuration not applicable", Ending.FALLS_BACK),
-        FailureClass("network-dead", "network dead, and the node says it is ready", Ending.NOT_NOTICED, 180),
+        FailureClass("no-network", "network dead as soon as the API is up", Ending.FALLS_BACK),
+        FailureClass("network-dead", "network dead after the slot was marked good", Ending.NOT_NOTICED),
         FailureClass("disk-full", "update larger than the slot", Ending.REFUSED),
     )
 }

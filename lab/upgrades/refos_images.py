@@ -169,6 +169,8 @@ _MAKERS: dict[str, Callable[[Image, Path], None]] = {
 }
 _MAIN, _MACHINE = "refos/guest/linux/daemon.py", "refos/guest/linux/machine.py"
 _SAY_UP = 'self.say("api up on :50000")'
+_SAY_GOOD = 'self.say(f"marked good: slot {slot} version {self.platform.release.version}")'
+_CUT_OFF = '__import__("os").system("ip link set eth0 arp off; ip neigh flush dev eth0")'
 _FILES: dict[str, Callable[[], dict[str, Node]]] = {
     "init-dies": lambda: {"usr/sbin/init": file(_INIT_DIES, 0o755)},
     "init-hangs": lambda: {"usr/sbin/init": file(_INIT_HANGS, 0o755)},
@@ -187,10 +189,7 @@ _FILES: dict[str, Callable[[], dict[str, Node]]] = {
         "Node(platform)",
         "Node(platform, read_config=_refuse)",
     ),
-    "network-dead": lambda: _guest(
-        "refos/guest/node.py",
-        _SAY_UP,
-        _SAY_UP + '; __import__("os").system("ip link set eth0 arp off; ip neigh flush dev eth0")',
-    ),
+    "no-network": lambda: _guest("refos/guest/node.py", _SAY_UP, f"{_SAY_UP}; {_CUT_OFF}"),
+    "network-dead": lambda: _guest("refos/guest/node.py", _SAY_GOOD, f"{_SAY_GOOD}; {_CUT_OFF}"),
 }
 FAULTS = (*_MAKERS, *_FILES)

@@ -74,6 +74,7 @@ def check_failure(upgrades: Bench, found: FailureClass, before: Observation, don
     assert bool(done.refused) is (found.ending is Ending.REFUSED), done.refused
     if found.ending is Ending.NOT_NOTICED:
         assert done.seen is None, "it was noticed after all: a better ending than this class says"
+        assert f"marked good: slot {OTHER[before.slot]}" in done.console, done.console[-3000:]
         return
     assert done.seen is not None, f"the node did not come back\n{done.console[-3000:]}"
     assert (done.seen.slot, done.seen.version) == (before.slot, before.version)
