@@ -1,5 +1,6 @@
 """`bootlab matrix`: boards by images by suites, N boots each, night after night."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from lab.cli.api import json_option, print_json, print_table
 from lab.cli.matrix_progress import NightProgress
 from lab.cli.matrix_show import forecast_json, night_json, print_forecast, print_night
 from lab.config import load_site
-from lab.errors import UsageError
-from lab.matrix.changes import Changes
+from lab.errors import InfrastructureError, UsageError
+from lab.matrix.changes import Changes, changes
 from lab.matrix.matrixfile import read_matrix
 from lab.matrix.message import message_of
-from lab.matrix.night import Night, Standing, find_night, load_night
+from lab.matrix.night import Night, Standing, earlier_nights, find_night, load_night
 from lab.matrix.notify import changes_of, tell
 from lab.matrix.quarantine import BY_PERSON, Quarantine
 from lab.matrix.runner import Outcome, check_deadline, objection_to_resume, plan, run_night, unfinished
@@ -96,10 +97,15 @@ def run(
         night = None
     with NightProgress(found, console) as progress:
         outcome = run_night(found, progress, results=folder, resume=night)
-    changed = changes_of(outcome.night, found)
+    earlier = list(earlier_nights(folder, outcome.night))
+    changed = changes(outcome.night, earlier, found.noticed)
     if outcome.night.how != "stopped":
         tell(found, outcome.night, changed, warn=warn)
     _show(outcome.night, changed, as_json=as_json)
+    try:
+        click.echo(f"page: {_page(outcome.night, earlier, changed)}", err=as_json)
+    except InfrastructureError as exc:  # the night's records and its verdict stand without it
+        warn(f"the night's page: {exc}")
     if not as_json:
         shares = [f"{place} {share:.1%}" for place, share in outcome.overhead.items()]
         click.echo(f"the scheduler's own share of the time: {', '.join(shares)}")
@@ -132,6 +138,23 @@ def status(night: str, results: Path, *, as_json: bool) -> None:
     """Show a night: each cell, each place, and how it ended."""
     found = load_night(find_night(results, night))
     print_json(night_json(found)) if as_json else print_night(found)
+
+
+@matrix.command()
+@click.argument("night", default="latest", metavar="[NIGHT|latest]")
+@_IN_RESULTS
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+def report(night: str, results: Path, *, open_page: bool) -> None:
+    """Write the page of a night (again) and say where it is.
+
+    A night writes it at its end; it stands beside the night's journal, and needs nothing but itself.
+    """
+    found = load_night(find_night(results.absolute(), night))
+    earlier = list(earlier_nights(results.absolute(), found))
+    path = _page(found, earlier, changes(found, earlier, found.noticed))
+    click.echo(path)
+    if open_page:
+        click.launch(str(path))
 
 
 @matrix.group()
@@ -168,6 +191,15 @@ def remove_from_quarantine(place: str, results: Path) -> None:
     """Take PLACE out of quarantine."""
     if not Quarantine(results).remove(place):
         raise UsageError(f"place {place} is not in quarantine")
+
+
+def _page(night: Night, earlier: Sequence[Night], changed: Changes) -> Path:
+    from lab.matrix.page import write_night  # the index and templates: not for who only asks for a plan
+
+    path, problems = write_night(night, earlier, changed)
+    for problem in problems:
+        warn(problem)
+    return path
 
 
 def warn(text: str) -> None:

@@ -12,6 +12,7 @@ from lab.matrix.agenda import Ended
 from lab.matrix.model import Matrix, SuiteKind
 from lab.matrix.night import CellNight, Night
 from lab.matrix.planner import Forecast
+from lab.report.words import duration
 
 
 def print_forecast(matrix: Matrix, expected: Forecast) -> None:
@@ -93,15 +94,9 @@ def _row(cell: CellNight) -> Iterator[object]:
     else:
         retries = sum(record.attempt > 1 for record in cell.boots)
         yield from (f"{sum(record.ready for record in cell.boots)}/{cell.planned}", failed, retries)
-    times = ready_seconds(cell)
+    times = cell.ready_seconds
     yield f"{statistics.median(times):.2f}" if times else "-"
     yield _note(cell)
-
-
-def ready_seconds(cell: CellNight) -> list[float]:
-    """Seconds to ready of each boot that got there."""
-    ready = [record.timeline for record in cell.boots if record.ready and record.timeline.milestones]
-    return [(timeline.milestones[-1].t_ns - timeline.t0_ns) / 1e9 for timeline in ready]
 
 
 def _note(cell: CellNight) -> str:
@@ -130,7 +125,7 @@ def night_json(night: Night) -> dict[str, Any]:
 
 def _cell_json(cell: CellNight) -> dict[str, Any]:
     failed, judged = cell.counts
-    times = ready_seconds(cell)
+    times = cell.ready_seconds
     return {
         **asdict(cell.cell),
         "board_type": cell.board_type,
@@ -148,14 +143,6 @@ def _cell_json(cell: CellNight) -> dict[str, Any]:
         "tests": asdict(cell.tests) if cell.tests is not None else None,
         "runs": [folder.name for folder in cell.folders],
     }
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: `45 s`, `12 min`, `7 h 30 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _safe(text: str) -> str:

@@ -68,6 +68,12 @@ class CellNight:
         return sum(any(_failed(record) for record in group) for group in judged), len(judged)
 
     @property
+    def ready_seconds(self) -> list[float]:
+        """Seconds to ready of each boot that got there."""
+        lines = [record.timeline for record in self.boots if record.ready and record.timeline.milestones]
+        return [(line.milestones[-1].t_ns - line.t0_ns) / 1e9 for line in lines]
+
+    @property
     def standing(self) -> Standing:
         """What the cell has shown."""
         if self.tests is not None:

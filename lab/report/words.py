@@ -17,6 +17,14 @@ def seconds(value: float | None) -> str:
     return f"{value:.2f}"
 
 
+def duration(value: float) -> str:
+    """Return seconds as `45 s`, `12 min`, `7 h 30 min`."""
+    if value < 90:
+        return f"{value:.0f} s"
+    hours, minutes = divmod(round(value / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 def between(low: float, high: float) -> str:
     """Return a range of seconds with its unit; where both ends read the same, once."""
     first, last = seconds(low), seconds(high)

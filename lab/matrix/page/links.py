@@ -40,6 +40,11 @@ class Links:
         below = folder.relative_to(self._results).as_posix()
         return f"../../{quote(below)}/{quote(inside)}"
 
+    def below(self, folder: Path, name: str) -> str:
+        """A folder of a run."""
+        below = folder.relative_to(self._results).as_posix()
+        return f"../../{quote(below)}/{name}/" if (folder / name).is_dir() else ""
+
     def boot(self, folder: Path, number: int) -> str:
         """A boot (from 1) in its run's report."""
         address = self.run(folder)

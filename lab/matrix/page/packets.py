@@ -13,7 +13,7 @@ _SHOWN = 8
 
 
 def last_packets(folder: Path, record: BootRecord) -> list[str]:
-    """Return the last lines of a boot's wire, `+2.21 s DHCP ACK of 10.99.0.50`; none where nothing is known."""
+    """Return the last lines of a boot's wire, such as `+2.21 s DHCP ACK of 10.99.0.50 to the board`."""
     path = folder / f"events-{record.index:03}.jsonl"
     if not path.is_file():
         return []
@@ -26,9 +26,10 @@ def last_packets(folder: Path, record: BootRecord) -> list[str]:
         try:
             event = from_json(obj)
             seconds = (event.t_ns - record.timeline.t0_ns) / 1e9
+            said = _said(event)
         except (ValueError, TypeError, AttributeError):  # of a newer service, or damaged
             continue
-        if said := _said(event):
+        if said:
             lines.append(f"+{seconds:.2f} s {said}")
     return lines[-_SHOWN:]
 

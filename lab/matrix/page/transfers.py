@@ -9,6 +9,7 @@ from lab.model import TransferSpan
 from lab.report import words
 
 _SHOWN = 12
+_SHARE = 0.05  # of the slowest: what is quicker is nobody's trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def slowest(night: Night) -> list[SlowTransfer]:
         found += [(statistics.median(map(_seconds, spans)), number, cell, spans) for spans in table.values()]
     found.sort(key=lambda each: -each[0])
     most = found[0][0] if found else 0.0
-    return [_row(*each, most) for each in found[:_SHOWN]]
+    return [_row(*each, most) for each in found[:_SHOWN] if each[0] >= _SHARE * most]
 
 
 def _row(median: float, number: int, cell: CellNight, spans: list[TransferSpan], most: float) -> SlowTransfer:
