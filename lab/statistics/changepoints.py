@@ -20,7 +20,7 @@ from lab.statistics.trend import mean_ranks
 Array = NDArray[np.float64]
 
 FEWEST_NIGHTS = 12  # a change needs this many values: among fewer, every order is too likely by chance
-_PENALTY = 10.0
+_PENALTY = 10.5
 
 
 @dataclass(frozen=True, slots=True)
