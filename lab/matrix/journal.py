@@ -13,7 +13,7 @@ last line: it is cut off when the night goes on.
     {"what": "tests", "cell", "seconds", "status", "passed", "failed": {test: message}, "junit"}
     {"what": "cell", "cell", "ended"}
     {"what": "warning", "text"}
-    {"what": "end", "at", "how"}                            how: done, deadline, stopped, disk
+    {"what": "end", "at", "how", "overhead": {place: share}}     how: done, deadline, stopped, disk
     {"what": "told", "to", "error"}                         a notification; error "": it went
 """
 

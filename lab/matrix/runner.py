@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.5
 
 @dataclass(kw_only=True)
 class Outcome:
-    """A night that was run. `overhead`: for each place the share of its wall time that the scheduler took."""
+    """A night that was run. `overhead`: for each place the scheduler's own time, as a share of its boots'."""
 
     night: Night
     overhead: dict[str, float] = field(default_factory=dict)
@@ -45,7 +45,8 @@ def run_night(
     folder = (results or site.results).absolute()
     night = resume.id if resume is not None else new_run_id()
     left = _deadline_left(matrix, resume)
-    check_deadline(matrix, plan(matrix, folder, deadline=left))
+    if resume is None:
+        check_deadline(matrix, plan(matrix, folder, deadline=left))
     places = [place for place in site.places if place.name in matrix.places]
     with take(places, folder, night), Journal(folder / NIGHTS / night, fresh=resume is None) as journal:
         if resume is None:
@@ -68,8 +69,8 @@ def run_night(
         _work(running, workers)
         for problem in refresh(index_url(folder), folder):  # the records count, not their index
             running.warn(f"index: {problem}")
-        how = _end(running)
-    shares = {w.place: max(0.0, w.wall - w.busy - w.idle) / w.wall for w in workers if w.wall}
+        shares = {w.place: max(0.0, w.wall - w.busy - w.idle) / w.busy for w in workers if w.busy}
+        how = _end(running, shares)
     found = replace(load_night(folder / NIGHTS / night), how=how)  # on a full disk, it is not in the journal
     return Outcome(night=found, overhead=shares, bugs=running.bugs)
 
@@ -107,6 +108,8 @@ def objection_to_resume(matrix: Matrix, night: Night) -> str:
     """Why a night cannot be gone on with; "" where it can."""
     if night.digest != matrix.digest:
         return f"{matrix.file} has been changed since night {night.id} began"
+    if set(night.cells) != {task.cell for task in matrix.tasks}:
+        return f"{matrix.lab} has been changed since night {night.id} began"
     left = _deadline_left(matrix, night)
     if left is not None and left <= 0:
         return f"the deadline of night {night.id} is over"
@@ -184,13 +187,14 @@ def _work(running: Running, workers: list[PlaceWorker]) -> None:
             worker.join()
 
 
-def _end(running: Running) -> str:
+def _end(running: Running, overhead: Mapping[str, float]) -> str:
     """Write down how the night ended, and return it."""
     cells = [p for agenda in running.agendas.values() for p in agenda.progress.values()]
     cut = any(progress.ended is Ended.DEADLINE for progress in cells)
     how = running.how or ("deadline" if cut else "done")
     try:
-        running.journal.write("end", at=utc_now(), how=how)
+        shares = {place: round(share, 5) for place, share in overhead.items()}
+        running.journal.write("end", at=utc_now(), how=how, overhead=shares)
     except DiskError as exc:  # the night's boots are on disk; --resume goes on
         running.teller.warning(str(exc))
     return how

@@ -9,6 +9,7 @@ Not collected by pytest: it is run by hand.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,13 @@ def _judge(status: list[int], hook: Hook, box: Mailbox, folder: Path) -> int:
         faults.append(f"the first night tells of {first['changes']}")
     if told != WANTED or len(second["changes"]) != len(WANTED):
         faults.append(f"the second night tells of {sorted(told)}, not of {sorted(WANTED)}")
+    for journal in folder.glob("results/nights/*/night.jsonl"):
+        ends = [line for line in map(json.loads, journal.read_text().splitlines()) if line["what"] == "end"]
+        shares = ends[-1]["overhead"]
+        print(f"the scheduler's share of the boots' time: {shares}")
+        faults += [
+            f"the scheduler took {share:.1%} on {place}" for place, share in shares.items() if share > 0.02
+        ]
     letters = [letter.get_content() for letter in box.letters]
     if len(letters) != 2 or "pc2 is sick" not in letters[1]:
         faults.append(f"{len(letters)} letters, not 2 of which the second names the sick place")
