@@ -2,6 +2,9 @@ import tempfile
 
 import pytest
 
+from lab.errors import SandboxError
+from lab.sandbox import Sandbox
+
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch):
@@ -9,3 +12,13 @@ def cache(monkeypatch):
     with tempfile.TemporaryDirectory(prefix="bl-") as folder:
         monkeypatch.setenv("BOOTLAB_CACHE", folder)
         yield folder
+
+
+@pytest.fixture
+def sandbox(cache):
+    try:
+        made = Sandbox.create()
+    except SandboxError as exc:
+        pytest.skip(str(exc))
+    with made:
+        yield made

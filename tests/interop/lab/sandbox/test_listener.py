@@ -6,7 +6,6 @@ import pytest
 
 from lab.clients.talos.ears import listening
 from lab.errors import SandboxError
-from lab.sandbox import Sandbox
 from lab.sandbox.listener import listen_inside
 
 pytestmark = pytest.mark.interop
@@ -16,16 +15,6 @@ import socket, sys
 with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=30) as peer:
     peer.sendall(b'{"msg": "heard"}\\n')
 """
-
-
-@pytest.fixture
-def sandbox(cache):
-    try:
-        made = Sandbox.create()
-    except SandboxError as exc:
-        pytest.skip(str(exc))
-    with made:
-        yield made
 
 
 def test_the_lab_hears_what_is_said_inside(sandbox):

@@ -19,16 +19,6 @@ from lab.sandbox import Sandbox
 pytestmark = pytest.mark.interop
 
 
-@pytest.fixture
-def sandbox(cache):
-    try:
-        made = Sandbox.create()
-    except SandboxError as exc:
-        pytest.skip(str(exc))
-    with made:
-        yield made
-
-
 def test_has_a_bridge_with_our_address(sandbox):
     assert sandbox.address == IPv4Address("10.99.0.1")
     out = sandbox.run(["ip", "-4", "-brief", "address", "show", "br0"], timeout=20).stdout
