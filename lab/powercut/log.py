@@ -60,6 +60,8 @@ def read_log(log: BinaryIO) -> tuple[Entry, ...]:
     """
     log.seek(0, 2)
     size = log.tell()
+    if not size:
+        return ()  # QEMU writes the superblock with the first entry
     step = _sector_size(log, size)
     return tuple(_entries(log, step, size))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.errors import InfrastructureError
 from lab.powercut.check import check_disk
 from lab.powercut.cut import Cut, copy_sparse
-from lab.upgrades.evidence import READY_SECONDS, judged, keep, recover
+from lab.upgrades.evidence import NETBOOTS, READY_SECONDS, judged, keep, recover
 from lab.upgrades.moment import Moment, wait_for_moment
 from lab.upgrades.operate import OTHER, InBackground, Knowledge, Order, next_order
 from lab.upgrades.plan import CutPlan, Operation, plan_cut
@@ -70,8 +70,8 @@ class Campaign:
     def cut(self, number: int) -> CutResult:
         """Do cut `number`; the node runs afterwards where all went well."""
         plan = plan_cut(self.seed, number, self._stages, _SECONDS)
-        known = self._begin(plan.operation)
-        self.known = None  # until it is known to be well again
+        known, self.known = self.known, None  # until it is known to be well again
+        known = self._begin(plan.operation, known)
         order = next_order(self._rig, known, plan.operation)
         allowed = order.allowed(self._rig, known, plan.stage)
         order.prepare(self._rig)
@@ -80,8 +80,7 @@ class Campaign:
         labels = self._must_be_whole(order, known)
         checked = check_disk(self._rig.disk, labels)
         disk = self._copy_of_disk()
-        with self._rig.on(transcript=self._recorder.transcript()) as story:
-            seen = recover(self._rig, order, story)
+        seen, story = recover(self._rig, order, self._recorder)
         faults = judged(self._rig, allowed, checked, seen, story)
         if moment.missed:
             faults = (*faults, f"{order.operation} ended before its power was cut: {moment.missed}")
@@ -96,14 +95,15 @@ class Campaign:
         seconds = story.timeline().since_power_on(READY)
         return self._note(_result(plan, moment, done, seen, seconds, faults, kept))
 
-    def _begin(self, operation: Operation) -> Knowledge:
+    def _begin(self, operation: Operation, known: Knowledge | None) -> Knowledge:
         """The node running, as this operation wants it: from a fresh disk where it is not."""
-        known, rig = self.known, self._rig
+        rig = self._rig
         if operation is Operation.INSTALL:
             rig.blank()
-            with rig.on() as story:
-                if rig.installable(story, READY_SECONDS):
-                    return Knowledge(_BLANK, {})
+            for _ in range(NETBOOTS):
+                with rig.on() as story:
+                    if rig.installable(story, READY_SECONDS):
+                        return Knowledge(_BLANK, {})
             raise self._not_up("from the network", story)
         back = operation is Operation.ROLLBACK
         if known is not None and (not back or OTHER[known.seen.slot] in known.slots):

@@ -75,6 +75,11 @@ def test_a_write_that_is_not_there_yet_is_waited_for():
     assert follow(io.BytesIO(raw), at) == ((), at)
 
 
+def test_before_the_first_write_there_is_nothing():
+    assert read_log(io.BytesIO(b"")) == ()
+    assert follow(io.BytesIO(b""), 0) == ((), 0)
+
+
 def test_a_hole_at_the_end():
     raw = log_of((Flag.FLUSH, 0, b"")) + bytes(5 << 20)
     assert len(read_log(io.BytesIO(raw))) == 1
@@ -106,7 +111,7 @@ def test_sectors_of_4096_bytes():
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (b"", "ends at byte 0"),
+        (b"x", "ends at byte 1"),
         (b"x" * 512, "no log of writes"),
         (struct.pack("<QQQI", MAGIC, 2, 0, 512), "version 2"),
         (struct.pack("<QQQI", MAGIC, 1, 0, 511), "sectors of 511"),
@@ -114,7 +119,7 @@ def test_sectors_of_4096_bytes():
         (log_of() + b"x" * 512, "byte 512: no entry"),
         (log_of((0, 1 << 60, b"x" * 512)), "byte 512: a write of 1 sectors"),
     ],
-    ids=["empty", "other", "version", "sector-size", "flags", "data-where-a-header-belongs", "too-far"],
+    ids=["cut", "other", "version", "sector-size", "flags", "data-where-a-header-belongs", "too-far"],
 )
 def test_what_is_damaged_is_refused_with_its_place(raw, words):
     with pytest.raises(LogError, match=words):
