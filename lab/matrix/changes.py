@@ -24,6 +24,7 @@ from lab.matrix.agenda import Ended
 from lab.matrix.model import Cell, Noticed
 from lab.matrix.night import CellNight, Night, Standing
 from lab.statistics import Rule, Verdict, compare_rates, flake_rate
+from lab.statistics.compare import fewest
 
 ALPHA = 0.01  # of a false alarm about times in a whole night
 _DRIFTING = 4  # emulated cells that it takes to tell the host's drift from a change of one image
@@ -72,6 +73,7 @@ def changes(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> Chang
     found = list(_places(tonight, last))
     drift, notes = _drift(tonight, earlier, noticed)
     rule = rule_of(tonight, noticed)
+    notes += _too_few(tonight, earlier, rule)
     for cell in tonight.cells.values():
         base = base_of(cell.cell, earlier)
         told = _standing(cell, base, earlier)
@@ -92,6 +94,20 @@ def rule_of(tonight: Night, noticed: Noticed) -> Rule:
         relevant=noticed.percent / 100,
         margin=max(0.10, 2 * noticed.percent / 100),
     )
+
+
+def _too_few(tonight: Night, earlier: Sequence[Night], rule: Rule) -> list[str]:
+    """Whether there are cells with so few boots that nothing could be called slower or faster."""
+    needed, few = fewest(rule.alpha / 2), 0
+    for cell in tonight.cells.values():
+        base = base_of(cell.cell, earlier)
+        sides = [sample_of_cell(each) for each in (base, cell) if each is not None]
+        boots = [len(side.ready) for side in sides if side is not None]
+        few += len(boots) == 2 and min(boots) < needed
+    if not few:
+        return []
+    cells = f"{few} cells have" if few > 1 else "one cell has"
+    return [f"{cells} too few boots to call anything slower or faster: it takes {needed} in both nights"]
 
 
 def _places(tonight: Night, last: Night | None) -> Iterator[Change]:

@@ -139,3 +139,14 @@ def test_what_no_longer_fits_is_said(tmp_path):
     tonight = write_night(tmp_path, 2, usual(2, p3_b_t=[]), ended={("p3", "b", "t"): "deadline"})
     (change,) = found(tmp_path, tonight).found
     assert change.sentence == "b on p3 (t) did not fit into the deadline"
+
+
+def test_too_few_boots_are_said(tmp_path):
+    few = {cell: around(8, 5, seed=n) for n, cell in enumerate(CELLS[:2])}
+    write_night(tmp_path, 1, few)
+    tonight = write_night(tmp_path, 2, {cell: around(20, 5, seed=9) for cell in few})
+    changed = found(tmp_path, tonight)
+    assert changed.found == ()
+    needs = "2 cells have too few boots to call anything slower or faster: it takes 6 in both nights"
+    assert changed.notes == (needs,)
+    assert needs in message_of(tonight, changed).text
