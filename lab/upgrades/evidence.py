@@ -17,7 +17,7 @@ from lab.upgrades.rig import Rig
 from lab.upgrades.story import Story
 from lab.upgrades.system import READY, Observation
 
-READY_SECONDS = 420.0  # three attempts at a slot, then the other one, on a busy host
+READY_SECONDS = 900.0  # an installation, or three attempts at a slot and then the other, on a busy host
 NETBOOTS = 3  # a board that goes deaf in the middle of a netboot is switched on again
 _WAITS = "T T T T T T T T "  # what U-Boot prints for each TFTP packet that it waited for in vain
 _STARTED = "kernel"  # of the board's milestones

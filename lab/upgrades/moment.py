@@ -9,7 +9,7 @@ from lab.upgrades.operate import InBackground
 from lab.upgrades.plan import CutPlan
 from lab.upgrades.story import Story
 
-STAGE_SECONDS = 300.0  # until the stage comes, on a busy host
+STAGE_SECONDS = 900.0  # until the stage comes, on a busy host
 WRITE_SECONDS = 120.0  # until anything is written in it
 LAST_SECONDS = 10.0  # how long the last stage, which no other ends, is given for its writes
 _LOOK_SECONDS, _COUNT_SECONDS = 1.0, 0.005
