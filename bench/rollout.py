@@ -138,7 +138,7 @@ def environment() -> dict[str, str]:
 
 
 def roll(folder: Path, options: argparse.Namespace, *, limit: int, seconds: float) -> dict[str, Any]:
-    gates = newdns.resolves(seconds) + (newdns.READY if options.gates == "both" else "")
+    gates = newdns.resolves(seconds) + (newdns.ready() if options.gates == "both" else "")
     steps = f"canary: 1, batches: [1%, 100%], concurrency: {options.concurrency}"
     plan = newdns.plan(steps, gates=gates, more=f"halt: {{failures: {limit}}}\nrevert: all\n")
     (folder / "plan.yaml").write_text(plan)

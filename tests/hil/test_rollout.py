@@ -40,7 +40,10 @@ PLACE = """  {name}:
     power_off_seconds: 0
 """
 PLAN = newdns.plan(
-    "canary: 1, batches: [100%]", nodes="rack: {places: [rack1, rack2, rack3]}", more="lab: lab.yaml\n"
+    "canary: 1, batches: [100%]",
+    nodes="rack: {places: [rack1, rack2, rack3]}",
+    gates=newdns.ready(120) + newdns.resolves(120),
+    more="lab: lab.yaml\n",
 )
 
 

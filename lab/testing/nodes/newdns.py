@@ -7,8 +7,12 @@ from pathlib import Path
 from lab.clients.talos.certs import CertificateAuthority
 from lab.clients.talos.talosconfig import Context, Talosconfig, save
 
-READY = "  - ready: {seconds: 100}\n"
 FLEET = "all: {file: fleet/nodes.txt}"
+
+
+def ready(seconds: float = 100) -> str:
+    """The gate: it says that it is ready."""
+    return f"  - ready: {{seconds: {seconds:g}}}\n"
 
 
 def resolves(seconds: float = 100) -> str:
@@ -24,7 +28,7 @@ def patch(server: str) -> str:
     )
 
 
-def plan(steps: str, *, nodes: str = FLEET, gates: str = READY + resolves(), more: str = "") -> str:
+def plan(steps: str, *, nodes: str = FLEET, gates: str = ready() + resolves(), more: str = "") -> str:
     """The plan file's text; `steps` in flow style."""
     talosconfig = "fleet/talosconfig" if nodes == FLEET else "talosconfig"
     return (
