@@ -48,8 +48,11 @@ async def install(client: NodeClient, image: str, disk: str) -> Answers[Progress
         source=lifecycle_pb2.InstallArtifactsSource(image_name=image),
         destination=lifecycle_pb2.InstallDestination(disk=disk),
     )
+    said = ""
     async for reply in client.connection.stream(stub.Install, request):
-        yield _step(client.node, "install", reply.progress)
+        step = _step(client.node, "install", reply.progress, said)
+        said = step.message
+        yield step
 
 
 async def _by_lifecycle(client: NodeClient, image: str) -> Answers[Progress]:
@@ -59,8 +62,11 @@ async def _by_lifecycle(client: NodeClient, image: str) -> Answers[Progress]:
     request = lifecycle_pb2.LifecycleServiceUpgradeRequest(
         containerd=_CONTAINERD, source=lifecycle_pb2.InstallArtifactsSource(image_name=image)
     )
+    said = ""
     async for reply in client.connection.stream(stub.Upgrade, request):
-        yield _step(client.node, "upgrade", reply.progress)
+        step = _step(client.node, "upgrade", reply.progress, said)
+        said = step.message
+        yield step
 
 
 async def _pull(client: NodeClient, image: str) -> Answers[Progress]:
@@ -81,11 +87,15 @@ async def _pull(client: NodeClient, image: str) -> Answers[Progress]:
         return  # the installer pulls it
 
 
-def _step(node: str, what: str, progress: lifecycle_pb2.LifecycleServiceInstallProgress) -> Progress:
+def _step(
+    node: str, what: str, progress: lifecycle_pb2.LifecycleServiceInstallProgress, said: str
+) -> Progress:
+    """One step; `said` is what the installer said before, which is why it failed where it did."""
     if progress.WhichOneof("response") != "exit_code":
         return Progress("write", printable(progress.message))
     if progress.exit_code != 0:  # the call itself ends well
-        raise NodeError(node, f"the {what} failed: its installer ended with {progress.exit_code}")
+        why = f": {said}" if said else ""
+        raise NodeError(node, f"the {what} failed: its installer ended with {progress.exit_code}{why}")
     return Progress("write", "written")
 
 

@@ -70,7 +70,7 @@ def test_new_way_pulls_writes_and_reboots(run: Run) -> None:
 
 
 def test_installer_that_fails_is_an_error_though_the_call_ends_well(run: Run) -> None:
-    with pytest.raises(NodeError, match="the upgrade failed: its installer ended with 1"):
+    with pytest.raises(NodeError, match="the upgrade failed: its installer ended with 1: no space"):
         run({PULL: PULLED, UPGRADE: say(step(message="no space"), step(exit_code=1)), REBOOT: REBOOTED})
 
 
