@@ -52,8 +52,14 @@ def against(night: Night, cell: CellNight, base: CellNight | None, kinds: Iterab
         return Against(news, why_not="; ".join(refused))
     values = [sample.values(None, sample.milestones[-1]) for sample in (before, now)]
     found = compare({"": values[0]}, {"": values[1]}, "", rule_of(night, night.noticed))[0]
-    change = "" if found.relative is None else f"{found.relative:+.1%}".replace("%", " %").replace("-", "−")
-    return Against(news or _word(found), change, _interval(found))
+    return Against(news or _word(found), _change(found), _interval(found))
+
+
+def _change(found: Difference) -> str:
+    if found.relative is None:
+        return ""
+    percent = f"{100 * found.relative:+.1f} %".replace("-", "−")
+    return "±0.0 %" if percent[1:] == "0.0 %" else percent
 
 
 def _word(found: Difference) -> str:

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from lab.errors import UsageError
 from lab.model import BootRecord, Cause, Failure, Milestone, Source, Timeline, TransferSpan
 from lab.report import write_report
 from lab.store import RunInfo, RunWriter
+from lab.testing.htmlpage import Page
 
 FOLDER = Path(__file__).parents[3] / "data" / "run-debian-installer"
 HOSTILE = (
@@ -17,39 +17,6 @@ HOSTILE = (
     "\"'><a href=javascript:alert(3)>&amp;{{ 7*7 }}"
 )
 EVIDENCE = (HOSTILE, "\x1b[31m", "half \ud800 of a pair", "re\u202eversed")
-VOID = {"meta", "link", "input", "br", "img"}
-
-
-class Page(HTMLParser):
-    """All elements, what addresses they name, and whether every element is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[str] = []
-        self.attributes: set[str] = set()
-        self.addresses: list[str] = []
-        self.ids: list[str] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(text)
-        assert self._open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append(tag)
-        if tag not in VOID:
-            self._open.append(tag)
-        for name, value in attrs:
-            self.attributes.add(name)
-            if name in ("href", "src"):
-                self.addresses.append(value)
-            if name == "id":
-                self.ids.append(value)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @pytest.fixture
