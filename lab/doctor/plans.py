@@ -28,7 +28,7 @@ def check_plans(patient: Patient) -> Iterator[Finding]:
         yield fault(str(exc), f"mend it in {patient.config}", in_file=True)
         return
     yield ok(
-        f"{len(site.plans)} plans, {len(site.machines)} machines and {len(site.rules)} rules fit together"
+        f"plans ({len(site.plans)}), machines ({len(site.machines)}) and rules ({len(site.rules)}) fit together"
     )
     if not site.machines and settings.unknown == "ignore":
         yield warning(
