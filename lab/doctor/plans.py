@@ -27,9 +27,8 @@ def check_plans(patient: Patient) -> Iterator[Finding]:
     except PlanError as exc:
         yield fault(str(exc), f"mend it in {patient.config}", in_file=True)
         return
-    yield ok(
-        f"plans ({len(site.plans)}), machines ({len(site.machines)}) and rules ({len(site.rules)}) fit together"
-    )
+    numbers = len(site.plans), len(site.machines), len(site.rules)
+    yield ok("plans ({}), machines ({}) and rules ({}) fit together".format(*numbers))
     if not site.machines and settings.unknown == "ignore":
         yield warning(
             "the site file has no machine, and unknown ones are ignored: nobody will be answered",
