@@ -78,13 +78,15 @@ def changes(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> Chang
         base = base_of(cell.cell, earlier)
         told = _standing(cell, base, earlier)
         if told is None and base is not None:
-            told = _times(cell, base, rule, noticed, drift if cell.emulated else 1.0)
+            told = _times(cell, base, rule, noticed, drift if cell.emulated else 1.0, notes)
         if told is not None:
             found.append(told)
     merged = _merged(found)
     order = list(Kind)
     merged.sort(key=lambda each: (order.index(each.kind), each.place, each.image))
-    return Changes(since=last.id if last is not None else "", found=tuple(merged), notes=tuple(notes))
+    return Changes(
+        since=last.id if last is not None else "", found=tuple(merged), notes=tuple(dict.fromkeys(notes))
+    )
 
 
 def rule_of(tonight: Night, noticed: Noticed) -> Rule:
@@ -164,12 +166,21 @@ def _flakes(cell: CellNight, earlier: Sequence[Night]) -> Change | None:
     return None
 
 
-def _times(cell: CellNight, base: CellNight, rule: Rule, noticed: Noticed, drift: float) -> Change | None:
-    """Slower or faster; None where neither is shown, or the two cannot be compared."""
+def _times(
+    cell: CellNight, base: CellNight, rule: Rule, noticed: Noticed, drift: float | None, notes: list[str]
+) -> Change | None:
+    """Slower or faster; None where neither is shown, or the two cannot be compared.
+
+    Where the host's drift is known, its load says nothing more; where it is not, a comparison is withheld if
+    the host was busier on one side (lab.comparison), and noted.
+    """
     before, now = sample_of_cell(base), sample_of_cell(cell)
     if before is None or now is None:
         return None
-    if drift != 1.0:
+    if drift is not None:
+        before, now = _without_load(before), _without_load(now)
+    drifted = drift is not None and drift != 1.0
+    if drift is not None and drifted:
         relevant = rule.relevant + abs(drift - 1) / 2
         rule = replace(rule, relevant=relevant, margin=max(rule.margin, 2 * relevant))
         before = _scaled(before, drift)
@@ -177,7 +188,8 @@ def _times(cell: CellNight, base: CellNight, rule: Rule, noticed: Noticed, drift
         found = compare_samples(before, now, rule)
     except UsageError:  # no milestone in common: another image by the same name
         return None
-    rows = found.rows[:1] if drift != 1.0 else found.rows
+    notes += [note for note in found.notes if note.startswith("the host was not equally busy")]
+    rows = found.rows[:1] if drifted else found.rows
     moved = [row for row in rows if _is_news(row, noticed)]
     if not moved:
         return None
@@ -200,8 +212,9 @@ def _moved(found: Comparison, row: Row) -> str:
     return f"{row_name(found, row)} {change_words(row)}{medians}"
 
 
-def _drift(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> tuple[float, list[str]]:
-    """How much slower the host was for emulated boards (1: as quick), and a sentence where that matters."""
+def _drift(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> tuple[float | None, list[str]]:
+    """How much slower the host was for emulated boards (1: as quick; None: too few cells to
+    tell), and a sentence where that matters."""
     ratios = []
     for cell in tonight.cells.values():
         base = base_of(cell.cell, earlier) if cell.emulated else None
@@ -211,7 +224,7 @@ def _drift(tonight: Night, earlier: Sequence[Night], noticed: Noticed) -> tuple[
             if medians[0] and medians[1]:
                 ratios.append(medians[1] / medians[0])
     if len(ratios) < _DRIFTING:
-        return 1.0, []
+        return None, []
     drift = math.exp(statistics.median(math.log(ratio) for ratio in ratios))
     if abs(drift - 1) < noticed.percent / 100:
         return 1.0, []
@@ -232,6 +245,10 @@ def sample_of_cell(cell: CellNight) -> Sample | None:
 def _median(sample: Sample) -> float:
     values = sample.values(None, sample.milestones[-1])
     return statistics.median(values) if values else 0.0
+
+
+def _without_load(sample: Sample) -> Sample:
+    return replace(sample, boots=tuple(replace(boot, load=None) for boot in sample.boots))
 
 
 def _scaled(sample: Sample, factor: float) -> Sample:

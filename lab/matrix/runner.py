@@ -182,7 +182,8 @@ def _work(running: Running, workers: list[PlaceWorker]) -> None:
             for worker in workers:
                 worker.join(_LOOK_SECONDS)
     except KeyboardInterrupt:
-        running.cut("stopped", "stopped: boots under way are finished; Ctrl-C again ends them")
+        running.cut("stopped")
+        running.teller.warning("stopped: boots under way are finished; Ctrl-C again ends them")
         for worker in workers:
             worker.join()
 

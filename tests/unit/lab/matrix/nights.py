@@ -11,7 +11,9 @@ from lab.store import HostInfo, RunInfo, RunWriter
 HOST = HostInfo(cpu="a CPU", cores=2, memory_bytes=8 << 30)
 
 
-def record(run_id: str, index: int, seconds: float | None, attempt: int = 1, **names: str) -> BootRecord:
+def record(
+    run_id: str, index: int, seconds: float | None, attempt: int = 1, load: float | None = None, **names: str
+) -> BootRecord:
     """A boot of `seconds`, of which a quarter is the loader's; None: the kernel panicked."""
     t0 = 1_000_000_000_000 * (index + 1)
     if seconds is None:
@@ -27,7 +29,7 @@ def record(run_id: str, index: int, seconds: float | None, attempt: int = 1, **n
     )
     return BootRecord(
         run_id=run_id, index=index, attempt=attempt, ready=True, started_at="", method="firmware",
-        timeline=Timeline(t0_ns=t0, milestones=stones, end_ns=end), **names,
+        timeline=Timeline(t0_ns=t0, milestones=stones, end_ns=end), load=load, **names,
     )  # fmt: skip
 
 
@@ -40,6 +42,7 @@ def write_night(
     ended: dict[tuple[str, str, str], str] | None = None,
     attempts: dict[tuple[str, str, str], list[int]] | None = None,
     boots: int = 10,
+    load: float | None = None,
     matrix: str = "nightly",
 ) -> Night:
     """Write a night: seconds of each boot of each cell; return it as it reads back."""
@@ -65,7 +68,7 @@ def write_night(
         for count, (cell, times) in enumerate(cells.items()):
             if times:
                 run = _run(
-                    results, f"{night[:16]}-{count:06x}", night, cell, times, (attempts or {}).get(cell)
+                    results, f"{night[:16]}-{count:06x}", night, cell, times, (attempts or {}).get(cell), load
                 )
                 journal.write("run", cell=list(cell), run=str(run.relative_to(results)))
             journal.write("cell", cell=list(cell), ended=(ended or {}).get(cell, "done"))
@@ -80,6 +83,7 @@ def _run(
     cell: tuple[str, str, str],
     times: list[float | None],
     attempts: list[int] | None,
+    load: float | None,
 ) -> Path:
     place, image, suite = cell
     names = {"place": place, "image": image, "board_type": "b"}
@@ -90,7 +94,7 @@ def _run(
     with RunWriter(results, info, min_free=0) as writer:
         for index, seconds in enumerate(times):
             attempt = attempts[index] if attempts else 1
-            writer.write_boot(record(run_id, index, seconds, attempt, **names))
+            writer.write_boot(record(run_id, index, seconds, attempt, load, **names))
     return writer.folder
 
 

@@ -150,3 +150,17 @@ def test_too_few_boots_are_said(tmp_path):
     needs = "2 cells have too few boots to call anything slower or faster: it takes 6 in both nights"
     assert changed.notes == (needs,)
     assert needs in message_of(tonight, changed).text
+
+
+def test_a_load_that_differs_counts_where_no_other_cell_tells(tmp_path):
+    """One emulated cell alone: nobody knows whether it was the image or the host. Among others, they tell."""
+    one = {CELLS[0]: around(8, seed=1)}
+    write_night(tmp_path / "a", 1, one, load=1.0)
+    alone = found(tmp_path / "a", write_night(tmp_path / "a", 2, {CELLS[0]: around(12, seed=2)}, load=9.0))
+    assert alone.found == ()
+    assert alone.notes[0].startswith("the host was not equally busy")
+    write_night(tmp_path / "b", 1, usual(1), load=1.0)
+    tonight = write_night(tmp_path / "b", 2, usual(2, p1_a_s=around(12, seed=2)), load=9.0)
+    among = found(tmp_path / "b", tonight)
+    assert kinds(among) == [("slower", "p1", "a", ("s",))]
+    assert among.notes == ()
