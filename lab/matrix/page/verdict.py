@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lab.comparison.compare import refusals
+from lab.comparison.compare import compare_samples
+from lab.errors import UsageError
 from lab.matrix.changes import Changes, Kind, rule_of, sample_of_cell
 from lab.matrix.model import Cell
 from lab.matrix.night import CellNight, Night, Standing
-from lab.statistics import Difference, Verdict, compare
+from lab.statistics import Difference, Verdict
 
 WORDS = {
     Standing.PASSED: ("✓", "passed"),
@@ -48,10 +49,10 @@ def against(night: Night, cell: CellNight, base: CellNight | None, kinds: Iterab
     before = sample_of_cell(base) if base is not None else None
     if now is None or before is None:
         return Against(news)
-    if refused := refusals(before, now):
-        return Against(news, why_not="; ".join(refused))
-    values = [sample.values(None, sample.milestones[-1]) for sample in (before, now)]
-    found = compare({"": values[0]}, {"": values[1]}, "", rule_of(night, night.noticed))[0]
+    try:
+        found = compare_samples(before, now, rule_of(night, night.noticed)).rows[0].difference
+    except UsageError as exc:
+        return Against(news, why_not=str(exc))
     return Against(news or _word(found), _change(found), _interval(found))
 
 
@@ -64,7 +65,9 @@ def _change(found: Difference) -> str:
 
 def _word(found: Difference) -> str:
     if found.verdict is Verdict.NOT_ENOUGH_SAMPLES:
-        return "boots drift" if found.drifts else "too few boots"
+        if found.drifts:
+            return "boots drift"
+        return "too few boots" if found.needed else "host busier"
     return "same" if found.verdict is Verdict.SAME else "no news"
 
 

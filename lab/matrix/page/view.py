@@ -26,6 +26,7 @@ _HOW = {
     "disk": "ended because the disk took no more",
     "": "is under way, or was cut off",
 }
+_FALSE = "the chance that such a night names a cell falsely is 1 in 100"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +183,8 @@ def _facts(night: Night) -> list[tuple[str, str]]:
         ("Deadline", words.duration(night.deadline) if night.deadline is not None else ""),
         ("Host", " | ".join(hosts)),
         ("Versions", ", ".join(versions)),
-        (
-            "Slower, faster",
-            f"from {noticed.percent:g} % and {noticed.seconds:g} s on; 1 false alarm in 100 nights",
-        ),
+        ("Slower, faster", f"from {noticed.percent:g} % and {noticed.seconds:g} s on; {_FALSE}"),
+        ("No news", "it moved, but by less than that, or as the host of all emulated boards did"),
         ("Rates", "of boots that failed at last or needed a retry, with Clopper and Pearson's 95 % interval"),
         ("Intervals", "of the median: bootstrap, 95 %; of a shift: Hodges and Lehmann, 95 %"),
         *(("Left out", sentence) for sentence in night.left_out),
