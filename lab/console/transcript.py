@@ -105,8 +105,11 @@ class Transcript:
             if rest := self._decoders["o"].decode(b"", final=True):
                 self._write(self._line(now_ns(), "o", rest))
             if self._file is not None:
-                self._file.close()
-                self._file = None
+                file, self._file = self._file, None
+                try:
+                    file.close()
+                except OSError as error:  # what a full disk did not take is tried again, and refused again
+                    self.failed = self.failed or f"{self.path}: {error.strerror}"
 
     def _line(self, t_ns: int, kind: str, text: str) -> str:
         # json.dumps escapes U+0085 and U+2028, at which some readers of "one event a line" would cut

@@ -18,7 +18,17 @@ class BrokenFile:
     def write(self, text):
         raise OSError(28, "No space left on device")
 
-    flush = close = lambda self: None
+    def flush(self):
+        pass
+
+    close = flush
+
+
+class BufferedFile(BrokenFile):
+    """One that keeps what did not go and tries it again when it is closed, as a real one does."""
+
+    def close(self):
+        self.write("again")
 
 
 def outputs(path):
@@ -89,10 +99,11 @@ def test_memory_is_bounded_and_answers_by_time():
     assert transcript.text_since(50) == ""
 
 
-def test_a_full_disk_ends_the_file_and_nothing_else(tmp_path, caplog):
+@pytest.mark.parametrize("file", [BrokenFile, BufferedFile])
+def test_a_full_disk_ends_the_file_and_nothing_else(tmp_path, caplog, file):
     transcript = Transcript(tmp_path / "a.cast")
     transcript._file.close()
-    transcript._file = BrokenFile()
+    transcript._file = file()
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
             transcript.output(transcript.start_ns, b"x")
@@ -100,6 +111,8 @@ def test_a_full_disk_ends_the_file_and_nothing_else(tmp_path, caplog):
     assert "No space left" in transcript.failed
     assert len(caplog.records) == 1
     assert transcript.text_since(0) == "xxx"
+    transcript.close()
+    transcript.close()
     transcript.close()
     transcript.close()
 
