@@ -1,6 +1,7 @@
 """What the index knows of a cell's earlier nights."""
 
 import contextlib
+import statistics
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from lab.statistics import FlakeRate, flake_rate, levels
 from lab.statistics.changepoints import Level
 
 NIGHTS = 60  # shown at most
+_RELEVANT = 0.05  # a level that changed by less is no news over months
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ def history_of(index: Index, night: Night, cell: CellNight) -> History:
     failed = {each.night: max(each.recorded - each.ready - spoilt[each.night], 0) for each in known}
     points = tuple(_points(known, failed))
     tried = sum(each.ready + failed[each.night] for each in known)
-    medians = [sorted(point.seconds)[len(point.seconds) // 2] for point in points if point.seconds]
-    return History(points, levels(medians, 0.05), flake_rate(sum(failed.values()), tried))
+    medians = [statistics.median(point.seconds) for point in points if point.seconds]
+    return History(points, levels(medians, _RELEVANT), flake_rate(sum(failed.values()), tried))
 
 
 def _points(known: list[NightValues], failed: dict[str, int]) -> Iterator[NightPoint]:
