@@ -196,7 +196,8 @@ def remove_from_quarantine(place: str, results: Path) -> None:
 def _page(night: Night, earlier: Sequence[Night], changed: Changes) -> Path:
     from lab.matrix.page import write_night  # the index and templates: not for who only asks for a plan
 
-    path, problems = write_night(night, earlier, changed)
+    with Console(stderr=True).status("writing the page of the night, and of its runs"):
+        path, problems = write_night(night, earlier, changed)
     for problem in problems:
         warn(problem)
     return path

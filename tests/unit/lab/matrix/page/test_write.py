@@ -138,3 +138,14 @@ def test_damaged_events_cost_only_themselves(tmp_path, events):
     _, page, _ = page_of(tmp_path)
     assert "The last lines of its console" in page.text
     assert "The last of its packets" not in page.text
+
+
+def test_hundreds_of_failed_tests_are_cut_and_counted(tmp_path):
+    folder = make(tmp_path, Made(nights=1, boots=2))[0]
+    failed = {f"test_{number}": "it failed" for number in range(300)}
+    line = {"what": "tests", "cell": ["pi-4", "refos", "smoke"], "seconds": 1.0, "status": 1, "passed": 0}
+    with (folder / "night.jsonl").open("a") as journal:
+        journal.write(json.dumps({**line, "failed": failed, "junit": ""}) + "\n")
+    _, page, _ = page_of(tmp_path)
+    assert "and 280 more: see its log" in page.text
+    assert "more tests failed: see the cells" in page.text
