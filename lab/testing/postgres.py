@@ -1,7 +1,7 @@
 """A PostgreSQL server of Debian's package, unpacked into the lab's cache, on a Unix socket in a folder.
 
 Its package starts a service, so it is not installed. The server refuses root: then it runs in a user
-namespace in which root is called 1000.
+namespace in which root is called nobody (65534): initdb wants a user that has a name.
 """
 
 import os
@@ -70,4 +70,4 @@ class Postgres:
 
 
 def _as_no_root() -> list[str]:
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+    return ["unshare", "--user", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
