@@ -109,7 +109,7 @@ def load_events(path: Path) -> list[dict[str, Any]]:
 def list_runs(results_dir: Path) -> list[Path]:
     """Return the folders of all runs, oldest first."""
     found = [p.parent for p in results_dir.glob(f"*/*/{RUN_FILE}") if _DATE.fullmatch(p.parent.parent.name)]
-    return sorted(found, key=lambda folder: folder.name)
+    return sorted(found, key=lambda folder: (folder.name, folder))  # the same on every file system
 
 
 def latest(results_dir: Path) -> Path | None:
