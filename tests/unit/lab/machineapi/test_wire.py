@@ -175,9 +175,10 @@ def test_calls_have_the_paths_of_talos() -> None:
         "Version ApplyConfiguration Upgrade Rollback Reboot Reset Shutdown Events Dmesg Logs ServiceList"
     )
     more = "SystemStat Mounts List Read PacketCapture"
+    usage = "Hostname LoadAvg Memory CPUInfo Processes DiskStats NetworkDeviceStats"
     assert sorted(paths) == sorted(
         [
-            *(f"/machine.MachineService/{name}" for name in f"{machine} {more}".split()),
+            *(f"/machine.MachineService/{name}" for name in f"{machine} {more} {usage}".split()),
             "/machine.LifecycleService/Install",
             "/machine.LifecycleService/Upgrade",
             "/machine.ImageService/Pull",
