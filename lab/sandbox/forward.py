@@ -12,18 +12,11 @@ import socket
 import sys
 from collections.abc import Iterator
 
+from lab.keepalive import keep_alive
 from lab.sandbox.sandbox import Sandbox
 
 _STOP_SECONDS = 10.0
 _CHUNK = 1 << 16
-# A board whose power goes says nothing, and the client's own keepalive ends at us: about 20 seconds, as there
-_KEEPALIVE = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
-)
 
 
 @contextlib.contextmanager
@@ -51,9 +44,7 @@ async def serve(listening: socket.socket, host: str, port: int) -> None:
         except OSError:
             writer.close()
             return
-        far = far_writer.get_extra_info("socket")
-        for level, option, value in _KEEPALIVE:
-            far.setsockopt(level, option, value)
+        keep_alive(far_writer.get_extra_info("socket"))  # the client's own keepalive ends at us
         await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
 
     server = await asyncio.start_server(join, sock=listening)

@@ -7,7 +7,6 @@ certificate is refused.
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncGenerator
 from typing import TypeVar
@@ -21,6 +20,7 @@ from lab.clients.talos.errors import NodeError, NodeUnreachable, from_status
 from lab.clients.talos.faults import from_os_error, turned_away
 from lab.clients.talos.tls import Credentials
 from lab.errors import LabError
+from lab.keepalive import keep_alive
 from lab.machineapi.corked import Corked
 from lab.machineapi.limits import limit_messages
 
@@ -30,14 +30,6 @@ Reply = TypeVar("Reply")
 Item = TypeVar("Item")
 Answers = AsyncGenerator[Item, None]  # of a call that answers many times; close it or read it to the end
 
-# Silence of this many seconds, then probes: a dead node is noticed after about 20
-_KEEPALIVE = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
-)
 # What grpclib and protobuf raise over bytes that are no gRPC; NotImplementedError: over a compressed message
 _GARBAGE = (DecodeError, ProtocolError, AssertionError, NotImplementedError, ValueError, KeyError)
 
@@ -73,9 +65,7 @@ class _Channel(Channel):
             self._protocol_factory, self._host, self._port, ssl=self._ssl
         )
         self.made = (transport, protocol)
-        sock = transport.get_extra_info("socket")
-        for level, option, value in _KEEPALIVE:
-            sock.setsockopt(level, option, value)
+        keep_alive(transport.get_extra_info("socket"))
         return protocol
 
 
