@@ -253,15 +253,13 @@ class Service:
     def mac_of(self, client: IPv4Address) -> str | None:
         """The machine at an address: as DHCP gave it, else by reservation; None for a stranger.
 
-        Else as ARP has it, but not where DHCP knows the machine to be at another address: who speaks with its
-        MAC from there is hardly itself.
+        Else as ARP has it (see Neighbours.speaker).
         """
         leased = self._dhcp.mac_of(client) if self._dhcp is not None else None
         known = leased or self.catalogue.reserved_for(client)
         if known is not None or self._dhcp is None:
             return known
-        mac = self._neighbours.mac_of(client)
-        return mac if mac is not None and not self._dhcp.has_address(mac) else None
+        return self._neighbours.speaker(client, self._dhcp)
 
     def server_for(self, client: IPv4Address) -> IPv4Address:
         """Our address as the client sees it."""

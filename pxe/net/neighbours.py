@@ -9,11 +9,21 @@ is never found here: the table has the router's MAC for the router's address alo
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 _TABLE: Final = Path("/proc/net/arp")
 _COMPLETE: Final = 0x2  # ATF_COM, linux/if_arp.h: the MAC is known
 _COLUMNS: Final = 6  # address, hardware type, flags, MAC, mask, interface
+
+
+class Told(Protocol):
+    """What DHCP messages told of addresses."""
+
+    def mac_of(self, ip: IPv4Address) -> str | None:
+        """The MAC of the machine that has the address."""
+
+    def has_address(self, mac: str) -> bool:
+        """Whether the machine is known to have one now."""
 
 
 class Neighbours:
@@ -36,3 +46,15 @@ class Neighbours:
             if len(words) == _COLUMNS and words[0] == str(ip) and words[5] in names:
                 return words[3].lower() if int(words[2], 16) & _COMPLETE else None
         return None
+
+    def speaker(self, ip: IPv4Address, dhcp: Told) -> str | None:
+        """The machine that speaks from an address that `dhcp` told of no one.
+
+        None where DHCP has that machine at another address: who speaks with its MAC from there is hardly
+        itself. Asked once more, because on a busy host the REQUEST that tells of the address is taken in by
+        another thread between the two questions.
+        """
+        mac = self.mac_of(ip)
+        if mac is None or not dhcp.has_address(mac):
+            return mac
+        return dhcp.mac_of(ip)

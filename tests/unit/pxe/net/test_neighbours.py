@@ -40,3 +40,31 @@ def test_only_a_neighbour_of_our_own_network_is_told(neighbours, ip, mac):
 def test_a_host_without_the_table_knows_nobody(tmp_path):
     found = Neighbours({"br0": IPv4Network("10.99.0.0/24")}, tmp_path / "none")
     assert found.mac_of(IPv4Address("10.99.0.7")) is None
+
+
+class Dhcp:
+    """Knows addresses of machines, as `by_ip` has them."""
+
+    def __init__(self, **by_ip):
+        self.by_ip = {ip.replace("_", "."): mac for ip, mac in by_ip.items()}
+
+    def mac_of(self, ip):
+        return self.by_ip.get(f"ip{ip}")
+
+    def has_address(self, mac):
+        return mac in self.by_ip.values()
+
+
+@pytest.mark.parametrize(
+    ("dhcp", "mac"),
+    [
+        (Dhcp(), "52:54:00:aa:00:07"),
+        (Dhcp(ip10_99_0_9="52:54:00:aa:00:07"), None),  # another host with its MAC
+        (
+            Dhcp(ip10_99_0_7="52:54:00:aa:00:07"),
+            "52:54:00:aa:00:07",
+        ),  # told between the first question and this
+    ],
+)
+def test_who_speaks_from_an_address_that_dhcp_told_of_no_one(neighbours, dhcp, mac):
+    assert neighbours.speaker(IPv4Address("10.99.0.7"), dhcp) == mac
