@@ -8,19 +8,13 @@ import click
 
 from lab.cli.api import print_table
 from lab.cli.compare import sample_named
+from lab.cli.results_options import results_option
 from lab.comparison.baselines import Baselines
 from lab.comparison.sample import Sample
 from lab.errors import InfrastructureError, UsageError
 from lab.measure.statistics import summarise
 
 _RECOMMENDED = 20
-_results_option = click.option(
-    "--results",
-    default="results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder with all runs.",
-)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -35,7 +29,7 @@ def baseline() -> None:
 @baseline.command("set")
 @click.argument("run", default="latest", metavar="[RUN[,RUN...]|latest]")
 @click.option("--incomplete", is_flag=True, help="Also a run that did not come to its end.")
-@_results_option
+@results_option()
 def set_baseline(run: str, results: Path, *, incomplete: bool) -> None:
     """Make RUN the baseline of its kind; several runs, joined by commas, are taken together.
 
@@ -56,7 +50,7 @@ def set_baseline(run: str, results: Path, *, incomplete: bool) -> None:
 
 
 @baseline.command("list")
-@_results_option
+@results_option()
 @_json_option
 def list_baselines(results: Path, *, as_json: bool) -> None:
     """List all baselines."""
@@ -85,7 +79,7 @@ def list_baselines(results: Path, *, as_json: bool) -> None:
 
 @baseline.command()
 @click.argument("name")
-@_results_option
+@results_option()
 @_json_option
 def show(name: str, results: Path, *, as_json: bool) -> None:
     """Show the baseline whose file name begins with NAME."""
@@ -106,7 +100,7 @@ def show(name: str, results: Path, *, as_json: bool) -> None:
 
 @baseline.command()
 @click.argument("name")
-@_results_option
+@results_option()
 def remove(name: str, results: Path) -> None:
     """Remove the baseline whose file name begins with NAME."""
     file = Baselines(results).named(name)

@@ -14,6 +14,7 @@ from lab.bisect.command import CommandProbe
 from lab.bisect.journal import Header, Journal, Observation
 from lab.bisect.search import Found, Goal, Search
 from lab.cli.api import print_table
+from lab.cli.results_options import results_option
 from lab.config import load_board_type, load_site
 from lab.config.default import default_site
 from lab.errors import UsageError
@@ -49,7 +50,7 @@ _UNDECIDED = 1
 )
 @click.option("--most", default=300, show_default=True, type=click.IntRange(2), help="Boots at most.")
 @click.option("--timeout", default=600.0, show_default=True, type=float, help="Seconds a --run may take.")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), help="Where runs are recorded.")
+@results_option("Where runs are recorded.", site=True)
 @click.option("--journal", type=click.Path(path_type=Path, dir_okay=False), help="Where the search is kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def bisect(

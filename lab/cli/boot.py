@@ -9,6 +9,7 @@ from rich.console import Console
 
 from lab.cli.baselined import tell_baseline
 from lab.cli.live import BootView
+from lab.cli.results_options import results_option
 from lab.config import Site, load_board_type, load_site
 from lab.config.default import default_site
 from lab.errors import UsageError
@@ -50,9 +51,7 @@ EXIT_BOARD, EXIT_LAB = 3, 4
 @click.option(
     "-n", "--boots", default=1, show_default=True, type=click.IntRange(1, 10_000), help="How often."
 )
-@click.option(
-    "--results", type=click.Path(path_type=Path, file_okay=False), help="Where the run is recorded."
-)
+@results_option("Where the run is recorded.", site=True)
 @click.option("--pcap/--no-pcap", default=True, help="Record the packets of each boot (default: yes).")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines, nothing else.")
 def boot(

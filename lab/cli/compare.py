@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from lab.cli.comparing import alpha_option, comparison_json, print_comparison, rule_of
+from lab.cli.results_options import results_option
 from lab.comparison.baselines import Baselines
 from lab.comparison.compare import Comparison, compare_samples
 from lab.comparison.sample import Sample, pooled, sample_of
@@ -20,13 +21,7 @@ BASELINE = "baseline"
 @click.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B", default="latest")
-@click.option(
-    "--results",
-    default="results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder with all runs.",
-)
+@results_option()
 @alpha_option
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the comparison as a page, too."

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from lab.cli.boot import run_and_tell
+from lab.cli.results_options import results_option
 from lab.config import load_board_type
 from lab.config.default import default_site
 from lab.images import automatic_installer
@@ -17,13 +18,7 @@ from lab.store import latest
 
 @click.command()
 @click.option("-n", "--boots", default=1, show_default=True, type=click.IntRange(1, 1000), help="How often.")
-@click.option(
-    "--results",
-    default="results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where the run is recorded.",
-)
+@results_option("Where the run is recorded.")
 @click.option("--pcap/--no-pcap", default=True, help="Record the packets of each boot (default: yes).")
 @click.option("--open/--no-open", "open_page", default=None, help="Open the report in a browser, or do not.")
 def demo(boots: int, results: Path, open_page: bool | None, *, pcap: bool) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from lab.cli.results_options import results_option
 from lab.config import Site, load_site
 from lab.config.default import default_site
 from lab.errors import UsageError
@@ -49,7 +50,7 @@ def _kinds(_context: click.Context, _parameter: click.Parameter, value: str) -> 
     "--case", "only", type=click.IntRange(0), help="Replay this one alone, with its packets recorded."
 )
 @click.option("--kinds", default="dhcp,tftp", show_default=True, callback=_kinds, help="dhcp, tftp, http.")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), help="Where findings are kept.")
+@results_option("Where findings are kept.", site=True)
 @click.option("--i-own-this-firmware", "own", is_flag=True, help="Needed: the board is mine to break.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON lines, nothing else.")
 def hostile(

@@ -10,6 +10,7 @@ from rich.console import Console
 from lab.cli.api import json_option, print_json, print_table
 from lab.cli.matrix_progress import NightProgress
 from lab.cli.matrix_show import forecast_json, night_json, print_forecast, print_night
+from lab.cli.results_options import results_option
 from lab.config import load_site
 from lab.errors import InfrastructureError, UsageError
 from lab.matrix.changes import Changes, changes
@@ -21,18 +22,6 @@ from lab.matrix.quarantine import BY_PERSON, Quarantine
 from lab.matrix.runner import Outcome, check_deadline, objection_to_resume, plan, run_night, unfinished
 
 _FILE = click.argument("matrix_file", metavar="MATRIX.yaml", type=click.Path(path_type=Path, dir_okay=False))
-_RESULTS = click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder with all results.  [default: that of the site file, or results/]",
-)
-_IN_RESULTS = click.option(
-    "--results",
-    default="results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder with all results.",
-)
 EXIT_FAILED, EXIT_LAB, EXIT_BUG, EXIT_STOPPED = 1, 4, 5, 130
 
 
@@ -46,7 +35,7 @@ def matrix() -> None:
 
 @matrix.command("plan")
 @_FILE
-@_RESULTS
+@results_option("The folder with all results.", site=True)
 @json_option
 def show_plan(matrix_file: Path, results: Path | None, *, as_json: bool) -> None:
     """Show what would run where, and how long it would take; runs nothing."""
@@ -59,7 +48,7 @@ def show_plan(matrix_file: Path, results: Path | None, *, as_json: bool) -> None
 
 @matrix.command()
 @_FILE
-@_RESULTS
+@results_option("The folder with all results.", site=True)
 @click.option("--dry-run", is_flag=True, help="As `plan`: show what would run; run nothing.")
 @click.option(
     "--resume", is_flag=True, help="Go on with the last night where it was cut off; else begin one."
@@ -115,7 +104,7 @@ def run(
 @matrix.command("changes")
 @_FILE
 @click.argument("night", default="latest", metavar="[NIGHT|latest]")
-@_RESULTS
+@results_option("The folder with all results.", site=True)
 @click.option("--send", is_flag=True, help="Tell whom the matrix names, (again).")
 @json_option
 def show_changes(matrix_file: Path, night: str, results: Path | None, *, send: bool, as_json: bool) -> int:
@@ -132,7 +121,7 @@ def show_changes(matrix_file: Path, night: str, results: Path | None, *, send: b
 
 @matrix.command()
 @click.argument("night", default="latest", metavar="[NIGHT|latest]")
-@_IN_RESULTS
+@results_option("The folder with all results.")
 @json_option
 def status(night: str, results: Path, *, as_json: bool) -> None:
     """Show a night: each cell, each place, and how it ended."""
@@ -142,7 +131,7 @@ def status(night: str, results: Path, *, as_json: bool) -> None:
 
 @matrix.command()
 @click.argument("night", default="latest", metavar="[NIGHT|latest]")
-@_IN_RESULTS
+@results_option("The folder with all results.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 def report(night: str, results: Path, *, open_page: bool) -> None:
     """Write the page of a night (again) and say where it is.
@@ -163,7 +152,7 @@ def quarantine() -> None:
 
 
 @quarantine.command("list")
-@_IN_RESULTS
+@results_option("The folder with all results.")
 @json_option
 def list_quarantine(results: Path, *, as_json: bool) -> None:
     """List the places in quarantine."""
@@ -178,7 +167,7 @@ def list_quarantine(results: Path, *, as_json: bool) -> None:
 @quarantine.command("add")
 @click.argument("place")
 @click.argument("cause")
-@_IN_RESULTS
+@results_option("The folder with all results.")
 def add_to_quarantine(place: str, cause: str, results: Path) -> None:
     """Put PLACE into quarantine for CAUSE: no night uses it until it is taken out."""
     Quarantine(results).add(place, cause, by=BY_PERSON)
@@ -186,7 +175,7 @@ def add_to_quarantine(place: str, cause: str, results: Path) -> None:
 
 @quarantine.command("remove")
 @click.argument("place")
-@_IN_RESULTS
+@results_option("The folder with all results.")
 def remove_from_quarantine(place: str, results: Path) -> None:
     """Take PLACE out of quarantine."""
     if not Quarantine(results).remove(place):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lab.cli.baselined import against_baseline, tell_baseline
+from lab.cli.results_options import results_option
 from lab.errors import UsageError
 from lab.export.figures import figures
 from lab.report import write_report
@@ -17,13 +18,7 @@ from lab.store.codec import to_json
 
 @click.command()
 @click.argument("name", default="latest", metavar="[RUN|latest]")
-@click.option(
-    "--results",
-    default="results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder with all runs.",
-)
+@results_option()
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @click.option("--list", "listing", is_flag=True, help="List the runs there are, oldest first.")
 @click.option(

@@ -35,7 +35,7 @@ results.add_command(export)
 
 
 @results.command("list")
-@results_option
+@results_option()
 @index_option
 @click.option("--night", help="Of this night.")
 @click.option("--board", "board_type", metavar="TYPE", help="Of this type of board.")
@@ -44,7 +44,7 @@ results.add_command(export)
 @click.option("--suite", help="Of this suite.")
 @click.option("-n", "--limit", type=click.IntRange(1), help="The newest N.")
 @json_option
-def list_(folder: Path, url: str | None, limit: int | None, *, as_json: bool, **wanted: str | None) -> None:
+def list_(results: Path, url: str | None, limit: int | None, *, as_json: bool, **wanted: str | None) -> None:
     """List runs, the newest last.
 
     \b
@@ -53,7 +53,7 @@ def list_(folder: Path, url: str | None, limit: int | None, *, as_json: bool, **
       bootlab results list --night 2026-11-22 --board qemu-virt-arm64 --json
     """
     given = {name: value for name, value in wanted.items() if value is not None}
-    with fresh_index(index_url(folder, url), folder) as (index, warnings):
+    with fresh_index(index_url(results, url), results) as (index, warnings):
         runs = index.runs(limit=limit, **given)
     _warn(warnings)
     if as_json:
@@ -71,11 +71,11 @@ def list_(folder: Path, url: str | None, limit: int | None, *, as_json: bool, **
 
 
 @results.command()
-@results_option
+@results_option()
 @index_option
 @click.option("--rebuild", is_flag=True, help="Throw the index away and read all runs again.")
 @json_option
-def index(folder: Path, url: str | None, *, rebuild: bool, as_json: bool) -> int:
+def index(results: Path, url: str | None, *, rebuild: bool, as_json: bool) -> int:
     """Take what is new into the index; the records themselves are only read.
 
     \b
@@ -83,8 +83,8 @@ def index(folder: Path, url: str | None, *, rebuild: bool, as_json: bool) -> int
       bootlab results index --rebuild
       bootlab results index --index postgresql://lab@db.example/lab
     """
-    with open_index(index_url(folder, url), anew=rebuild) as opened, _progress("runs") as tell:
-        done = opened.ingest(folder, tell)
+    with open_index(index_url(results, url), anew=rebuild) as opened, _progress("runs") as tell:
+        done = opened.ingest(results, tell)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))
     else:
@@ -97,9 +97,9 @@ def index(folder: Path, url: str | None, *, rebuild: bool, as_json: bool) -> int
 
 @results.command("import")
 @click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@results_option
+@results_option()
 @json_option
-def import_(source: Path, folder: Path, *, as_json: bool) -> int:
+def import_(source: Path, results: Path, *, as_json: bool) -> int:
     """Bring the runs of another host in: SOURCE is its results folder, or one run.
 
     What is here stays as it is. A run of the same id with other content is refused, and named.
@@ -110,7 +110,7 @@ def import_(source: Path, folder: Path, *, as_json: bool) -> int:
       bootlab results import artifact/20261122T043619Z-3f9a1c --results results
     """
     with _progress("runs") as tell:
-        done = import_runs(source, folder, tell)
+        done = import_runs(source, results, tell)
     for run in (*done.new, *done.longer):
         export_run(run)
     if as_json:
@@ -124,9 +124,9 @@ def import_(source: Path, folder: Path, *, as_json: bool) -> int:
 
 @results.command()
 @click.argument("runs", nargs=-1)
-@results_option
+@results_option()
 @json_option
-def check(runs: tuple[str, ...], folder: Path, *, as_json: bool) -> int:
+def check(runs: tuple[str, ...], results: Path, *, as_json: bool) -> int:
     """Read everything, or RUNS alone, and name what is damaged or cannot be. Exit code 1 where something is.
 
     \b
@@ -134,10 +134,10 @@ def check(runs: tuple[str, ...], folder: Path, *, as_json: bool) -> int:
       bootlab results check
       bootlab results check 20261122T043619Z-3f9a1c --json
     """
-    every = list_runs(folder)
+    every = list_runs(results)
     chosen = [path for path in every if path.name in runs] if runs else every
     if missing := set(runs) - {path.name for path in chosen}:
-        raise UsageError(f"no run is called {', '.join(sorted(missing))} in {folder}")
+        raise UsageError(f"no run is called {', '.join(sorted(missing))} in {results}")
     with _progress("runs") as tell:
         found = {}
         for number, path in enumerate(chosen, 1):

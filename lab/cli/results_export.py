@@ -27,7 +27,7 @@ _TREND = "trend"
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: print it.")
 @click.option("--night", help="All runs of this night.")
 @click.option("--stage", default=TOTAL, show_default=True, help="trend: of what, as in measurements.jsonl.")
-@results_option
+@results_option()
 @index_option
 def export(
     runs: tuple[str, ...],
@@ -35,7 +35,7 @@ def export(
     output: Path | None,
     night: str | None,
     stage: str,
-    folder: Path,
+    results: Path,
     url: str | None,
 ) -> None:
     """Write runs down for other programs: CI systems, spreadsheets, Prometheus, a README. docs/exports.md.
@@ -47,8 +47,8 @@ def export(
       bootlab results export --night 2026-11-22 --format csv -o night.csv
       bootlab results export latest --format trend --stage stage/kernel..init -o trend.svg
     """
-    chosen = _chosen(folder, runs, night)
-    text = _trend(chosen, stage, folder, url) if kind == _TREND else FORMATS[kind].make(chosen)
+    chosen = _chosen(results, runs, night)
+    text = _trend(chosen, stage, results, url) if kind == _TREND else FORMATS[kind].make(chosen)
     for run in chosen:
         for warning in run.warnings:
             click.echo(f"bootlab: {run.info.run_id}: {warning}", err=True)
@@ -59,21 +59,23 @@ def export(
     click.echo(output)
 
 
-def _chosen(folder: Path, names: tuple[str, ...], night: str | None) -> list[Run]:
+def _chosen(results: Path, names: tuple[str, ...], night: str | None) -> list[Run]:
     if night is not None:
         if names:
             raise UsageError("name runs, or a night with --night, not both")
-        found = [run for run in map(load_run, list_runs(folder)) if run.info.night == night]
+        found = [run for run in map(load_run, list_runs(results)) if run.info.night == night]
         if not found:
-            raise UsageError(f"no run in {folder} is of night {night}; `bootlab results list` shows them")
+            raise UsageError(f"no run in {results} is of night {night}; `bootlab results list` shows them")
         return found
-    return [load_run(path) for path in dict.fromkeys(find_run(folder, name) for name in names or ("latest",))]
+    return [
+        load_run(path) for path in dict.fromkeys(find_run(results, name) for name in names or ("latest",))
+    ]
 
 
-def _trend(chosen: list[Run], stage: str, folder: Path, url: str | None) -> str:
+def _trend(chosen: list[Run], stage: str, results: Path, url: str | None) -> str:
     """The history of what the first run is of: its board type, image and suite."""
     info = chosen[0].info
-    with fresh_index(index_url(folder, url), folder) as (index, warnings):
+    with fresh_index(index_url(results, url), results) as (index, warnings):
         for warning in warnings:
             click.echo(f"bootlab: {warning}", err=True)
         known = index.stages(info.board_type, info.image, info.suite)

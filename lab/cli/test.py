@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 import lab
+from lab.cli.results_options import results_option
 from lab.errors import UsageError
 from lab.upgrades.evidence import load_kept
 from lab.upgrades.faults import classes_of
@@ -26,7 +27,7 @@ _KEPT_CUT = ("replay_cut.py",)
 @click.argument("suite", type=click.Choice(list(SUITES)), default="boards")
 @click.option("-c", "--config", type=click.Path(path_type=Path, exists=True), help="Site file.")
 @click.option("--place", multiple=True, metavar="NAME", help="On this place only; may be repeated.")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), help="Where runs are recorded.")
+@results_option("Where runs are recorded.", site=True)
 @click.option("--runs", type=click.IntRange(1, 1000), help="upgrades: how often each but the cuts.")
 @click.option("--cuts", type=click.IntRange(0, 100_000), help="upgrades: how many power cuts.")
 @click.option("--cut", type=click.IntRange(0), help="upgrades: this cut of the seed alone.")
