@@ -15,7 +15,6 @@ import ctypes
 import http.client
 import json
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -28,10 +27,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import CDPSession, Page
 
 from bench.namespace import enter_namespace
 from lab.netboot import BootService
+from lab.testing.browser import chromium
 from lab.testing.firmware.__main__ import make_plan
 from lab.testing.firmware.kinds import seats
 from lab.testing.firmware.service import RACK_INTERFACE, Net, inside, own_network, site
@@ -76,16 +76,12 @@ def main() -> None:
     }
     with ExitStack() as stack:
         net = stack.enter_context(service(options))
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-            )
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
-            tab = page, page.context.new_cdp_session(page)
-            for number in range(options.rounds + 1):
-                for kind in random.Random(number).sample(("alone", "read", "shown"), 3):
-                    one_round(kind, number, net, tab, options, found)
-            browser.close()
+        browser = stack.enter_context(chromium())
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        tab = page, page.context.new_cdp_session(page)
+        for number in range(options.rounds + 1):
+            for kind in random.Random(number).sample(("alone", "read", "shown"), 3):
+                one_round(kind, number, net, tab, options, found)
     table = markdown(found, options)
     print(table)
     if options.markdown:

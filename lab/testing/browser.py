@@ -1,4 +1,10 @@
-"""What a test asks of a page in a real browser."""
+"""A real browser for tests, and what a test asks of a page in it."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
 
 # What is wider than the window; and text whose contrast to its background is below WCAG AA's 4.5
 FAULTS = """() => {
@@ -36,3 +42,17 @@ FAULTS = """() => {
   }
   return faults;
 }"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Yield a Chromium without a window. Raises FileNotFoundError, with what to install, where there is none."""
+    path = shutil.which("chromium")
+    if path is None:
+        raise FileNotFoundError("no chromium here (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -2,10 +2,8 @@
 
 import itertools
 import json
-import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from lab.matrix.changes import changes
 from lab.matrix.night import earlier_nights, find_night, load_night
@@ -17,17 +15,6 @@ pytestmark = pytest.mark.interop
 
 HOSTILE = "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>\"'`${1}"
 WAIT_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium here (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 def write(results):

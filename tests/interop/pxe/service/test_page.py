@@ -1,14 +1,12 @@
 """The page in a real Chromium, before a real service on loopback."""
 
 import json
-import shutil
 import socket
 import sys
 import threading
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from lab.testing.browser import FAULTS
 
@@ -20,17 +18,6 @@ HOSTILE = "%3Cimg%20src=x%20onerror=hit()%3E%22'&%3Cscript%3Ehit()%3C/script%3E%
 KERNEL = 24 << 20
 RUNNING = sys.modules["service_running"]  # beside this file; the conftest loads it
 WAIT_MS = 30_000  # for what comes in an instant where nobody else uses the host
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium here (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
