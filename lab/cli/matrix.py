@@ -9,7 +9,7 @@ from rich.console import Console
 
 from lab.cli.api import json_option, print_json, print_table
 from lab.cli.matrix_progress import NightProgress
-from lab.cli.matrix_show import forecast_json, night_json, print_forecast, print_night
+from lab.cli.matrix_show import forecast_json, print_forecast, print_night
 from lab.cli.results_options import results_option
 from lab.config import load_site
 from lab.errors import InfrastructureError, UsageError
@@ -17,6 +17,7 @@ from lab.matrix.changes import Changes, changes
 from lab.matrix.matrixfile import read_matrix
 from lab.matrix.message import message_of
 from lab.matrix.night import Night, Standing, earlier_nights, find_night, load_night
+from lab.matrix.night_json import night_json
 from lab.matrix.notify import changes_of, tell
 from lab.matrix.quarantine import BY_PERSON, Quarantine
 from lab.matrix.runner import Outcome, check_deadline, objection_to_resume, plan, run_night, unfinished

@@ -3,9 +3,11 @@
 from lab.index.database import IndexTrouble, index_url
 from lab.index.index import Index, fresh_index, open_index, refresh
 from lab.index.ingest import Ingested
-from lab.index.rows import FailureRow, NightRow, NightValues, RunRow
+from lab.index.rows import BootRow, CellRow, FailureRow, NightRow, NightValues, RunRow
 
 __all__ = [
+    "BootRow",
+    "CellRow",
     "FailureRow",
     "Index",
     "IndexTrouble",

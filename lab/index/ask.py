@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from lab.index.rows import FailureRow, NightRow, NightValues, RunRow
+from lab.index.rows import BootRow, CellRow, FailureRow, NightRow, NightValues, RunRow
 from lab.index.tables import boots, runs, series
 
 _RUN_COLUMNS = [runs.c[field.name] for field in dataclasses.fields(RunRow)]
+_BOOT_COLUMNS = [boots.c[field.name] for field in dataclasses.fields(BootRow)]
 
 
 def runs_of(db: Connection, wanted: Mapping[str, str], limit: int | None) -> list[RunRow]:
@@ -18,6 +19,45 @@ def runs_of(db: Connection, wanted: Mapping[str, str], limit: int | None) -> lis
     asked = select(*_RUN_COLUMNS).where(*(runs.c[name] == value for name, value in wanted.items()))
     newest_first = asked.order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
     return [RunRow(**row) for row in reversed(db.execute(newest_first).mappings().all())]
+
+
+def page_of_runs(db: Connection, wanted: Mapping[str, str], before: str, limit: int) -> list[RunRow]:
+    """Runs whose columns have these values, the newest first by their names; of those before that name."""
+    asked = select(*_RUN_COLUMNS).where(*(runs.c[name] == value for name, value in wanted.items()))
+    if before:
+        asked = asked.where(runs.c.run_id < before)
+    return [RunRow(**row) for row in db.execute(asked.order_by(runs.c.run_id.desc()).limit(limit)).mappings()]
+
+
+def boots_of(
+    db: Connection, wanted: Mapping[str, str], after: int, limit: int | None, ready: bool | None
+) -> list[BootRow]:
+    """Boots of the runs whose columns have these values, with numbers above `after`, in their order."""
+    asked = (
+        select(*_BOOT_COLUMNS)
+        .join(runs, boots.c.run_id == runs.c.run_id)
+        .where(boots.c.number > after, *(runs.c[name] == value for name, value in wanted.items()))
+        .order_by(boots.c.run_id, boots.c.number)
+        .limit(limit)
+    )
+    if ready is not None:
+        asked = asked.where(boots.c.ready == ready)
+    return [
+        BootRow(**{**row, "evidence": tuple(json.loads(row["evidence"] or "[]"))})
+        for row in db.execute(asked).mappings()
+    ]
+
+
+def cells(db: Connection, wanted: Mapping[str, str]) -> list[CellRow]:
+    """The squares that nights ran, in the order of their names."""
+    named = (runs.c.place, runs.c.image, runs.c.suite, runs.c.board_type, runs.c.emulated)
+    asked = (
+        select(*named, func.count(runs.c.night.distinct()).label("nights"))
+        .where(runs.c.night != "", *(runs.c[name] == value for name, value in wanted.items()))
+        .group_by(*named)
+        .order_by(*named)
+    )
+    return [CellRow(**row) for row in db.execute(asked).mappings()]
 
 
 def nights(db: Connection) -> list[NightRow]:

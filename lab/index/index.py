@@ -12,7 +12,7 @@ from lab.errors import LabError
 from lab.index import ask
 from lab.index.database import IN_MEMORY, IndexTrouble, connect, discard, index_errors, parse_url
 from lab.index.ingest import Ingest, Ingested, Progress
-from lab.index.rows import TOTAL, FailureRow, NightRow, NightValues, RunRow
+from lab.index.rows import TOTAL, BootRow, CellRow, FailureRow, NightRow, NightValues, RunRow
 
 
 def open_index(url: str, *, anew: bool = False) -> "Index":
@@ -94,6 +94,23 @@ class Index:
         """
         with self._reading() as db:
             return ask.runs_of(db, wanted, limit)
+
+    def page_of_runs(self, *, before: str = "", limit: int = 100, **wanted: str) -> list[RunRow]:
+        """Runs by their names, which are times, the newest first; `before`: only those of earlier names."""
+        with self._reading() as db:
+            return ask.page_of_runs(db, wanted, before, limit)
+
+    def boots(
+        self, *, after: int = -1, limit: int | None = None, ready: bool | None = None, **wanted: str
+    ) -> list[BootRow]:
+        """Boots by run and number, those numbered above `after`; `wanted` as in `runs`."""
+        with self._reading() as db:
+            return ask.boots_of(db, wanted, after, limit, ready)
+
+    def cells(self, **wanted: str) -> list[CellRow]:
+        """The squares that nights ran, by name; `wanted` as in `runs`."""
+        with self._reading() as db:
+            return ask.cells(db, wanted)
 
     def nights(self) -> list[NightRow]:
         """All nights, oldest first."""

@@ -80,3 +80,36 @@ class FailureRow:
     evidence: tuple[str, ...]
     console: str
     pcap: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootRow:
+    """A boot in a few words; fields as in BootRecord, `seconds` from power-on to ready (None: it did not get
+    there)."""
+
+    run_id: str
+    number: int
+    started_at: str
+    ready: bool
+    attempt: int
+    firmware: str
+    kernel: str
+    load: float | None
+    seconds: float | None
+    cause: str | None
+    sentence: str | None
+    evidence: tuple[str, ...]
+    console: str
+    pcap: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRow:
+    """A square of a matrix that was run in `nights` nights."""
+
+    place: str
+    board_type: str
+    image: str
+    suite: str
+    emulated: bool
+    nights: int

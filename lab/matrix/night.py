@@ -5,7 +5,7 @@ made of.
 that of a run: names sort by time.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -173,15 +173,15 @@ def earlier_nights(results: Path, night: Night, limit: int = 7) -> Iterator[Nigh
             return
 
 
-def load_night(folder: Path) -> Night:
-    """Read a night; a run that cannot be read is a warning.
+def load_night(folder: Path, read: Callable[[Path], Run] = load_run) -> Night:
+    """Read a night; `read` reads a run from its folder, and one that cannot be read is a warning.
 
     Raises UsageError that names file and line where the journal is damaged.
     """
     path, number = folder / JOURNAL, 1
     lines = read_lines(path)
     try:
-        reader = _Reader(folder, lines[0])
+        reader = _Reader(folder, lines[0], read)
         for line in lines[1:]:
             number += 1
             reader.take(line)
@@ -193,8 +193,8 @@ def load_night(folder: Path) -> Night:
 class _Reader:
     """Follows the journal, line by line."""
 
-    def __init__(self, folder: Path, first: Mapping[str, Any]) -> None:
-        self._results = folder.parent.parent
+    def __init__(self, folder: Path, first: Mapping[str, Any], read: Callable[[Path], Run]) -> None:
+        self._results, self._read = folder.parent.parent, read
         self._warnings: list[str] = []
         self._cells = {cell.cell: cell for cell in map(_cell_of, first["cells"])}
         self._places = {cell.place: PlaceNight(name=cell.place) for cell in self._cells}
@@ -247,7 +247,7 @@ class _Reader:
         runs: list[Run] = []
         for folder in cell.folders:
             try:
-                runs.append(load_run(folder))
+                runs.append(self._read(folder))
             except LabError as exc:
                 self._warnings.append(f"{cell.cell}: {exc}")
         return replace(cell, runs=tuple(runs))

@@ -86,7 +86,7 @@ def load_run(path: Path) -> Run:
     Raises UsageError where the folder is no run or a file is damaged elsewhere, naming file and line.
     """
     warnings: list[str] = []
-    info = _load_info(path)
+    info = load_info(path)
     boots = tuple(_load_lines(path / BOOTS_FILE, BootRecord, warnings))
     values = tuple(_load_lines(path / MEASUREMENTS_FILE, Measurement, warnings))
     if not info.complete:
@@ -139,7 +139,8 @@ def find_run(results_dir: Path, name: str) -> Path:
     return fits[0]
 
 
-def _load_info(path: Path) -> RunInfo:
+def load_info(path: Path) -> RunInfo:
+    """Read how the run in the folder `path` was measured. Raises UsageError, InfrastructureError."""
     file = path / RUN_FILE
     try:
         return decode(RunInfo, json.loads(file.read_bytes()))

@@ -21,6 +21,7 @@ class Example:
     """One boot that failed so. `number` counts from 1."""
 
     cell: str
+    run: str
     number: int
     sentence: str
     evidence: tuple[str, ...]
@@ -128,6 +129,7 @@ def _example(cell: CellNight, folder: Path, record: BootRecord, links: Links) ->
     recording = read_recording(folder, record.console, record.timeline.t0_ns)
     return Example(
         cell=str(cell.cell),
+        run=folder.name,
         number=record.index + 1,
         sentence=failure.sentence,
         evidence=failure.evidence,

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.index import Index, NightValues
+from lab.index import CellRow, Index, NightValues
+from lab.index.rows import TOTAL
 from lab.matrix.night import CellNight, Night
 from lab.matrix.page.plots import NightPoint
 from lab.model import Cause
@@ -31,10 +32,19 @@ def history_of(index: Index, night: Night, cell: CellNight) -> History:
     """Return the nights of a cell up to this one. Raises IndexTrouble."""
     info = next((run.info for run in cell.runs), None)
     image, suite = (info.image, info.suite) if info is not None else (cell.cell.image, cell.cell.suite)
-    found = index.history(cell.board_type, image, suite, place=cell.cell.place)
-    known = [each for each in found if "" < each.night <= night.id and each.emulated == cell.emulated]
-    known = known[-NIGHTS:]
-    spoilt = _spoilt(index, cell, image, suite)
+    row = CellRow(
+        place=cell.cell.place, board_type=cell.board_type, image=image, suite=suite, emulated=cell.emulated,
+        nights=0,
+    )  # fmt: skip
+    return cell_history(index, row, until=night.id)
+
+
+def cell_history(index: Index, cell: CellRow, stage: str = TOTAL, until: str = "") -> History:
+    """Return the nights of a cell (`until`: up to that one) by one of its stages. Raises IndexTrouble."""
+    found = index.history(cell.board_type, cell.image, cell.suite, stage, place=cell.place)
+    known = [each for each in found if each.night and each.emulated == cell.emulated]
+    known = [each for each in known if not until or each.night <= until][-NIGHTS:]
+    spoilt = _spoilt(index, cell)
     failed = {each.night: max(each.recorded - each.ready - spoilt[each.night], 0) for each in known}
     points = tuple(_points(known, failed))
     tried = sum(each.ready + failed[each.night] for each in known)
@@ -50,9 +60,9 @@ def _points(known: list[NightValues], failed: dict[str, int]) -> Iterator[NightP
         before = files or before
 
 
-def _spoilt(index: Index, cell: CellNight, image: str, suite: str) -> Counter[str]:
+def _spoilt(index: Index, cell: CellRow) -> Counter[str]:
     """By night: how many boots the lab's own equipment failed."""
-    wanted = {"place": cell.cell.place, "board_type": cell.board_type, "image": image, "suite": suite}
+    wanted = {"place": cell.place, "board_type": cell.board_type, "image": cell.image, "suite": cell.suite}
     counted: Counter[str] = Counter()
     for row in index.failures(limit=10_000, **wanted):
         with contextlib.suppress(ValueError):  # a cause of a newer bootlab
