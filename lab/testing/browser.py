@@ -46,7 +46,7 @@ FAULTS = """() => {
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yield a Chromium without a window. Raises FileNotFoundError, with what to install, where there is none."""
+    """Yield a Chromium without a window. Raises FileNotFoundError, saying what to install, without one."""
     path = shutil.which("chromium")
     if path is None:
         raise FileNotFoundError("no chromium here (apt-get install chromium)")

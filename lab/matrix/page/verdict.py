@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from lab.comparison.compare import compare_samples
 from lab.errors import UsageError
-from lab.matrix.changes import Changes, Kind, rule_of, sample_of_cell
+from lab.matrix.changes import Changes, Kind
 from lab.matrix.model import Cell
 from lab.matrix.night import CellNight, Night, Standing
+from lab.matrix.times import rule_of, sample_of_cell
 from lab.statistics import Difference, Verdict
 
 WORDS = {

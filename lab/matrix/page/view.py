@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lab.index import Index
-from lab.matrix.changes import Changes, base_of, summary
+from lab.matrix.changes import Changes, summary
 from lab.matrix.model import Cell
 from lab.matrix.night import Night, Standing
 from lab.matrix.page.cards import Card, card
@@ -17,6 +17,7 @@ from lab.matrix.page.plots import HEIGHT, LANE, WIDTH
 from lab.matrix.page.transfers import SlowTransfer, slowest
 from lab.matrix.page.verdict import WORDS, kinds_of
 from lab.matrix.quarantine import Entry
+from lab.matrix.times import base_of
 from lab.report import words
 
 _HOW = {
