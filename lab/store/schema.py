@@ -3,15 +3,15 @@
 `python -m lab.store.schema` writes docs/schemas/; a test holds the files there against this.
 """
 
-import dataclasses
 import inspect
 import json
 import re
-import types
-import typing
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from lab.model import SCHEMA, BootRecord, Measurement
 from lab.store.codec import LARGEST
@@ -24,64 +24,42 @@ RECORDS: dict[str, tuple[type, str]] = {
     "boot.schema.json": (BootRecord, f"a line of {BOOTS_FILE}"),
     "measurement.schema.json": (Measurement, f"a line of {MEASUREMENTS_FILE}"),
 }
-_SCALARS: dict[Any, dict[str, Any]] = {
-    str: {"type": "string"},
-    int: {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
-    float: {"type": "number"},
-    bool: {"type": "boolean"},
-    Any: {},
-}
 _COMMENT = re.compile(r"^    (\w+): [^#\n]*  # (.+)$", re.MULTILINE)
+
+
+class _Records(GenerateJsonSchema):
+    """What our reader takes, which pydantic does not know: how large a number may be, and which schema it is.
+
+    The comment behind a field describes it. Unknown keys are allowed: a later bootlab may have added a field.
+    """
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
+        return {**super().int_schema(schema), "minimum": -LARGEST, "maximum": LARGEST}
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
+        made = super().dataclass_schema(schema)
+        for name, told in _COMMENT.findall(inspect.getsource(schema["cls"])):
+            made["properties"][name]["description"] = told
+        if "schema" in made["properties"]:
+            made["properties"]["schema"] = {"const": SCHEMA}
+            made["required"].append("schema")
+        made["description"] = " ".join(made["description"].split())
+        return made
 
 
 def record_schema(cls: type, where: str) -> dict[str, Any]:
     """Return the schema of the records of one kind; `where` says what holds them."""
-    definitions: dict[str, Any] = {}
-    root = _object(cls, definitions)
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"{cls.__name__}: {where}"}
-    return {**head, **root, "$defs": dict(sorted(definitions.items()))}
+    made = TypeAdapter(cls).json_schema(schema_generator=_Records)
+    title = f"{cls.__name__}: {where}"
+    return {"$schema": GenerateJsonSchema.schema_dialect, **made, "title": title}
 
 
 def schema_text(name: str) -> str:
     """Return the text of the file of that name in docs/schemas."""
     return json.dumps(record_schema(*RECORDS[name]), indent=2, ensure_ascii=False) + "\n"
-
-
-def _object(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    """The schema of one dataclass. Unknown keys are allowed: a later bootlab may have added a field."""
-    hints, told = typing.get_type_hints(cls), dict(_COMMENT.findall(inspect.getsource(cls)))
-    properties, required = {}, []
-    for field in dataclasses.fields(cls):
-        properties[field.name] = _of(hints[field.name], definitions)
-        if field.name in told:
-            properties[field.name] = {**properties[field.name], "description": told[field.name]}
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            required.append(field.name)
-        elif field.default is not dataclasses.MISSING:
-            properties[field.name] = {**properties[field.name], "default": field.default}
-    if "schema" in properties:
-        properties["schema"] = {"const": SCHEMA}
-        required.append("schema")
-    text = " ".join(inspect.cleandoc(cls.__doc__ or "").split())
-    return {"description": text, "type": "object", "properties": properties, "required": required}
-
-
-def _of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:
-        inner = next(a for a in args if a is not type(None))
-        return {"anyOf": [_of(inner, definitions), {"type": "null"}]}
-    if origin is tuple:
-        return {"type": "array", "items": _of(args[0], definitions)}
-    if origin is dict:
-        return {"type": "object", "additionalProperties": _of(args[1], definitions)}
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if kind.__name__ not in definitions:
-            definitions[kind.__name__] = _object(kind, definitions)
-        return {"$ref": f"#/$defs/{kind.__name__}"}
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return {"enum": [str(member) for member in kind]}
-    return _SCALARS[kind]
 
 
 if __name__ == "__main__":
