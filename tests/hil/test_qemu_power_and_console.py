@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -20,6 +21,13 @@ pytestmark = pytest.mark.hil
 BANNER = b"U-Boot 20"
 PROMPT = b"\n=> "
 QEMU = DriverConfig(kind="qemu")
+FLOOD = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    for _ in range(int(sys.argv[1])):
+        wire.sendto(b"to everybody", ("10.99.0.255", 9))
+"""
 
 
 def place(number=1, **power_options):
@@ -247,6 +255,22 @@ def test_two_boards_at_once(board_type, sandbox):
     finally:
         for board in boards:
             board.end()
+
+
+def test_a_board_that_did_not_look_for_many_frames_hears_again(board_type, sandbox):
+    board = Switched(place(), board_type, sandbox)
+    try:
+        board.power.on()
+        board.to_prompt()
+        board.console.write(b"setenv ipaddr 10.99.0.9; setenv netmask 255.255.255.0; ping 10.99.0.1\r")
+        board.until(b"is alive")  # its driver has filled its ring
+        board.until(PROMPT)
+        done = sandbox.run([sys.executable, "-c", FLOOD, "100"], timeout=60)
+        assert done.returncode == 0, done.stderr
+        board.console.write(b"ping 10.99.0.1\r")
+        board.until(b"host 10.99.0.1 is alive")
+    finally:
+        board.end()
 
 
 def test_disks_are_in_order_and_outlive_the_power(board_type, sandbox):

@@ -14,6 +14,7 @@ from lab.clock import now_ns
 from lab.drivers.context import DriverContext
 from lab.drivers.qemu.console import QemuConsole
 from lab.drivers.qemu.disks import Attached, prepare
+from lab.drivers.qemu.kick import Kicker
 from lab.drivers.qemu.monitor import Listener, Monitor
 from lab.drivers.qemu.options import CONSOLE, QemuOptions
 from lab.drivers.qemu.spawn import InSandbox, Plain, Process, Site
@@ -59,6 +60,7 @@ class QemuPower:
         self._site: Site | None = None
         self._lock = threading.Lock()
         self._process: Process | None = None
+        self._kicker: Kicker | None = None
         self._gone: Gone | None = None
 
     @classmethod
@@ -100,7 +102,7 @@ class QemuPower:
             with Listener(qmp) as listener:
                 process = site.start(argv, self._log_file())
                 try:
-                    self.last_on_ns = asyncio.run(self._bring_up(listener.accept(process)))
+                    self.last_on_ns = self._start(listener.accept(process))
                 except BaseException as exc:
                     self._stop(process)
                     if isinstance(exc, InfrastructureError):
@@ -117,6 +119,9 @@ class QemuPower:
             self._gone = self.gone
             self._stop(self._process)
             self._process = None
+            if self._kicker is not None:
+                self._kicker.wait()
+                self._kicker = None
 
     def is_on(self) -> bool:
         """Return whether the board runs."""
@@ -143,6 +148,20 @@ class QemuPower:
         """
         own = self._site_to_run_in().runtime_dir / f"{self.name}.disk{number}"
         return prepare(self.options.disks[number], own)
+
+    def _start(self, connection: socket.socket) -> int:
+        """Let the machine run, and have its network card looked after where it needs that; return when."""
+        session = connection.dup()  # ours outlives the one that brings it up
+        try:
+            power_on = asyncio.run(self._bring_up(connection))
+        except BaseException:
+            session.close()
+            raise
+        if self.options.nic.startswith("virtio-net"):
+            self._kicker = Kicker(session)
+        else:
+            session.close()
+        return power_on
 
     async def _bring_up(self, connection: socket.socket) -> int:
         """Open the console, make the machine, let it run; return when."""
