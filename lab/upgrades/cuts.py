@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.errors import InfrastructureError
 from lab.powercut.check import check_disk
 from lab.powercut.cut import Cut, copy_sparse
-from lab.upgrades.evidence import NETBOOTS, READY_SECONDS, judged, keep, recover
+from lab.upgrades.evidence import READY_SECONDS, judged, keep, recover
 from lab.upgrades.moment import Moment, wait_for_moment
 from lab.upgrades.operate import OTHER, InBackground, Knowledge, Order, next_order
 from lab.upgrades.plan import CutPlan, Operation, plan_cut
@@ -100,10 +100,9 @@ class Campaign:
         rig = self._rig
         if operation is Operation.INSTALL:
             rig.blank()
-            for _ in range(NETBOOTS):
-                with rig.on() as story:
-                    if rig.installable(story, READY_SECONDS):
-                        return Knowledge(_BLANK, {})
+            with rig.on() as story:
+                if rig.installable(story, READY_SECONDS):
+                    return Knowledge(_BLANK, {})
             raise self._not_up("from the network", story)
         back = operation is Operation.ROLLBACK
         if known is not None and (not back or OTHER[known.seen.slot] in known.slots):

@@ -18,9 +18,6 @@ from lab.upgrades.story import Story
 from lab.upgrades.system import READY, Observation
 
 READY_SECONDS = 900.0  # an installation, or three attempts at a slot and then the other, on a busy host
-NETBOOTS = 3  # a board that goes deaf in the middle of a netboot is switched on again
-_WAITS = "T T T T T T T T "  # what U-Boot prints for each TFTP packet that it waited for in vain
-_STARTED = "kernel"  # of the board's milestones
 _DISK, _EXPECTED = "disk.img", "allowed.json"
 
 
@@ -79,22 +76,13 @@ def replay(rig: Rig, recorder: Recorder, folder: Path) -> tuple[str, ...]:
 
 def recover(rig: Rig, order: Order, recorder: Recorder) -> tuple[Observation | None, Story]:
     """Switch on and wait for the node to be ready; what has to be installed again is."""
-    for _ in range(NETBOOTS):
-        with rig.on(transcript=recorder.transcript()) as story:
-            if order.operation is Operation.INSTALL and rig.installable(story, READY_SECONDS):
-                order.carry_out(rig, story)
-            seen = None if _deaf(rig, story) else rig.ready(story, READY_SECONDS)
-            if seen is not None:
-                story.note(READY)
-        if seen is not None or not _deaf(rig, story):
-            break
+    with rig.on(transcript=recorder.transcript()) as story:
+        if order.operation is Operation.INSTALL and rig.installable(story, READY_SECONDS):
+            order.carry_out(rig, story)
+        seen = rig.ready(story, READY_SECONDS)
+        if seen is not None:
+            story.note(READY)
     return seen, story
-
-
-def _deaf(rig: Rig, story: Story) -> bool:
-    """Whether U-Boot waits for TFTP and hears nothing, which is no fault of what is on the disk: its virtio
-    driver does that on busy hosts (docs/faults.md)."""
-    return _WAITS in rig.board.console.transcript.text_since(story.t0_ns) and story.reached(_STARTED) is None
 
 
 def judged(
