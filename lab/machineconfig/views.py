@@ -109,19 +109,24 @@ def sysctls(config: MachineConfig) -> Mapping[str, str]:
 
 def kernel_logs(config: MachineConfig) -> tuple[KernelLog, ...]:
     """KmsgLogConfig documents."""
-    found = []
-    for document in config.of_kind("KmsgLogConfig"):
-        url = urlsplit(document.data["url"])
-        found.append(KernelLog(document.name, url.scheme, Endpoint(url.hostname or "", url.port or 0)))
-    return tuple(found)
+    return tuple(kernel_log(d.name, d.data["url"]) for d in config.of_kind("KmsgLogConfig"))
+
+
+def kernel_log(name: str, url: str) -> KernelLog:
+    """Take apart a URL that `words.log_url` finds nothing wrong with."""
+    parts = urlsplit(url)
+    return KernelLog(name, parts.scheme, Endpoint(parts.hostname or "", parts.port or 0))
 
 
 def event_sink(config: MachineConfig) -> Endpoint | None:
     """EventSinkConfig.endpoint."""
     document = config.find("EventSinkConfig")
-    if document is None:
-        return None
-    host, _, port = str(document["endpoint"]).rpartition(":")
+    return endpoint(document["endpoint"]) if document is not None else None
+
+
+def endpoint(text: str) -> Endpoint:
+    """Take apart a text that `words.endpoint` finds nothing wrong with."""
+    host, _, port = text.rpartition(":")
     return Endpoint(host.strip("[]"), int(port))
 
 

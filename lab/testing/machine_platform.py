@@ -90,11 +90,13 @@ class MemorySlots:
         yield f"looking at {image}"
         self._check(image)
 
-    async def install(self, image: str, disk: str, *, wipe: bool) -> AsyncIterator[str]:
+    async def install(
+        self, image: str, disk: str, *, wipe: bool, kernel_args: Sequence[str] = ()
+    ) -> AsyncIterator[str]:
         """Note it; nothing is booted from the disk yet."""
         yield f"writing to {disk}"
         self._check(image)
-        self.done.append(f"install {image} {disk}")
+        self.done.append(" ".join(["install", image, disk, *kernel_args]))
         self.state = replace(INSTALLED, booted=None)
 
     async def upgrade(self, image: str) -> AsyncIterator[str]:

@@ -11,8 +11,16 @@ import pytest
 
 from lab.board import Board
 from lab.cache import cache_dir
-from lab.cli.node_emulate import start
-from lab.clients.talos import Maintenance, MutualTls, Node, NodeAccessDenied, NodeError, NodeNotTrusted
+from lab.clients.talos import (
+    Maintenance,
+    MutualTls,
+    Node,
+    NodeAccessDenied,
+    NodeError,
+    NodeNotTrusted,
+)
+from lab.clients.talos.kernellog import KernelLine
+from lab.clients.talos.model import NodeEvent
 from lab.config import load_site
 from lab.machineconfig import load
 from lab.netboot import BootService
@@ -76,7 +84,7 @@ class Fresh:
         )
         self.session.assign(self.board.place, plan)
         self.seen = self.service.newest_event()
-        start(self.board)
+        self.board.cycle()
 
     def says(self, pattern):
         """Wait until the console says it."""
@@ -119,11 +127,24 @@ def not_for_it(folder, image):
     return Asset("other.raucb", other), Asset("large.raucb", large)
 
 
+def first_of_each(ears):
+    """The first kernel line and the first event that a node tells."""
+    heard = {}
+
+    def both(record):
+        heard.setdefault(type(record), record)
+        return len(heard) == 2
+
+    ears.wait(both, SECONDS)
+    return heard[KernelLine], heard[NodeEvent]
+
+
 def test_from_an_empty_disk_to_an_installed_node(fresh, tmp_path):
     fresh.start(files=not_for_it(tmp_path, fresh.image))
     fingerprint = fresh.says(FINGERPRINT).groups[0].decode()
     fresh.says("refos: stage maintenance")
-    install = f"  install: {{disk: /dev/vda, image: 'http://{SERVER}/bundle.raucb'}}\n"
+    install = f"  install: {{disk: /dev/vda, image: 'http://{SERVER}/bundle.raucb'"
+    install += ", extraKernelArgs: [quiet, a=b]}\n"
     with fresh.node(Maintenance("A" * 43 + "=")) as node, pytest.raises(NodeNotTrusted, match="console"):
         node.version()
     with fresh.node(Maintenance(fingerprint)) as node:
@@ -137,7 +158,7 @@ def test_from_an_empty_disk_to_an_installed_node(fresh, tmp_path):
     with fresh.node(fresh.admin()) as node:
         node.wait_ready(SECONDS)
         assert (node.version().tag, node.version().mode) == ("1", "metal")
-        assert "refos.slot=A" in node.read("/proc/cmdline").decode().split()
+        assert {"refos.slot=A", "quiet", "a=b"} <= set(node.read("/proc/cmdline").decode().split())
         assert load(node.machine_config()) == load(fresh.config(install))
         for name, reason in (
             ("large", r"has 900 MiB, and this node has \d+ MiB of memory"),
@@ -162,13 +183,21 @@ def test_from_an_empty_disk_to_an_installed_node(fresh, tmp_path):
     assert [event.size for event in sent][-1:] == [fresh.image.bundle.stat().st_size]
 
 
-def test_the_first_configuration_comes_from_our_server_once_the_machine_is_released(fresh, tmp_path):
+def test_the_first_configuration_comes_from_our_server_once_the_machine_is_released(
+    fresh, tmp_path, listen_for_nodes
+):
+    ears = listen_for_nodes(SERVER, sandbox=fresh.session.sandbox)
+    told = f"talos.events.sink={SERVER}:{ears.events_port} talos.logging.kernel=tcp://{SERVER}:{ears.kernel_port}"
     (tmp_path / "talos.yaml").write_text(fresh.config())
     talos = Config(kind=ConfigKind.TALOS, name="talos.yaml", path=tmp_path / "talos.yaml", secret=True)
-    fresh.start("talos.config={config}talos.yaml", (talos,))
+    fresh.start(f"talos.config={{config}}talos.yaml {told}", (talos,))
     fresh.says("Run /init as init process")
     fresh.service.hold(MAC)
     fresh.says("refos: configuration: status 404; asking again")
+    # Nobody has configured it, and it tells already: from its first kernel line and its first event on
+    line, event = first_of_each(ears)
+    assert (line.sequence, line.fault) == (0, "")
+    assert (event.kind, event.fields["stage"]) == ("MachineStatusEvent", "BOOTING")
     fresh.service.release(MAC)
     fresh.says("refos: configuration: Applied the first configuration")
     fresh.says("refos: stage running")
@@ -186,4 +215,5 @@ def test_the_first_configuration_comes_from_our_server_once_the_machine_is_relea
             node.reboot()
             fresh.says("refos: booting slot A; attempts left: A 2, B 3")
         node.wait_ready(SECONDS, other_than=before)
-        assert "refos.slot=A" in node.read("/proc/cmdline").decode().split()
+        # An installed system goes on telling whom it told
+        assert {"refos.slot=A", *told.split()} <= set(node.read("/proc/cmdline").decode().split())

@@ -3,10 +3,13 @@
 A node finds it by `talos.events.sink=HOST:PORT` on its command line, or the document EventSinkConfig.
 """
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from weakref import WeakSet
 
+from grpclib.protocol import H2Protocol
 from grpclib.server import Server, Stream
 
 from lab.clients.talos.events import decode
@@ -35,16 +38,37 @@ class _Sink(EventSinkServiceBase):
         await stream.send_message(EventResponse())
 
 
+class _Server(Server):
+    """Ends its connections when it ends; grpclib's leaves them open, and nodes keep theirs for ever."""
+
+    def __init__(self, sink: _Sink) -> None:
+        super().__init__([sink])
+        self._open: WeakSet[H2Protocol] = WeakSet()
+
+    def _protocol_factory(self) -> H2Protocol:
+        protocol = super()._protocol_factory()
+        self._open.add(protocol)
+        return protocol
+
+    async def end(self) -> None:
+        """Accept no more, and cut who is connected."""
+        self.close()
+        await self.wait_closed()
+        for protocol in list(self._open):
+            if (connection := getattr(protocol, "connection", None)) is not None:
+                connection._transport.abort()
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
+
+
 @asynccontextmanager
 async def event_sink(take: Callable[[NodeEvent], None], listener: socket.socket) -> AsyncIterator[None]:
     """Accept at a listening socket and give every event to `take`, stamped as it came.
 
     An event that cannot be read has a `fault`; nothing that a node sends ends the sink.
     """
-    server = Server([_Sink(take)])
+    server = _Server(_Sink(take))
     await server.start(sock=listener)
     try:
         yield
     finally:
-        server.close()
-        await server.wait_closed()
+        await server.end()

@@ -38,7 +38,9 @@ class Operation:
 async def write_image(node: Node, operation: Operation, image: str, disk: str, *, wipe: bool) -> None:
     """Install to an empty disk."""
     try:
-        async for line in node.platform.slots.install(image, disk, wipe=wipe):
+        wanted = node.config.install if node.config is not None else None
+        args = wanted.extra_kernel_args if wanted is not None else ()
+        async for line in node.platform.slots.install(image, disk, wipe=wipe, kernel_args=args):
             _tell(node, operation, "install", line)
         node.machine.slots = await node.platform.slots.slots()
     except PlatformError as error:

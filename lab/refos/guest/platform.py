@@ -70,8 +70,12 @@ class SlotControl(Protocol):
         """
         ...
 
-    def install(self, image: str, disk: str, *, wipe: bool) -> AsyncIterator[str]:
+    def install(
+        self, image: str, disk: str, *, wipe: bool, kernel_args: Sequence[str] = ()
+    ) -> AsyncIterator[str]:
         """Partition a disk and write slot A. Yields progress; raises PlatformError, ImageRefused.
+
+        `kernel_args` are added to the kernel's command line of both slots.
 
         What the store holds is on the disk's STATE partition afterwards. A disk that already holds a system
         is refused unless `wipe`.

@@ -1,4 +1,4 @@
-"""What a node tells of itself unasked, as its config says: events, and the kernel's log."""
+"""What a node tells of itself unasked, as its settings and its config say: events, and the kernel's log."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -12,25 +12,29 @@ _FLUSH_SECONDS = 2.0
 
 
 class Reporting:
-    """The receivers that the active configuration names, each served by a task."""
+    """The receivers that the settings and the active configuration name, each served by a task."""
 
     def __init__(self, node: "Node") -> None:
         self._node = node
         self._tasks: dict[Endpoint | KernelLog, asyncio.Task[None]] = {}
 
     def update(self, config: MachineConfig | None) -> None:
-        """Serve these receivers and no others."""
-        wanted: list[Endpoint | KernelLog] = []
-        if config is not None:
-            wanted.extend(config.kernel_logs)
-            if config.event_sink is not None:
-                wanted.append(config.event_sink)
+        """Serve what is to be served with this configuration, and nobody else."""
+        wanted = self._wanted(config)
         for gone in [receiver for receiver in self._tasks if receiver not in wanted]:
             self._tasks.pop(gone).cancel()
         for receiver in wanted:
             if receiver not in self._tasks:
                 work = asyncio.get_running_loop().create_task(self._serve(receiver))
                 self._tasks[receiver] = work
+
+    def _wanted(self, config: MachineConfig | None) -> list[Endpoint | KernelLog]:
+        """One event sink, that of the configuration first; every receiver of the kernel's log, each once."""
+        settings = self._node.settings
+        logs = (*settings.kernel_logs, *(config.kernel_logs if config is not None else ()))
+        named = {(log.transport, log.endpoint): log for log in reversed(logs)}
+        sink = (config.event_sink if config is not None else None) or settings.event_sink
+        return [*named.values(), *([sink] if sink is not None else [])]
 
     async def _serve(self, receiver: Endpoint | KernelLog) -> None:
         # Imported when somebody wants it: imports are the long part of a boot.

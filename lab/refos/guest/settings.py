@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from lab.machineconfig import Endpoint, KernelLog
 from lab.refos.guest.state.trial import TRIAL_SECONDS
 
 
@@ -35,7 +36,11 @@ class Personality(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """`recheck`: seconds between two looks at a ready node's health, None for never (a large fleet)."""
+    """`recheck`: seconds between two looks at a ready node's health, None for never (a large fleet).
+
+    `event_sink` and `kernel_logs` are told from the start on. A configuration may name another sink instead,
+    and more receivers of the kernel's log.
+    """
 
     personality: Personality = Personality.V1_14
     events_kept: int = 1000
@@ -43,3 +48,5 @@ class NodeSettings:
     trial_seconds: float = TRIAL_SECONDS
     recheck: float | None = 15.0
     retry: float = 1.0
+    event_sink: Endpoint | None = None
+    kernel_logs: tuple[KernelLog, ...] = ()

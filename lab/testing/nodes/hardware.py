@@ -88,7 +88,9 @@ class BootSlots:
         _version_of(image)
         yield f"{image} is there"
 
-    async def install(self, image: str, disk: str, *, wipe: bool) -> AsyncIterator[str]:
+    async def install(
+        self, image: str, disk: str, *, wipe: bool, kernel_args: Sequence[str] = ()
+    ) -> AsyncIterator[str]:
         """See SlotControl."""
         _version_of(image)
         yield f"{disk}: a simulated node is installed from the beginning"

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from lab.refos.guest.linux import bootenv, proc, release, web
+from lab.refos.guest.linux import bootenv, commandline, proc, release, web
 from lab.refos.guest.linux.command import lines, run
 from lab.refos.guest.linux.install import is_bootable, make_bootable, prepare_disk, unmount_state
 from lab.refos.guest.linux.store import FileStore
@@ -91,11 +91,16 @@ class RaucSlots:
             if line.strip().startswith(("Compatible", "Version")):
                 yield line.strip()
 
-    async def install(self, image: str, disk: str, *, wipe: bool) -> AsyncIterator[str]:
+    async def install(
+        self, image: str, disk: str, *, wipe: bool, kernel_args: Sequence[str] = ()
+    ) -> AsyncIterator[str]:
         """Partition, then RAUC; what the store has goes to STATE, which is mounted from then on."""
         _check_name(image)
         async for line in prepare_disk(disk, wipe=wipe, store=self._store):
             yield line
+        args = [*kernel_args, *commandline.kept(Path("/proc/cmdline").read_text(errors="replace"))]
+        if args:
+            await bootenv.write({"BOOT_ARGS": " ".join(args)})
         self._versions.clear()
         async for line in _rauc_install(image, _NOT_BOOTED):
             yield line

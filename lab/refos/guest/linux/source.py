@@ -1,4 +1,4 @@
-"""Where the kernel's command line says that the configuration is (talos.config=), and fetching it."""
+"""Fetching the configuration from where the kernel's command line says that it is (talos.config=)."""
 
 import re
 import socket
@@ -7,18 +7,17 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from lab.refos.guest.linux import links, web
+from lab.refos.guest.linux.commandline import CONFIG, option
 from lab.refos.guest.state.configuration import Unsupported
 
-_OPTION = "talos.config="
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _DMI = Path("/sys/class/dmi/id")
 
 
 def url_of(command_line: str) -> str:
     """Return what talos.config= says, "" where there is none, or where it says that there is none."""
-    words = [word for word in command_line.split() if word.startswith(_OPTION)]
-    url = words[-1].removeprefix(_OPTION) if words else ""
-    return "" if url in ("", "none") else url
+    url = option(command_line, CONFIG)
+    return "" if url == "none" else url
 
 
 def filled(url: str, values: Mapping[str, str]) -> str:
@@ -49,9 +48,9 @@ async def get(url: str) -> tuple[int, bytes]:
         if not urlsplit(where).hostname or urlsplit(where).port == 0:
             raise ValueError("names no host")
     except ValueError as error:
-        raise Unsupported(f"{_OPTION}{url}: {error}") from None
+        raise Unsupported(f"{CONFIG}={url}: {error}") from None
     if not where.startswith("http://"):
-        raise Unsupported(f"{_OPTION}{url}: only http:// is fetched here")
+        raise Unsupported(f"{CONFIG}={url}: only http:// is fetched here")
     return await web.get(where)
 
 

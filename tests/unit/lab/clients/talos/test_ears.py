@@ -67,6 +67,15 @@ def test_event_can_be_waited_for() -> None:
             ears.wait(lambda record: True, 0.01)
 
 
+def test_nodes_that_stay_connected_are_let_go_at_the_end() -> None:
+    with listening("127.0.0.1") as ears:
+        node = socket.create_connection(("127.0.0.1", ears.events_port), timeout=60)
+        assert node.recv(1)  # it was accepted: the settings of HTTP/2
+    with node:
+        while node.recv(4096):
+            pass
+
+
 def test_event_without_end_is_refused_before_it_is_read() -> None:
     with listening("127.0.0.1") as ears:
         big = EventRequest(data=Packed(type_url="x", value=bytes(2 << 20)))

@@ -5,8 +5,10 @@ import socket
 
 from lab.clients.talos.kernellog import kernel_log
 from lab.clients.talos.sink import event_sink
+from lab.machineconfig import Endpoint, KernelLog
 from lab.refos.guest.kernellog import line_of
 from lab.refos.guest.model import KernelMessage
+from lab.refos.guest.settings import NodeSettings
 
 
 def listener(kind=socket.SOCK_STREAM):
@@ -102,6 +104,50 @@ def test_the_kernels_log_over_udp_until_the_configuration_says_otherwise(rig, pl
                     await client.apply(config())
                 await it.ready()
                 assert it.node._reporting._tasks == {}
+
+    play(story())
+
+
+def told_by_the_command_line(events_port, kernel_port=1):
+    log = KernelLog("talos.logging.kernel", "tcp", Endpoint("127.0.0.1", kernel_port))
+    return NodeSettings(retry=0.05, event_sink=Endpoint("127.0.0.1", events_port), kernel_logs=(log,))
+
+
+def test_a_node_without_a_configuration_tells_whom_the_command_line_names(rig, play):
+    async def story():
+        heard, lines = [], []
+        events, events_port = listener()
+        kernel, kernel_port = listener()
+        settings = told_by_the_command_line(events_port, kernel_port)
+        async with (
+            event_sink(heard.append, events),
+            kernel_log(lines.append, kernel),
+            rig(config=None, settings=settings) as it,
+        ):
+            await it.until(lambda: len(lines) == 2 and len(heard) >= it.node.events.next_number)
+            assert it.node.maintenance
+            assert [event.id for event in heard] == [event.id for event in it.node.events.since(0)]
+
+    play(story())
+
+
+def test_a_configuration_names_another_sink_and_one_more_receiver_of_the_log(rig, play, config):
+    async def story():
+        first, second = [], []
+        old, old_port = listener()
+        new, new_port = listener()
+        documents = sink_document(new_port) + log_document("tcp://127.0.0.1:1")
+        documents += log_document("udp://127.0.0.1:1").replace("name: lab", "name: more")
+        settings = told_by_the_command_line(old_port)
+        async with (
+            event_sink(first.append, old),
+            event_sink(second.append, new),
+            rig(config=config(documents=documents), settings=settings) as it,
+        ):
+            await it.until(lambda: len(second) >= it.node.events.next_number)
+            assert first == []
+            served = [r.transport for r in it.node._reporting._tasks if isinstance(r, KernelLog)]
+            assert sorted(served) == ["tcp", "udp"]  # the one that both name is served once
 
     play(story())
 

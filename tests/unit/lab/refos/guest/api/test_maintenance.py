@@ -80,13 +80,14 @@ def test_a_bad_configuration_is_refused_with_every_fault_and_changes_nothing(rig
 
 def test_the_first_configuration_installs_where_it_says_so(rig, play, config, from_network):
     install = "  install:\n    disk: /dev/vda\n    image: http://192.0.2.1/good:v1.0.0\n"
+    install += "    extraKernelArgs: [quiet, a=b]\n"
 
     async def story():
         async with rig(config=None, slots=from_network()) as it:
             async with it.client(None) as client:
                 await client.apply(config(machine=install))
             await it.until(lambda: it.platform.left == ["reboot"])
-            assert it.platform.slots.done == ["install http://192.0.2.1/good:v1.0.0 /dev/vda"]
+            assert it.platform.slots.done == ["install http://192.0.2.1/good:v1.0.0 /dev/vda quiet a=b"]
 
     play(story())
 

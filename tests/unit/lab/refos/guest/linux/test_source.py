@@ -22,7 +22,7 @@ VALUES = {"uuid": "b0-0", "mac": "52:54:00:00:00:01", "hostname": "a b"}
     [
         ("quiet", ""),
         ("quiet talos.config=http://a/b panic=5", "http://a/b"),
-        ("talos.config=http://a talos.config=http://b", "http://b"),
+        ("talos.config=http://a talos.config=http://b", "http://a"),
         ("talos.config=none", ""),
         ("talos.config=", ""),
         ("xtalos.config=http://a", ""),
