@@ -4,10 +4,8 @@ import re
 from contextlib import nullcontext
 from types import SimpleNamespace
 
-import pytest
-
-from lab.cli.node_emulate import _first_words, _follow, start
-from lab.errors import ConsoleTimeout, StreamClosed
+from lab.cli.node_emulate import _first_words, _follow
+from lab.errors import StreamClosed
 
 
 class Console:
@@ -47,20 +45,3 @@ def test_words_until_the_api_is_up_and_then_the_others(capsys):
     said = capsys.readouterr()
     assert said.out == "refos: stage maintenance\nrefos: poweroff now\n"
     assert "the power is off" in said.err
-
-
-@pytest.mark.parametrize("deaf", range(4))
-def test_a_board_that_goes_deaf_is_switched_on_again_and_in_the_end_it_is_said(deaf):
-    done = []
-
-    def expect(pattern, timeout):
-        if len(done) <= deaf:
-            raise ConsoleTimeout("not seen")
-
-    board = SimpleNamespace(cycle=lambda: done.append("cycle"), console=SimpleNamespace(expect=expect))
-    if deaf == 3:
-        with pytest.raises(ConsoleTimeout):
-            start(board)
-    else:
-        start(board)
-    assert len(done) == min(deaf + 1, 3)
