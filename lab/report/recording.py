@@ -48,12 +48,12 @@ def read_recording(folder: Path, name: str, t0_ns: int) -> Recording:
         return Recording(note="The recording lies outside the folder of the run; it is not shown.")
     try:
         with path.open("rb") as file:
-            return _shorten(_repeats(_lines(_chunks(file.read(_READ_LIMIT), t0_ns))))
+            return _shorten(_repeats(_lines(chunks(file.read(_READ_LIMIT), t0_ns))))
     except OSError as exc:
         return Recording(note=f"The recording cannot be read: {exc.strerror}.")
 
 
-def _chunks(data: bytes, t0_ns: int) -> Iterator[tuple[int, bytes]]:
+def chunks(data: bytes, t0_ns: int) -> Iterator[tuple[int, bytes]]:
     """Yield time stamp and bytes of each output event that can be read; the rest is damage or not output."""
     start_ns, header_seen = t0_ns, False
     for raw in data.splitlines():
@@ -71,9 +71,9 @@ def _chunks(data: bytes, t0_ns: int) -> Iterator[tuple[int, bytes]]:
             continue
 
 
-def _lines(chunks: Iterator[tuple[int, bytes]]) -> Iterator[Line]:
+def _lines(parts: Iterator[tuple[int, bytes]]) -> Iterator[Line]:
     decoder, text, begun_ns, last_ns = ConsoleText(), "", 0, 0
-    for t_ns, data in chunks:
+    for t_ns, data in parts:
         last_ns = t_ns
         for token in decoder.feed(data):
             if token == NEWLINE:

@@ -14,6 +14,7 @@ from lab.matrix.page.history import History
 from lab.matrix.page.links import Links
 from lab.matrix.page.plots import Dots, Trend, dots, trend
 from lab.matrix.page.verdict import WORDS, Against, against
+from lab.matrix.page.waterfall import Waterfall, waterfall
 from lab.report import words
 from lab.statistics import FlakeRate, flake_rate, median_interval
 from lab.store.run import BOOTS_FILE, CONSOLE_FOLDER, PCAP_FOLDER
@@ -64,6 +65,7 @@ class Card:
     failed: int
     dots: Dots | None
     trend: Trend | None
+    waterfall: Waterfall | None
     steps: list[str]
     tests: dict[str, str]
     files: list[tuple[str, str]]
@@ -119,6 +121,7 @@ def card(
         failed=failed,
         dots=dots(base.ready_seconds if base is not None else (), seconds),
         trend=trend(history.points, [level.start for level in history.levels[1:]]),
+        waterfall=waterfall(cell, base),
         steps=_steps(history),
         tests=dict(tests.failed) if tests is not None else {},
         files=[(name, address) for name, address in files if address],

@@ -1,18 +1,20 @@
 """The failures of a night by cause, each with what decided it: console lines and packets."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lab.matrix.night import CellNight, Night
 from lab.matrix.page.links import Links
 from lab.matrix.page.packets import last_packets
+from lab.measure.statistics import milestone_order
 from lab.model import BootRecord, Cause, Failure
 from lab.report import words
-from lab.report.recording import read_recording
+from lab.report.bars import Names
+from lab.report.console import ConsoleView, console_view
 
 _EXAMPLES = 3  # of a cause: more of the same tell nothing new
-_TAIL = 8
+_ROWS = 400  # of a console: the newest
 NO_CAUSE = "no cause"
 
 
@@ -25,7 +27,7 @@ class Example:
     number: int
     sentence: str
     evidence: tuple[str, ...]
-    console: list[str]
+    console: ConsoleView
     packets: list[str]
     report: str
     recording: str
@@ -63,10 +65,11 @@ class FailedTest:
 
 
 Seen = tuple[CellNight, Path, BootRecord]
+Whole = Callable[[Path, BootRecord], BootRecord]
 
 
-def failed_boots(night: Night, links: Links) -> list[Group]:
-    """Return the causes, that of most cells first."""
+def failed_boots(night: Night, links: Links, whole: Whole = lambda folder, record: record) -> list[Group]:
+    """Return the causes, that of most cells first. `whole` makes an example's record complete."""
     by_cause: dict[str, list[Seen]] = {}
     for seen in _failed(night):
         failure = seen[2].failure
@@ -80,7 +83,8 @@ def failed_boots(night: Night, links: Links) -> list[Group]:
             where[name] = Where(name, where[name].count + 1 if name in where else 1, number)
         failure = found[0][2].failure
         title = words.cause(failure) if failure else "no cause was recorded"
-        examples = [_example(*seen, links) for seen in _examples(found)]
+        shown = [(cell, folder, whole(folder, record)) for cell, folder, record in _examples(found)]
+        examples = [_example(*seen, links) for seen in shown]
         lab = failure is not None and failure.cause.of_the_lab
         groups.append(Group(title, len(found), list(where.values()), lab, examples))
     return sorted(groups, key=lambda group: (group.lab, -len(group.where), -group.boots))
@@ -126,14 +130,15 @@ def _examples(found: Iterable[Seen]) -> list[Seen]:
 
 def _example(cell: CellNight, folder: Path, record: BootRecord, links: Links) -> Example:
     failure = record.failure or Failure(Cause.NOT_READY, "No cause was recorded.")
-    recording = read_recording(folder, record.console, record.timeline.t0_ns)
+    titles = {name: title for run in cell.runs for name, title in run.info.titles.items()}
+    said = console_view(folder, record, Names(milestone_order([record]), titles))
     return Example(
         cell=str(cell.cell),
         run=folder.name,
         number=record.index + 1,
         sentence=failure.sentence,
         evidence=failure.evidence,
-        console=[line.text for line in recording.lines[-_TAIL:]],
+        console=replace(said, rows=said.rows[-_ROWS:], jumps=[]),
         packets=last_packets(folder, record),
         report=links.boot(folder, record.index + 1),
         recording=links.run(folder, record.console) if record.console else "",

@@ -1,5 +1,5 @@
 "use strict";
-// The page is complete without this: a switch for the colours and a filter for the consoles.
+// The page is complete without this: a switch for the colours, a filter and a replay for the consoles.
 (() => {
   const root = document.documentElement;
   const button = document.getElementById("theme");
@@ -25,7 +25,7 @@
   reveal();
 
   for (const box of document.querySelectorAll(".console")) {
-    const input = box.querySelector("input"), output = box.querySelector("output");
+    const input = box.querySelector("input[type=search]"), output = box.querySelector(".found");
     const lines = box.querySelectorAll(".lines p:not(.m)");
     if (!lines.length) continue;
     input.hidden = false;
@@ -38,6 +38,51 @@
         found += fits;
       }
       output.textContent = wanted ? `${found} found` : "";
+    });
+    replay(box);
+  }
+
+  // Shows the console as it came, gaps and all; until it is asked for, and at its end, everything stands there.
+  function replay(box) {
+    const tools = box.querySelector(".replay"), list = box.querySelector(".lines");
+    const [button, speed, place, clock] = tools.children;
+    let rows = null, times, end, at, shown, before = null;
+    tools.hidden = false;
+
+    const prepare = () => {  // at the first use: a page may have a thousand consoles
+      let last = 0;  // what has no time of its own, or an earlier one, comes with the row before it
+      const time = (row) => (last = Math.max(last, parseFloat(row.querySelector("time")?.textContent) || 0));
+      rows = [...list.querySelectorAll("p")];
+      times = rows.map(time);
+      at = end = last;
+      shown = rows.length;
+    };
+    const show = (seconds) => {
+      at = Math.min(Math.max(seconds, 0), end);
+      for (; shown < rows.length && times[shown] <= at; shown++) rows[shown].classList.remove("later");
+      for (; shown > 0 && times[shown - 1] > at; shown--) rows[shown - 1].classList.add("later");
+      place.value = end ? at / end : 1;
+      place.ariaValueText = clock.textContent = `${at.toFixed(1)} of ${end.toFixed(1)} s`;
+      list.scrollTop = list.scrollHeight;
+    };
+    const pause = () => { before = null; button.textContent = "▶ Replay"; };
+    const step = (now) => {
+      if (before === null) return;
+      show(at + Math.max(now - before, 0) / 1000 * speed.value);
+      before = now;
+      if (at < end) requestAnimationFrame(step); else pause();
+    };
+    button.addEventListener("click", () => {
+      if (before !== null) { pause(); return; }
+      if (!rows) prepare();
+      if (at >= end) show(0);
+      before = performance.now();
+      button.textContent = "❚❚ Pause";
+      requestAnimationFrame(step);
+    });
+    place.addEventListener("input", () => {
+      if (!rows) prepare();
+      show(place.value * end);
     });
   }
 })();

@@ -106,3 +106,16 @@ def test_markup_of_a_board_is_text(look, tmp_path):
     assert page.locator("script").count() == 1
     for part in ("#changes", "#grid", "#failures pre", "#cells", "#places"):
         assert HOSTILE in page.locator(part).all_inner_texts()[0], part
+
+
+def test_the_console_of_a_failure_is_replayed(look, night):
+    page = look(night)
+    failure = page.locator("details.example").first
+    failure.evaluate("each => { each.open = true; }")
+    failure.get_by_text("Its console, with times and replay").click()
+    rows = failure.locator(".lines p")
+    everything = rows.locator("visible=true").count()
+    failure.get_by_role("slider").fill("0")
+    assert 0 <= rows.locator("visible=true").count() < everything
+    failure.get_by_role("slider").fill("1")
+    assert rows.locator("visible=true").count() == everything == rows.count()

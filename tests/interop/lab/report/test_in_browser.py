@@ -4,6 +4,7 @@ import html
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,39 @@ def test_nothing_is_wider_than_the_window(report, tmp_path, width):
     title = re.search(r"<title>(.*?)</title>", done.stdout)
     assert title, done.stderr
     assert re.fullmatch(r"\[\d+,0,\[\]\]", html.unescape(title.group(1))), html.unescape(title.group(1))
+
+
+def test_the_console_is_replayed_at_its_own_speed(browser, report):
+    """The clock of the browser stands but where we turn it: nothing waits, a busy host changes nothing."""
+    page = browser.new_page()
+    page.clock.install()
+    page.goto(f"file://{report}")
+    page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
+    page.locator("details.boot").first.evaluate("boot => { boot.open = true; }")
+    box = page.locator(".console").first
+    rows, play = box.locator(".lines p"), box.locator(".replay button")
+    times = [float(text.removeprefix("<")) for text in rows.locator("time").all_text_contents()]
+
+    def at():
+        return float(box.locator(".at").text_content().split()[0])
+
+    def seen():
+        return rows.locator("visible=true").count()
+
+    play.click()
+    page.clock.run_for(5000)
+    assert at() == pytest.approx(5.0, abs=0.1)
+    assert sum(t < at() - 0.1 for t in times) <= seen() <= sum(t < at() + 0.1 for t in times) < len(times)
+    play.click()  # pause
+    stood = at()
+    page.clock.run_for(5000)
+    assert at() == stood
+    box.get_by_role("combobox").select_option("16")
+    play.click()
+    page.clock.run_for(1000)
+    assert at() == pytest.approx(stood + 16, abs=0.5)
+    page.clock.run_for(round(1000 * max(times) / 16))
+    assert seen() == rows.count()
+    box.get_by_role("slider").fill("0")
+    assert seen() < rows.count()
+    page.close()
