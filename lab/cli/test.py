@@ -74,7 +74,8 @@ def test(
     words += [word for name in place for word in ("--lab-place", name)]
     words += ["--lab-lying-disk"] if lying_disk else []
     words += ["-k", only] if only else []
-    words += ["--junitxml", os.path.abspath(junit)] if junit else []
+    # xunit1 is the one that takes properties of tests: what a cut did is one
+    words += ["-o", "junit_family=xunit1", "--junitxml", os.path.abspath(junit)] if junit else []
     names = _KEPT_CUT if options["replay"] else _ONE_CUT if options["cut"] is not None else SUITES[suite]
     files = [str(_TESTS / name) for name in names]
     argv = [sys.executable, "-m", "pytest", "-v", "-m", "hil", "--timeout=3600", *words, *files]

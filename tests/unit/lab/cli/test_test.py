@@ -37,6 +37,13 @@ def test_the_upgrade_suite(asked):
     assert names == ["test_upgrade.py", "test_rollback.py", "test_powercuts.py"]
 
 
+def test_a_junit_file_is_of_the_kind_that_takes_what_a_cut_did(asked, tmp_path):
+    """pytest's usual kind warns of a test's properties, and a warning is an error here."""
+    call("upgrades", "--junit", str(tmp_path / "junit.xml"))
+    options = " ".join(asked.argv)
+    assert f"-o junit_family=xunit1 --junitxml {tmp_path}/junit.xml" in options
+
+
 def test_what_was_not_given_is_not_said(asked):
     call()
     assert not [word for word in asked.argv if word.startswith("--lab-")]
