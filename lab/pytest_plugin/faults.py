@@ -69,9 +69,6 @@ class Faults:
         self._cable(ServerFault(**fault))
 
     def _cable(self, fault: Impairment | ServerFault) -> None:
-        if self._board.board_type.name == "qemu-virt-arm64" and not self._power.is_on():
-            # U-Boot's virtio driver takes in nothing any more once 32 frames wait; see docs/bad-cable.md
-            self._power.options = replace(self._power.options, nic="e1000", romfile="")
         self._sandbox.impair(self._board.place.name, fault)
 
 

@@ -209,9 +209,6 @@ class Matrix:
                 pytest.skip("only an emulated place has a cable that we can make bad")
         elif impairment is not None or board.place.name in self._bad:
             self._bad.add(board.place.name)
-            power: Any = board.power
-            if board.board_type.name == "qemu-virt-arm64":
-                power.options = replace(power.options, nic="e1000", romfile="")  # see test_lossy.py
             session.sandbox.impair(board.place.name, impairment)
 
 

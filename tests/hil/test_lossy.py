@@ -6,7 +6,6 @@ matrix, which takes two hours and more.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -36,10 +35,6 @@ def netboots_over_a_bad_cable(
     patient = replace(board.board_type, deadlines=dict.fromkeys(board.board_type.deadlines, PATIENCE))
     board = Board(board.place, patient, board.power, board.console)
     image = replace(image, deadlines=dict.fromkeys(image.deadlines, PATIENCE))
-    # U-Boot's virtio driver never tells QEMU that it has emptied its ring: once 32 frames wait, as they may
-    # where windows are repeated, nothing more comes in. Its e1000 driver has no such fault.
-    power: Any = board.power
-    power.options = replace(power.options, nic="e1000", romfile="")
     session.assign(board.place, image.plan)
     assert session.sandbox is not None
     session.sandbox.impair(board.place.name, impairment)
