@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from lab.machineconfig.config import MachineConfig, dump_data
+from lab.machineconfig.config import MachineConfig
 from lab.machineconfig.faults import ConfigFaults, Fault
 from lab.machineconfig.kinds import KINDS
 from lab.machineconfig.loading import Part, assemble, read_parts
@@ -44,7 +44,7 @@ def merge(config: MachineConfig, patch_text: str) -> MachineConfig:
     one that is there, or the config that would come out has faults.
     """
     documents = {(d.kind, d.name): copy.deepcopy(dict(d.data)) for d in config.documents}
-    _apply(patch_text, documents)
+    apply_patch(patch_text, documents)
     found = [
         Part(number, kind, name, YamlDocument(data))
         for number, ((kind, name), data) in enumerate(documents.items(), 1)
@@ -52,38 +52,14 @@ def merge(config: MachineConfig, patch_text: str) -> MachineConfig:
     return assemble(found, () if found else [Fault("", "the patch deletes every document; one must be left")])
 
 
-def patch(text: str, patch_text: str) -> str:
-    """Return a configuration's text with the patch applied, whatever keys and kinds of documents it has.
-
-    For a node that knows more than refos: what is unknown here goes along as it is, and the node says whether
-    it is right. Comments and the order of keys that a patch adds are lost, nothing else.
-
-    Raises ConfigFaults: one of the two is no YAML, or the patch does not apply to what is there.
-    """
-    parts, faults = read_parts(text, any_kind=True)
-    documents: dict[tuple[str, str], dict[str, Any]] = {}
-    for part in parts:
-        data: Any = part.yaml.data
-        if not isinstance(data, dict):
-            faults.append(part.fault((), f"document {part.number} must have keys with values"))
-        elif (part.kind, part.name) in documents:
-            faults.append(part.fault((), "is there twice: nobody can say which one a patch means"))
-        else:
-            faults += _merge_keys(part)
-            documents[part.kind, part.name] = data
-    if faults:
-        raise ConfigFaults(faults)
-    _apply(patch_text, documents, any_kind=True)
-    if not documents:
-        raise ConfigFaults([Fault("", "the patch deletes every document; one must be left")])
-    return "---\n".join(map(dump_data, documents.values()))
-
-
-def _apply(
+def apply_patch(
     patch_text: str, documents: dict[tuple[str, str], dict[str, Any]], *, any_kind: bool = False
 ) -> None:
-    """Change `documents` as the patch says. Raises ConfigFaults; then they are worth nothing."""
-    parts, found = _read_patch(patch_text, any_kind=any_kind)
+    """Change `documents` as the patch says. Raises ConfigFaults; then they are worth nothing.
+
+    `any_kind`: documents of kinds that we do not know are patched, too.
+    """
+    parts, found = read_patch(patch_text, any_kind=any_kind)
     if found:
         raise ConfigFaults(found)
     faults = [fault for part in parts for fault in _Patch(part, any_kind).apply(documents)]
@@ -91,17 +67,8 @@ def _apply(
         raise ConfigFaults(faults)
 
 
-def _merge_keys(part: Part) -> list[Fault]:
-    """YAML 1.1's `<<` would be written back as a plain key."""
-    return [
-        part.fault(where, "merge keys (<<) are not read here; write out what it stands for")
-        for where in part.yaml.lines
-        if where and where[-1] == "<<"
-    ]
-
-
 @lru_cache(maxsize=4)
-def _read_patch(text: str, *, any_kind: bool = False) -> tuple[list[Part], list[Fault]]:
+def read_patch(text: str, *, any_kind: bool = False) -> tuple[list[Part], list[Fault]]:
     """Read a patch once, however many configs it is merged into. Nobody changes what this returns."""
     return read_parts(text, any_kind=any_kind)
 

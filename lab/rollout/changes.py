@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from lab.clients.talos.errors import NodeError, NodeUnreachable
-from lab.clients.talos.model import ApplyMode
+from grpclib.const import Status
+
+from lab.clients.talos.errors import NodeError, NodeRefused, NodeUnreachable
+from lab.clients.talos.model import Applied, ApplyMode
 from lab.clients.talos.upgrade import upgrade
 from lab.clients.talos.waiting import boot_mark
-from lab.machineconfig import ConfigFaults, MachineConfig, load, merge
+from lab.machineconfig import ConfigFaults, ForeignConfig
 from lab.rollout import plan
 from lab.rollout.session import Session
 
@@ -40,7 +42,7 @@ class Change(Protocol):
 
 
 class ConfigChange:
-    """A strategic-merge patch of the machine configuration."""
+    """A strategic-merge patch of the machine configuration. Keys that only the node knows go along."""
 
     def __init__(self, change: plan.ConfigPatch) -> None:
         self._patch = change.text
@@ -50,21 +52,23 @@ class ConfigChange:
     async def prepare(self, session: Session) -> dict[str, Any] | None:
         """See Change."""
         text = await session.client.resources.machine_config(self._id)
-        before = _load(session, text)
+        before = _read(session, text)
         session.prepared = self._patched(session, before)
         return None if session.prepared == before else {"config": text}
 
+    async def prospect(self, session: Session, before: dict[str, Any]) -> str:
+        """What `prepare` found to be changed, for people. The node compares, and refuses what it would."""
+        return (await self._ask(session, before, dry_run=True)).details
+
     async def apply(self, session: Session) -> None:
         """See Change."""
-        after = session.prepared
-        if after is None:
-            after = self._patched(session, _load(session, session.before["config"]))
-        await _give(session, after.dump(), self._mode)
+        boot = await _boot_before(session, self._mode)
+        await _rebooted_for(session, await self._ask(session, session.before), boot)
 
     async def in_place(self, session: Session) -> bool:
         """See Change."""
-        before = _load(session, session.before["config"])
-        found = _load(session, await session.client.resources.machine_config(self._id))
+        before = _read(session, session.before["config"])
+        found = _read(session, await session.client.resources.machine_config(self._id))
         if found == self._patched(session, before):
             return True
         if found == before:
@@ -78,29 +82,43 @@ class ConfigChange:
         """See Change."""
         text = session.before["config"]
         found = await session.client.resources.machine_config(self._id)
-        if _load(session, found) != _load(session, text):
-            await _give(session, text, self._mode)
+        if _read(session, found) != _read(session, text):
+            boot = await _boot_before(session, self._mode)
+            await _rebooted_for(session, await session.client.apply(text, self._mode), boot)
 
-    def _patched(self, session: Session, before: MachineConfig) -> MachineConfig:
+    async def _ask(self, session: Session, before: dict[str, Any], *, dry_run: bool = False) -> Applied:
+        """Give the node the patched configuration."""
+        after = session.prepared or self._patched(session, _read(session, before["config"]))
         try:
-            return merge(before, self._patch)
+            return await session.client.apply(after.dump(), self._mode, dry_run=dry_run)
+        except NodeRefused as exc:
+            if exc.status is not Status.INVALID_ARGUMENT:
+                raise
+            raise NodeError(session.node.name, f"{exc} (lines of its configuration with the patch)") from exc
+
+    def _patched(self, session: Session, before: ForeignConfig) -> ForeignConfig:
+        try:
+            return before.patched(self._patch)
         except ConfigFaults as exc:
             raise NodeError(
                 session.node.name, f"the patch does not apply to its configuration: {exc}"
             ) from exc
 
 
-def _load(session: Session, text: str) -> MachineConfig:
+def _read(session: Session, text: str) -> ForeignConfig:
     try:
-        return load(text)
+        return ForeignConfig.read(text)
     except ConfigFaults as exc:
         raise NodeError(session.node.name, f"its configuration cannot be read: {exc}") from exc
 
 
-async def _give(session: Session, text: str, mode: ApplyMode) -> None:
-    """Apply a configuration; where the node reboots for it, wait until it has."""
-    boot = await boot_mark(session.client) if mode in (ApplyMode.AUTO, ApplyMode.REBOOT) else ""
-    applied = await session.client.apply(text, mode)
+async def _boot_before(session: Session, mode: ApplyMode) -> str:
+    """The mark of this boot, where the node may reboot for a configuration."""
+    return await boot_mark(session.client) if mode in (ApplyMode.AUTO, ApplyMode.REBOOT) else ""
+
+
+async def _rebooted_for(session: Session, applied: Applied, boot: str) -> None:
+    """Where the node reboots for a configuration, wait until it has."""
     if applied.mode is ApplyMode.REBOOT:
         await _until(session, lambda: _rebooted(session, boot))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.config import read
 from lab.config.yamlfile import Document, KeyPath
-from lab.machineconfig import ConfigFaults, load, merge
+from lab.machineconfig import ConfigFaults, patch
 
 _CHANGES = ("patch", "upgrade", "rollback", "command")
 _OF_THE_NODE = ("cannot be deleted", "does not apply")  # may well apply to what a node has
@@ -69,7 +69,7 @@ def _references(name: str, group: Any) -> list[tuple[KeyPath, str]]:
 
 
 def _check_patch(document: Document, base: Path) -> None:
-    """Note a patch that cannot be read, or that no configuration could take."""
+    """Note a patch that cannot be read. Whether its keys are right the nodes will say: they know more."""
     name = read.get(document.data, "change", "patch", "file")
     if not isinstance(name, str):
         return
@@ -82,7 +82,7 @@ def _check_patch(document: Document, base: Path) -> None:
         document.fault(where, f"{base / name} is not UTF-8 text")
     else:
         try:
-            merge(load("version: v1alpha1\nmachine:\n  type: worker\n"), text)
+            patch("version: v1alpha1\n", text)
         except ConfigFaults as exc:
             for fault in exc.faults:
                 if not fault.reason.startswith(_OF_THE_NODE):

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.errors import InfrastructureError, LabError
-from lab.machineconfig import difference, load
-from lab.rollout.changes import change_of
+from lab.rollout.changes import ConfigChange, change_of
 from lab.rollout.driver import credentials_of
 from lab.rollout.gates import sentence
-from lab.rollout.plan import ConfigPatch, Node, Plan
+from lab.rollout.plan import Node, Plan
 from lab.rollout.session import Session
 
 
@@ -33,9 +32,10 @@ async def look(plan: Plan, tell: Callable[[Prospect], None]) -> list[Prospect]:
             try:
                 async with asyncio.timeout(plan.change_seconds):
                     before = await change.prepare(session)
-                found = Prospect(node.name, "in place")
-                if before is not None:
-                    found = Prospect(node.name, "change", _difference(plan, session, before))
+                    detail = ""
+                    if before is not None and isinstance(change, ConfigChange):
+                        detail = await change.prospect(session, before)
+                found = Prospect(node.name, "in place" if before is None else "change", detail)
             except TimeoutError:
                 found = Prospect(node.name, "fails", f"no answer within {plan.change_seconds:g} s")
             except InfrastructureError:
@@ -48,9 +48,3 @@ async def look(plan: Plan, tell: Callable[[Prospect], None]) -> list[Prospect]:
             return found
 
     return list(await asyncio.gather(*(one(node) for node in plan.nodes)))
-
-
-def _difference(plan: Plan, session: Session, before: dict[str, str]) -> str:
-    if not isinstance(plan.change, ConfigPatch):
-        return ""
-    return difference(load(before["config"]), session.prepared)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.clients.talos.certs import CertificateAuthority
 from lab.errors import InfrastructureError
-from lab.machineconfig import load
+from lab.machineconfig import MachineConfig, load
 from lab.testing.nodes.behaviour import Behaviour
 from lab.testing.nodes.certificates import BLOCK, Certificates
 from lab.testing.nodes.machine import SimulatedNode, World
@@ -25,7 +25,7 @@ class FleetSettings:
     """`first` is the address of the first node, of 127.0.0.0/8; the others follow it.
 
     `start` and `count`: which of the fleet's nodes live in this process. `resolver` is the DNS server that
-    they begin with.
+    they begin with, `read_config` what they take for a configuration.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class FleetSettings:
     dns_port: int = 53
     version: str = "1.0.0"
     behaviour: Behaviour = field(default_factory=Behaviour)
+    read_config: Callable[[str], MachineConfig] = load
 
     def name(self, number: int) -> str:
         """`node-00042`."""
@@ -76,7 +77,7 @@ async def running(settings: FleetSettings) -> AsyncIterator[list[SimulatedNode]]
     world = World(
         settings.behaviour,
         Certificates(authority, names_of),
-        load,
+        settings.read_config,
         settings.port,
         settings.dns_port,
         settings.version,

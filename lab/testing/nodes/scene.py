@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.dns.answer import Zone
 from lab.dns.log import QueryLog
 from lab.dns.server import serving
+from lab.machineconfig import MachineConfig, load
 from lab.rollout.driver import Driver
 from lab.rollout.engine import Engine, Record
 from lab.rollout.plan import Plan
@@ -83,10 +84,17 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def scene(folder: Path, count: int, behaviour: Behaviour) -> AsyncIterator[Scene]:
+async def scene(
+    folder: Path, count: int, behaviour: Behaviour, read_config: Callable[[str], MachineConfig] = load
+) -> AsyncIterator[Scene]:
     """Run fleet and servers while the context is open."""
     settings = FleetSettings(
-        folder=folder / "fleet", count=count, port=free_port(), dns_port=free_port(), behaviour=behaviour
+        folder=folder / "fleet",
+        count=count,
+        port=free_port(),
+        dns_port=free_port(),
+        behaviour=behaviour,
+        read_config=read_config,
     )
     write_files(settings, count)
     (folder / "patch.yaml").write_text(newdns.patch(NEW))

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from lab.machineconfig import load
 from lab.testing.nodes.behaviour import Behaviour
 from lab.testing.nodes.scene import scene
 
@@ -12,10 +13,10 @@ from lab.testing.nodes.scene import scene
 def with_fleet(tmp_path):
     """Run a coroutine function with a scene: `with_fleet(work, count, faults by name)`."""
 
-    def run(work, count, named=None):
+    def run(work, count, named=None, read_config=load):
         async def inside():
             behaviour = Behaviour(named=named or {}, reboot_seconds=(0, 0), write_seconds=(0, 0))
-            async with scene(tmp_path, count, behaviour) as found:
+            async with scene(tmp_path, count, behaviour, read_config) as found:
                 return await work(found)
 
         return asyncio.run(inside())

@@ -146,11 +146,27 @@ def test_a_cycle_is_refused(folder, key):
     assert fault in (f"{web}; take one of these out", f"{core}; take one of these out")
 
 
-def test_a_patch_that_cannot_be(folder):
-    (folder / "dns.yaml").write_text("apiVersion: v1alpha1\nkind: ResolverConfig\nnameserver: []\n")
+@pytest.mark.parametrize(
+    ("patch", "reason"),
+    [
+        ("kind: [", "not YAML"),
+        ("[{op: add, path: /machine, value: 1}]", "is a list: a JSON patch (RFC 6902)"),
+        ("machine: {type: worker, type: worker}", "machine.type: appears twice"),
+        ("machine: {$patch: remove}", "machine.$patch: must be delete, not 'remove'"),
+    ],
+    ids=["yaml", "json", "twice", "directive"],
+)
+def test_a_patch_that_cannot_be(folder, patch, reason):
+    (folder / "dns.yaml").write_text(patch)
     (fault,) = faults_of(folder, PLAN)
     assert fault.startswith("plan.yaml:12: change.patch.file: dns.yaml: "), fault
-    assert "nameserver" in fault
+    assert reason in fault
+
+
+def test_whether_the_keys_of_a_patch_are_right_the_nodes_will_say(folder):
+    text = "machine: {kubelet: {image: k:2}}\n---\nkind: WatchdogTimerConfig\ndevice: /dev/watchdog0\n"
+    (folder / "dns.yaml").write_text(text)
+    assert plan_of(folder, PLAN).change == ConfigPatch(text, "no-reboot")
 
 
 def test_a_revert_that_nobody_could_do(folder):
