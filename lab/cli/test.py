@@ -25,7 +25,9 @@ _KEPT_CUT = ("replay_cut.py",)
 
 @click.command()
 @click.argument("suite", type=click.Choice(list(SUITES)), default="boards")
-@click.option("-c", "--config", type=click.Path(path_type=Path, exists=True), help="Site file.")
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path, exists=True, resolve_path=True), help="Site file."
+)
 @click.option("--place", multiple=True, metavar="NAME", help="On this place only; may be repeated.")
 @results_option("Where runs are recorded.", site=True)
 @click.option("--runs", type=click.IntRange(1, 1000), help="upgrades: how often each but the cuts.")
@@ -36,9 +38,13 @@ _KEPT_CUT = ("replay_cut.py",)
 @click.option("--classes", metavar="A,B", help="upgrades: failure classes, or all.")
 @click.option("--system", metavar="MODULE:CLASS", help="upgrades: the operating system under test.")
 @click.option(
-    "--replay", type=click.Path(exists=True, file_okay=False), help="upgrades: a cut that was kept."
+    "--replay",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True),
+    help="upgrades: a cut that was kept.",
 )
-@click.option("--junit", type=click.Path(dir_okay=False), help="Write a JUnit file there, too.")
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, resolve_path=True), help="Write a JUnit file there, too."
+)
 @click.option("--only", "-k", metavar="WORDS", help="Tests whose name has these words (pytest's -k).")
 def test(
     suite: str,
@@ -67,7 +73,13 @@ def test(
         load_system(system)
     if options["replay"]:
         load_kept(Path(str(options["replay"])))
-    given = {"config": config, "results": results, "classes": classes, "system": system, **options}
+    given = {
+        "config": config,
+        "results": results and results.absolute(),
+        "classes": classes,
+        "system": system,
+        **options,
+    }
     words = [
         word for name, value in given.items() if value is not None for word in (f"--lab-{name}", str(value))
     ]
@@ -75,12 +87,18 @@ def test(
     words += ["--lab-lying-disk"] if lying_disk else []
     words += ["-k", only] if only else []
     # xunit1 is the one that takes properties of tests: what a cut did is one
-    words += ["-o", "junit_family=xunit1", "--junitxml", os.path.abspath(junit)] if junit else []
+    words += ["-o", "junit_family=xunit1", "--junitxml", junit] if junit else []
     names = _KEPT_CUT if options["replay"] else _ONE_CUT if options["cut"] is not None else SUITES[suite]
     files = [str(_TESTS / name) for name in names]
     argv = [sys.executable, "-m", "pytest", "-v", "-m", "hil", "--timeout=3600", *words, *files]
-    done = subprocess.run(argv, cwd=_TESTS.parents[1], check=False)
+    done = subprocess.run(argv, cwd=_TESTS.parents[1], env=_environment(), check=False)
     return _exit_code(done.returncode)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with a PYTHONPATH that is the same from the checkout: a system under test is found by it."""
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, folders))}
 
 
 def _exit_code(status: int) -> int:

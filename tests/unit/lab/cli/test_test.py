@@ -13,10 +13,10 @@ from lab.errors import UsageError
 @pytest.fixture
 def asked(monkeypatch):
     """The arguments that pytest would get, and the status that it would end with."""
-    seen = SimpleNamespace(argv=None, status=0)
+    seen = SimpleNamespace(argv=None, env=None, status=0)
 
-    def run(argv, cwd, check):
-        seen.argv = argv
+    def run(argv, cwd, env, check):
+        seen.argv, seen.env = argv, env
         return subprocess.CompletedProcess(argv, seen.status)
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -42,6 +42,21 @@ def test_a_junit_file_is_of_the_kind_that_takes_what_a_cut_did(asked, tmp_path):
     call("upgrades", "--junit", str(tmp_path / "junit.xml"))
     options = " ".join(asked.argv)
     assert f"-o junit_family=xunit1 --junitxml {tmp_path}/junit.xml" in options
+
+
+def test_paths_are_those_of_the_caller_though_the_tests_run_in_the_checkout(asked, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", ".:/elsewhere:")
+    (tmp_path / "lab.yaml").touch()
+    call("upgrades", "-c", "lab.yaml", "--results", "here", "--junit", "junit.xml")
+    words = asked.argv
+    for option, name in (
+        ("--lab-config", "lab.yaml"),
+        ("--lab-results", "here"),
+        ("--junitxml", "junit.xml"),
+    ):
+        assert words[words.index(option) + 1] == f"{tmp_path}/{name}"
+    assert asked.env["PYTHONPATH"] == f"{tmp_path}:/elsewhere"
 
 
 def test_what_was_not_given_is_not_said(asked):
