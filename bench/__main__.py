@@ -3,7 +3,19 @@
 import subprocess
 import sys
 
-PARTS = ("tftp", "http", "rack", "dhcp", "boot", "capture", "uboot_command", "explain", "rollout", "results")
+PARTS = (
+    "tftp",
+    "http",
+    "rack",
+    "dhcp",
+    "boot",
+    "capture",
+    "uboot_command",
+    "explain",
+    "rollout",
+    "results",
+    "statistics",
+)
 
 
 def main() -> None:

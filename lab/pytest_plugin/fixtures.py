@@ -101,7 +101,7 @@ class Booter:
             results=self.state.results,
             assign=assign,
             pcap=self.state.pcap,
-            suite=self.state.suite,
+            suite=self.state.suite or "boot",
             night=self.state.night,
         )
         folder, records = series.run()

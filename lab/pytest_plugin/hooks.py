@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab-plan", metavar="PLAN", help="the plan of the site file that this image is")
     group.addoption("--lab-ready", metavar="REGEX", help="with a plan: the console line that says it is up")
     group.addoption("--lab-ready-seconds", metavar="S", default="120", help="the longest time to that line")
-    group.addoption("--lab-suite", metavar="NAME", default="boot", help="the suite's name in the records")
+    group.addoption("--lab-suite", metavar="NAME", default="", help="the suite's name in the records")
     group.addoption("--lab-night", metavar="ID", default="", help="the night's name in the records")
     group.addoption("--lab-no-pcap", action="store_true", help="do not record the packets of each boot")
     upgrade_suite.add_options(parser)

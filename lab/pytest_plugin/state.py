@@ -22,7 +22,7 @@ class LabState:
     boots: int
     wanted: tuple[str, ...]
     pcap: bool = True
-    suite: str = "boot"
+    suite: str = ""  # in the records, where it is not the suite's own
     night: str = ""
     broken: dict[str, Failure] = field(default_factory=dict)
     runs: list[Path] = field(default_factory=list)

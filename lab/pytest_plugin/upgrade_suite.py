@@ -12,6 +12,7 @@ from lab.errors import UsageError
 from lab.pytest_plugin.state import lab_state
 from lab.upgrades.bench import Bench
 from lab.upgrades.faults import classes_of
+from lab.upgrades.record import SUITE
 from lab.upgrades.rig import Rig
 from lab.upgrades.system import load_system
 
@@ -108,7 +109,8 @@ def upgrades(
         pytest.skip("power cuts need an emulated board: only its disk can lose its write cache")
     lying = pytestconfig.getoption("lab_lying_disk")
     with Rig(site, emulated[0], system, tmp_path_factory.mktemp("disk"), lying_disk=lying) as rig:
-        bench = Bench(rig, state.results, seed_of(pytestconfig))
+        suite = state.suite or SUITE
+        bench = Bench(rig, state.results, seed_of(pytestconfig), suite=suite, night=state.night)
         yield bench
         state.notes.extend(bench.tables())
     state.runs.extend(bench.runs)

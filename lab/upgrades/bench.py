@@ -13,7 +13,7 @@ from lab.upgrades.evidence import READY_SECONDS
 from lab.upgrades.faults import CLASSES, Ending
 from lab.upgrades.operate import Knowledge, Order, next_order
 from lab.upgrades.plan import Operation
-from lab.upgrades.record import Recorder
+from lab.upgrades.record import SUITE, Recorder
 from lab.upgrades.rig import Rig
 from lab.upgrades.story import Story
 from lab.upgrades.system import DOWNLOADED, READY, REQUEST, WRITTEN, Observation
@@ -44,8 +44,10 @@ class Done:
 class Bench:
     """Operations on one node, one after the other; it runs between them. Made by the fixture `upgrades`."""
 
-    def __init__(self, rig: Rig, results: Path, seed: int) -> None:
+    def __init__(self, rig: Rig, results: Path, seed: int, *, suite: str = SUITE, night: str = "") -> None:
+        """`suite` and `night` are their names in the records."""
         self.rig, self.results, self.seed = rig, results, seed
+        self._suite, self._night = suite, night
         self.known: Knowledge | None = None
         self.runs: list[Path] = []
         self.timelines: dict[str, list[Timeline]] = {}  # of what was run here, by operation or failure class
@@ -114,7 +116,8 @@ class Bench:
     @contextmanager
     def recording(self, what: str, planned: int = 1) -> Iterator[Recorder]:
         """A run of its own under results/, with its report."""
-        with Recorder(self.rig, self.results, what, planned) as recorder:
+        recorder = Recorder(self.rig, self.results, what, planned, suite=self._suite, night=self._night)
+        with recorder:
             yield recorder
         self.report(recorder)
 

@@ -8,11 +8,13 @@ from lab.console.transcript import Transcript
 from lab.measure.banners import banners
 from lab.measure.export import export_run
 from lab.model import BootRecord, Cause, Failure
+from lab.provenance import provenance
 from lab.store import RunInfo, RunWriter, describe_host, describe_versions, new_run_id, utc_now, without_paths
 from lab.upgrades.rig import Rig
 from lab.upgrades.story import Story
 from pxe.events import to_json
 
+SUITE = "upgrades"
 _TITLES = {
     "request": "the API is asked",
     "written": "the update is written",
@@ -29,6 +31,8 @@ class Recorder:
     what: str
     planned: int = 1
     records: list[BootRecord] = field(default_factory=list)
+    suite: str = SUITE
+    night: str = ""
 
     def __enter__(self) -> "Recorder":
         self._writer = RunWriter(self.results, self._info()).__enter__()
@@ -76,6 +80,7 @@ class Recorder:
     def _info(self) -> RunInfo:
         board = self.rig.board
         qemu = {**board.board_type.qemu, **board.place.power.options}
+        made_of = provenance(self.rig.service, board.place.mac)
         keys = ("machine", "cpu", "memory", "cpus", "nic")
         return RunInfo(
             run_id=new_run_id(),
@@ -90,6 +95,10 @@ class Recorder:
             host=describe_host(),
             versions=describe_versions(qemu=str(qemu.get("binary", ""))),
             site={key: str(qemu[key]) for key in keys if key in qemu},
-            suite="upgrades",
+            suite=self.suite,
+            night=self.night,
+            plan_hash=made_of.plan_hash,
+            image_digest=made_of.image_digest,
+            console_args=made_of.console_args,
             titles=_TITLES | {rule.name: rule.title for rule in self.rig.rules if rule.title},
         )
