@@ -1,4 +1,4 @@
-"""The kicker asks again and again, and ends with QEMU. tests/hil/test_qemu_power_and_console.py: a real one."""
+"""The kicker asks again and again, and ends with QEMU; a real one: tests/hil/test_qemu_power_and_console.py."""
 
 import json
 import socket
