@@ -1,4 +1,4 @@
-"""The kicker asks again and again, and ends with QEMU; a real one: tests/hil/test_qemu_power_and_console.py."""
+"""The kicker asks again and again, and ends with QEMU. tests/hil/test_qemu_power_and_console.py has a QEMU."""
 
 import json
 import socket
