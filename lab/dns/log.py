@@ -16,7 +16,7 @@ from lab.clock import now_ns
 from lab.dns.answer import Answer
 from lab.errors import InfrastructureError
 
-_POLL_SECONDS = 0.03
+_POLL_SECONDS = 0.01
 _MOST_OLD = 64 << 20  # bytes of an old log that are read in
 
 

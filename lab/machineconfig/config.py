@@ -42,6 +42,11 @@ class Document:
         """`LinkConfig[eth0]`, `HostnameConfig`, or nothing for the base document."""
         return f"{self.kind}[{self.name}]" if self.name else self.kind
 
+    @cached_property  # documents that were read once are shared by the configs that have them
+    def text(self) -> str:
+        """It as YAML."""
+        return dump_data(self.data)
+
 
 @dataclass(frozen=True)
 class MachineConfig:
@@ -54,7 +59,7 @@ class MachineConfig:
 
     def dump(self) -> str:
         """Return the YAML text, secrets included. `load` of it gives an equal config. Comments are lost."""
-        return "---\n".join(dump_data(document.data) for document in self.documents)
+        return "---\n".join(document.text for document in self.documents)
 
     def find(self, kind: str, name: str = "") -> Mapping[str, Any] | None:
         """Return the content of one document, None where there is none."""

@@ -20,9 +20,9 @@ _SAME: tuple[tuple[KeyPath, str], ...] = (
 )
 
 
-def conflicts(parts: Sequence[Part]) -> list[Fault]:
-    """Return what is wrong with documents that are right each by itself."""
-    return [*_twice(parts)] or [*_two_places(parts), *_links(parts), *_addresses(parts)]
+def conflicts(parts: Sequence[Part], sound: Sequence[Part]) -> list[Fault]:
+    """Return what is said twice in documents whose kind is known; `sound`: those without a fault so far."""
+    return [*_twice(parts)] or [*_two_places(parts), *_links(sound), *_addresses(sound)]
 
 
 def _twice(parts: Sequence[Part]) -> Iterator[Fault]:

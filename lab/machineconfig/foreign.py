@@ -5,7 +5,6 @@ A rollout reads thousands that have most documents in common: each text of one i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,12 +14,10 @@ from lab.machineconfig.config import dump_data
 from lab.machineconfig.faults import ConfigFaults, Fault
 from lab.machineconfig.loading import MAX_CHARACTERS, Part, read_parts
 from lab.machineconfig.merging import apply_patch, read_patch
+from lab.machineconfig.yamltext import split_documents
 
 Key = tuple[str, str]  # kind and name
 
-# YAML 1.2.2, 9.1.2: no content of a document begins a line with this, a block of text's neither
-_MARKER = re.compile(r"^---(?=[ \t\r\n]|$)", re.MULTILINE)
-_SPECIAL = re.compile(r"^(%|\.\.\.)", re.MULTILINE)  # directives and ends of documents: whoever writes those?
 _KEPT = 256  # documents
 
 
@@ -48,8 +45,9 @@ class ForeignConfig:
     @classmethod
     def read(cls, text: str) -> ForeignConfig:
         """Read a text. Raises ConfigFaults: it is no YAML, or nobody can say which document a patch means."""
-        if len(text) <= MAX_CHARACTERS and not _SPECIAL.search(text):
-            parts = [_document(part) for part in _MARKER.split(text) if part.strip()]
+        texts = split_documents(text) if len(text) <= MAX_CHARACTERS else None
+        if texts is not None:
+            parts = [_document(part) for part in texts]
             found = {document.key: document for document in parts if document is not None}
             if len(found) == len(parts):
                 return cls(found)

@@ -21,6 +21,10 @@ _OPENERS = "[{-?:"  # no level begins without one of these
 _MAX_CHARACTERS = 4 << 20
 _TAG = "tag:yaml.org,2002:"
 
+# YAML 1.2.2, 9.1.2: no content of a document begins a line with this, a block of text's neither
+_MARKER = re.compile(r"^---(?=[ \t\r\n]|$)", re.MULTILINE)
+_SPECIAL = re.compile(r"^(%|\.\.\.)", re.MULTILINE)
+
 KeyPath = tuple[str | int, ...]
 
 _PLAIN = {
@@ -97,6 +101,16 @@ def path_text(where: KeyPath) -> str:
     """Return `machines[0].mac` for ("machines", 0, "mac")."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
     return text.removeprefix(".")
+
+
+def split_documents(text: str) -> list[str] | None:
+    """Return the texts of the documents, so that equal ones need not be read again.
+
+    None: this text has to be read as a whole, for it has directives, or ends of documents.
+    """
+    if _SPECIAL.search(text):
+        return None
+    return [part for part in _MARKER.split(text) if part.strip()]
 
 
 def read_documents(text: str) -> list[YamlDocument]:

@@ -20,7 +20,7 @@ from lab.rollout.record import Writer
 from lab.rollout.session import Session
 
 _LOOK_SECONDS = 0.5  # for the pause file
-GARBAGE = 5000  # new objects between two looks of the garbage collector
+GARBAGE = 50_000  # new objects between two looks of the garbage collector
 
 
 def credentials_of(plan: Plan) -> Credentials | None:
@@ -54,7 +54,8 @@ class Driver:
         self._gates = Gates(self._plan.gates)
         self._news = asyncio.Event()
         # A connection that is over leaves some 150 objects in cycles, 30 kB. What lives already is put out of
-        # the collector's sight, and it looks once in 30 nodes: at Python's 700 it took a tenth of our time.
+        # the collector's sight, and it looks so seldom that most of what it finds is over: at Python's 700 it
+        # took a tenth of our time.
         thresholds = gc.get_threshold()
         gc.set_threshold(GARBAGE, *thresholds[1:])
         gc.freeze()

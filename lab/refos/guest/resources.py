@@ -1,8 +1,10 @@
 """The node's state as COSI resources: made when somebody looks, with a new version if they differ."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -90,9 +92,16 @@ class Resources:
         if seen is not None and seen[0] == spec:
             return seen[1]
         now = time.time()
-        text = spec if isinstance(spec, str) else yaml.dump(spec, Dumper=_Dumper, sort_keys=False)
+        text = spec if isinstance(spec, str) else _yaml(json.dumps(spec))
         old = seen[1] if seen is not None else None
         version, created = (old.version + 1, old.created) if old is not None else (1, now)
         resource = Resource(namespace, kind, name, version, created, now, text)
         self._seen[kind, name] = (spec, resource)
         return resource
+
+
+@lru_cache(64)
+def _yaml(told: str) -> str:
+    """Return JSON as YAML; a node says the same few things again and again."""
+    text: str = yaml.dump(json.loads(told), Dumper=_Dumper, sort_keys=False)
+    return text

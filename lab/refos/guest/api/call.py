@@ -74,7 +74,8 @@ def handler(node: Node, path: str, method: Method) -> Handler:
 
 async def _answer(node: Node, path: str, method: Method, stream: Stream[Any, Any]) -> None:
     """Refuse before the request's body is read, where the caller may not."""
-    role = role_of(stream.peer.cert())
+    # asyncio has read the certificate already; Peer.cert() would do it again for each call
+    role = role_of(stream.peer._transport.get_extra_info("peercert"))
     check_role(node, role, method.role, path)
     target = target_of(node, stream.metadata or {}, path)
     request = await _receive(stream)

@@ -7,6 +7,7 @@ import pytest
 
 import lab.machineconfig
 from lab.machineconfig import ConfigFaults, Endpoint, Fault, Install, KernelLog, Link, Resolvers, Route, load
+from lab.machineconfig.loading import assemble, read_parts
 
 
 def faults(text: str) -> list[str]:
@@ -210,3 +211,13 @@ def test_it_needs_nothing_but_yaml_and_the_standard_library():
     foreign = {n for n in found if n.partition(".")[0] not in {*sys.stdlib_module_names, "yaml"}}
     assert {name for name in foreign if not name.startswith("lab.machineconfig")} == set()
     assert "yaml" in found
+
+
+def test_documents_that_were_read_before_are_read_as_all_at_once(text):
+    for changed in (text, f"---\n{text}\n# the end", text.replace("node-1", "node-2"), f"{text}...\n"):
+        assert load(changed) == assemble(*read_parts(changed)), changed
+    with pytest.raises(ConfigFaults) as caught:
+        load(f"{text}---\napiVersion: v1alpha1\nkind: HostnameConfig\nhostname: again\n")
+    with pytest.raises(ConfigFaults) as expected:
+        assemble(*read_parts(f"{text}---\napiVersion: v1alpha1\nkind: HostnameConfig\nhostname: again\n"))
+    assert caught.value.faults == expected.value.faults
