@@ -1,4 +1,4 @@
-"""The kicker asks again and again, and ends with QEMU. tests/hil/test_qemu_power_and_console.py has a QEMU."""
+"""The kicker asks again and again, and ends with QEMU. tests/hil has it with a real one."""
 
 import json
 import socket
