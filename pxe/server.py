@@ -5,7 +5,7 @@ serves (`pxe.supervisor`, `pxe.master`, `pxe.worker`).
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pxe.boot.snapshot import Snapshot
@@ -16,6 +16,7 @@ from pxe.plan import BootPlan, Machine, PlanRule
 from pxe.plan_store import configured
 from pxe.settings import ServiceSettings
 from pxe.supervisor import supervise
+from pxe.web.results import Results
 from pxe.worker import Service
 
 _log = logging.getLogger(__name__)
@@ -28,10 +29,12 @@ def run(
     rules: Iterable[PlanRule] = (),
     *,
     events_file: Path | None = None,
+    results: Callable[[], Results | None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; to be called in the main thread of a process of its own.
 
-    `events_file` gets each event as a line of JSON. Raises PlanError where machines, plans or rules cannot
+    `events_file` gets each event as a line of JSON; `results` makes what reads results for the page, once in
+    each worker. Raises PlanError where machines, plans or rules cannot
     work, ServiceError where the host cannot give what is asked: then nothing is left open.
     """
     base = configured(machines, plans, rules, unknown=settings.unknown, discovery=settings.discovery)
@@ -43,7 +46,7 @@ def run(
         if sockets.tls is not None:
             tls = sockets.tls
             _log.info("the API's certificate: %s, until %s, SHA-256 %s", tls.cert, tls.until, tls.fingerprint)
-        app = BootApplication(sockets, lambda: Service(settings, base, sockets, events_file))
+        app = BootApplication(sockets, lambda: Service(settings, base, sockets, events_file, results()))
         supervise(lambda: BootMaster(app).run(), lambda: _close_listeners(sockets))
     finally:
         sockets.close()

@@ -53,6 +53,7 @@ from pxe.web.flows import Flows
 from pxe.web.machine.scripts import script
 from pxe.web.operator.metrics import gauges
 from pxe.web.refusals import Refusals
+from pxe.web.results import Results
 from pxe.web.streams import Streams, encoded
 from pxe.web.watch import Watch
 
@@ -70,9 +71,14 @@ class Service:
     """
 
     def __init__(
-        self, settings: ServiceSettings, base: Snapshot, sockets: Sockets, events_file: Path | None = None
+        self,
+        settings: ServiceSettings,
+        base: Snapshot,
+        sockets: Sockets,
+        events_file: Path | None = None,
+        results: Results | None = None,
     ) -> None:
-        self._settings, self._sockets = settings, sockets
+        self._settings, self._sockets, self._results = settings, sockets, results
         self.events = EventLog()
         root = settings.tftp.root if settings.tftp is not None else None
         self.catalogue = Catalogue(
@@ -86,7 +92,8 @@ class Service:
         self.boots = Boots(
             self._plan_of, self._is_known, now_ns=time.monotonic_ns, start=time.monotonic_ns() // 1000
         )
-        watch = Watch(self.boots, self.catalogue, self._bytes_sent, lambda: self.events.closed)
+        closed, read = lambda: self.events.closed, results.version if results is not None else lambda: 0
+        watch = Watch(self.boots, self.catalogue, self._bytes_sent, closed, read)
         self.watch, self.watchers = watch, Streams(watch, watch.encode)
         self._engine = open_state(settings.state_dir)
         self.store = PlanStore(self._engine, base, self.catalogue, self.events.append)
@@ -164,6 +171,7 @@ class Service:
             leases=self._leases,
             health=self._health,
             logs=self.logs,
+            results=self._results,
         )
         machine_app = machine.create_app(context) if self._sockets.http is not None else None
         quick = partial(script, context)
@@ -248,6 +256,8 @@ class Service:
             thread.join(_JOIN_SECONDS)
         if self._file is not None:
             self._file.close()
+        if self._results is not None:
+            self._results.close()
         self._engine.dispose()
 
     def mac_of(self, client: IPv4Address) -> str | None:

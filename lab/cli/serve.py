@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from lab.browse.process import ResultsProcess
 from lab.config import load_site
 from pxe.server import run
 from pxe.supervisor import die_with
@@ -50,7 +51,14 @@ def serve(config: Path, events_file: Path | None, pcap: Path | None, *, verbose:
     site = load_site(config)
     interfaces = [dhcp.interface for dhcp in site.service.dhcp] if pcap is not None else []
     with recorders(interfaces, pcap):
-        run(site.service, site.machines, site.plans, site.rules, events_file=events_file)
+        run(
+            site.service,
+            site.machines,
+            site.plans,
+            site.rules,
+            events_file=events_file,
+            results=lambda: ResultsProcess(site.results, site.service.state_dir),
+        )
 
 
 @contextlib.contextmanager

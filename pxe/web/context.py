@@ -22,6 +22,7 @@ from pxe.shadow import Shadow
 from pxe.token_store import TokenStore
 from pxe.web.flows import Flows
 from pxe.web.refusals import Refusals
+from pxe.web.results import Results
 from pxe.web.rollouts import Rollouts
 from pxe.web.streams import Streams
 from pxe.web.watch import Item, Watch
@@ -55,6 +56,7 @@ class WebContext:
     health: Callable[[], dict[str, Any]] = dict
     logs: MachineLogs | None = None  # None: not received
     shadow: Shadow | None = None
+    results: Results | None = None  # None: nobody measures here
     flows: Flows = field(default_factory=Flows)
     rollouts: Rollouts = field(default_factory=Rollouts)
     checksums: ChecksumCache = field(default_factory=ChecksumCache)

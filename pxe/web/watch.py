@@ -1,5 +1,5 @@
 """What the page watches, as a feed of `pxe.web.streams`: boots as they change, how far their transfers are,
-and that machines or plans changed.
+and that machines, plans or results changed.
 
 Nothing is made while nobody watches; what is made is made once for all who do.
 """
@@ -7,6 +7,7 @@ Nothing is made while nobody watches; what is made is made once for all who do.
 import json
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pxe.boot.catalogue import Catalogue
@@ -16,7 +17,17 @@ from pxe.boots import Boots
 from pxe.stalls import shown
 
 _SAMPLE_SECONDS: Final = 0.5
-Item = Boot | dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something else than a boot: the event's name and its data."""
+
+    event: str
+    data: dict[str, Any]
+
+
+Item = Boot | Told
 
 
 class Watch:
@@ -28,15 +39,15 @@ class Watch:
         catalogue: Catalogue,
         sent: Callable[[], dict[str, int]],
         closed: Callable[[], bool] = lambda: False,
+        results: Callable[[], int] = lambda: 0,
     ) -> None:
         self.boots, self._catalogue = boots, catalogue
-        self._sent, self._closed = sent, closed
+        self._sent, self._closed, self._results = sent, closed, results
         self._sampled = 0.0
         self._snapshot = catalogue.snapshot
         self._wall_ns = time.time_ns() - time.monotonic_ns()
-        # The newest of each: (its number, event, data)
-        self._progress: tuple[int, dict[str, Any]] = (0, {})
-        self._change: tuple[int, dict[str, Any]] = (0, {})
+        self._read = results()
+        self._newest: dict[str, tuple[int, Told]] = {}  # by event, each with its number
 
     @property
     def closed(self) -> bool:
@@ -52,7 +63,7 @@ class Watch:
         self._look()
         found, _ = self.boots.since(seq)
         items: list[tuple[int, Item]] = [(boot.version, boot) for boot in found]
-        items += [(n, item) for n, item in (self._progress, self._change) if n > seq]
+        items += [(n, item) for n, item in self._newest.values() if n > seq]
         return sorted(items, key=lambda item: item[0])
 
     def encode(self, page: Iterable[tuple[int, Item]]) -> bytes:
@@ -77,15 +88,21 @@ class Watch:
         self.boots.tick()
         moved = self.measure()
         if moved:
-            self._progress = self.boots.take_number(), moved
+            self._tell("progress", moved)
         if self._catalogue.snapshot is not self._snapshot:
             self._snapshot = self._catalogue.snapshot
-            self._change = self.boots.take_number(), {}
+            self._tell("changed", {})
+        if (read := self._results()) != self._read:
+            self._read = read
+            self._tell("results", {})
+
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
+        self._newest[event] = self.boots.take_number(), Told(event, data)
 
     def _said(self, item: Item) -> tuple[str, Any]:
         if isinstance(item, Boot):
             return "boot", self.shown(item)
-        return ("progress" if item else "changed"), item
+        return item.event, item.data
 
 
 def _frame(number: int, event: str, data: Any) -> str:

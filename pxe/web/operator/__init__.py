@@ -56,6 +56,7 @@ from pxe.web.operator import (
     openapi,
     page,
     plans,
+    results,
     rollouts,
     rules,
     shadow,
@@ -95,6 +96,7 @@ _NOUNS = (
     tokens,
     transfers,
     unknown,
+    *results.NOUNS,
 )
 _ON_RECORD = (401, 403, 412)  # in the audit log, also of those who only read
 _STATUS: dict[type[Exception], int] = {PlanError: 400, Unknown: 404, InUse: 409, ServiceError: 503}
@@ -150,7 +152,8 @@ def _unknown_caller(sentence: str) -> Response:
     """Ask for a token: a person by a page, a program by a sentence."""
     view = current_app.view_functions.get(request.endpoint or "")
     declared = declared_of(view) if view is not None else None
-    if declared is not None and declared.hidden:
+    navigates = request.headers.get("Sec-Fetch-Mode") == "navigate"  # a person follows a link
+    if declared is not None and (declared.hidden or navigates):
         response = make_response(render_template("login.html"))
         response.headers["Content-Security-Policy"] = LOGIN_POLICY
     else:

@@ -27,6 +27,17 @@ def shown(subject: Subject, view: Callable[..., Any], arguments: dict[str, Any])
     return response
 
 
+def unless_known(answer: Any) -> Response:
+    """Send an answer with its ETag; nothing but that to who has it already (RFC 9110 section 13.1.2)."""
+    response = make_response(answer)
+    response.add_etag()
+    response.headers["Cache-Control"] = "no-cache"
+    tag, _ = response.get_etag()
+    if tag is not None and request.if_none_match.contains_weak(tag):
+        return Response(status=304, headers={"ETag": quote_etag(tag), "Cache-Control": "no-cache"})
+    return response
+
+
 def changed(subject: Subject | None, view: Callable[..., Any], arguments: dict[str, Any]) -> Response:
     """Make a change and record it."""
     with context().store.changing:

@@ -27,6 +27,10 @@ _MODES: tuple[Literal["validation", "serialization"], ...] = ("validation", "ser
 _WORDS: dict[str, dict[str, Any]] = {
     "mac": {"pattern": "^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$", "examples": ["52:54:00:12:34:56"]},
     "name": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "examples": ["debian-installer"]},
+    "run": {"examples": ["20261122T043619Z-3f9a1c"]},
+    "night": {"examples": ["latest"]},
+    "number": {"type": "integer", "minimum": 1},
+    "path": {"examples": ["2026-11-22/20261122T043619Z-3f9a1c/report.html"]},
 }
 _NO_METHODS = {"HEAD", "OPTIONS"}
 _ABOUT = 'Machines, what they boot, and what happened. Errors are {"error": sentence}.'
@@ -120,11 +124,13 @@ def _query_parameters(op: Operation, schemas: dict[Any, Any]) -> list[dict[str, 
 
 
 def _conditions(rule: Rule, op: Operation) -> list[dict[str, Any]]:
-    if op.subject is None or "GET" in (rule.methods or ()):
-        return []
-    about = {"If-Match": "the ETag that was read: 412 where it is not the present one"}
-    if "PUT" in (rule.methods or ()):
-        about["If-None-Match"] = "*: 412 where there is one already"
+    about: dict[str, str] = {}
+    if op.conditional:
+        about["If-None-Match"] = "the ETag of an answer: 304 where it still is that"
+    elif op.subject is not None and "GET" not in (rule.methods or ()):
+        about["If-Match"] = "the ETag that was read: 412 where it is not the present one"
+        if "PUT" in (rule.methods or ()):
+            about["If-None-Match"] = "*: 412 where there is one already"
     return [
         {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
         for name, text in about.items()
@@ -139,6 +145,8 @@ def _responses(rule: Rule, op: Operation, schemas: dict[Any, Any]) -> dict[str, 
     for status, model in op.also.items():
         content = {op.media: {"schema": schemas[id(model), "serialization"]}}
         found[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    for status in (*op.bare, *((304,) if op.conditional else ())):
+        found[str(status)] = {"description": HTTPStatus(status).phrase}
     for status in sorted(_errors(rule, op) - op.also.keys()):
         content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
         found[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}

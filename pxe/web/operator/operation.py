@@ -13,7 +13,7 @@ from flask import abort, g, request
 from pydantic import TypeAdapter, ValidationError
 
 from pxe.access import Role
-from pxe.web.operator.changing import Subject, changed, shown
+from pxe.web.operator.changing import Subject, changed, shown, unless_known
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _KEY = "_bootlab_operation"
@@ -27,7 +27,9 @@ class Operation:
     `errors` are statuses beyond those that follow from the rest, `also` replies of another status. A hidden
     operation is no part of the API: pages, style sheets. `subject` takes the arguments of the route and
     returns the thing that it is about as JSON (None: there is none): its ETag and what the audit log says of
-    a change come from it. Every method but GET is put on record, unless `recorded` is False.
+    a change come from it. Every method but GET is put on record, unless `recorded` is False. A `conditional`
+    answer has an ETag made of itself, and is not sent again to who has it. `bare` are statuses that come
+    without a body of their own kind.
     """
 
     reply: Any = None
@@ -40,6 +42,8 @@ class Operation:
     hidden: bool = False
     subject: Subject | None = None
     recorded: bool = True
+    conditional: bool = False
+    bare: tuple[int, ...] = ()
 
     @property
     def query_names(self) -> tuple[str, ...]:
@@ -59,7 +63,8 @@ def operation(**fields: Any) -> Callable[[_View], _View]:
                 return changed(declared.subject, view, kwargs)
             if declared.subject is not None:
                 return shown(declared.subject, view, kwargs)
-            return view(*args, **kwargs)
+            answer = view(*args, **kwargs)
+            return unless_known(answer) if declared.conditional else answer
 
         setattr(checked, _KEY, declared)
         return cast(_View, checked)

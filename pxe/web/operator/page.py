@@ -11,6 +11,7 @@ from importlib import resources
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 
+from pxe.web.context import context
 from pxe.web.operator.operation import operation
 
 blueprint = Blueprint("page", __name__)
@@ -26,6 +27,9 @@ POLICY = (
 @operation(hidden=True)
 def get_page() -> Response:
     """The page; it knows the caller's role, so that it offers what the API allows."""
+    results = context().results
+    if results is not None:
+        results.warm()
     response = make_response(render_template("page.html", role=g.role))
     response.headers["Cache-Control"] = "no-store"
     return _guarded(response)

@@ -20,7 +20,7 @@ export async function call(path, method = "GET", body = undefined, headers = {})
 
 export const get = async (path) => (await call(path)).told;
 
-/** Follow the boots. `on`: {boot, progress, changed, up, down}. EventSource comes back by itself, but not from
+/** Follow the boots. `on`: {boot, progress, changed, results, up, down}. EventSource comes back by itself, but not from
  * an answer other than 200, which a service that is starting gives. */
 export function follow(on) {
   let last = 0;
@@ -32,7 +32,7 @@ export function follow(on) {
   const open = () => {
     source = new EventSource(`${BASE}/boots/stream?since=${last}`);
     source.onopen = on.up;
-    for (const kind of ["boot", "progress", "changed"]) source.addEventListener(kind, heard(on[kind]));
+    for (const kind of ["boot", "progress", "changed", "results"]) source.addEventListener(kind, heard(on[kind]));
     source.onerror = () => {
       on.down();
       if (source.readyState === EventSource.CLOSED) setTimeout(open, 2000);

@@ -4,11 +4,15 @@ import { say } from "./actions.js";
 import { follow, get } from "./api.js";
 import { text } from "./dom.js";
 import { keys } from "./keys.js";
+import { Boot } from "./boot.js";
 import { Leases, Plans, Rules, Unknown } from "./lists.js";
 import { Machine } from "./machine.js";
+import { Night } from "./night.js";
 import { Rack } from "./rack.js";
 import { Rollouts } from "./rollouts.js";
+import { Run, Runs } from "./runs.js";
 import { Store } from "./store.js";
+import { Trends } from "./trends.js";
 import { reason } from "./trouble.js";
 
 const SPEAK_MS = 10_000; // a screen reader hears of new failures at most this often
@@ -16,18 +20,41 @@ const store = new Store();
 const role = document.documentElement.dataset.role;
 const main = document.getElementById("main");
 const rack = new Rack(store);
-const views = { "": () => rack, plans: () => new Plans(store), rules: () => new Rules(store), rollouts: () => new Rollouts(), leases: () => new Leases(store), unknown: () => new Unknown(store, role), machine: (mac) => new Machine(store, mac, role) };
+const views = {
+  "": () => rack,
+  plans: () => new Plans(store),
+  rules: () => new Rules(store),
+  rollouts: () => new Rollouts(),
+  leases: () => new Leases(store),
+  unknown: () => new Unknown(store, role),
+  machine: (mac) => new Machine(store, mac, role),
+  nights: (night) => new Night(night || "latest"),
+  runs: (run) => (run ? new Run(run) : new Runs()),
+  boot: (run, number) => new Boot(run, Number(number)),
+  trends: (...cell) => new Trends(cell),
+};
+const WHOLE = { machine: (mac) => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac ?? ""), boot: (run, number) => run && /^[1-9]\d{0,8}$/.test(number ?? "") };
+const UNDER = { machine: "", boot: "runs" }; // which of the links leads to it
 let view = null;
 
 function route(moved) {
-  const [name, mac] = location.hash.replace(/^#\/?/, "").split("/");
-  const make = Object.hasOwn(views, name) && (name !== "machine" || /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac ?? "")) ? views[name] : views[""];
+  const [asked, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
+  const name = Object.hasOwn(views, asked) && (WHOLE[asked]?.(...rest) ?? true) ? asked : "";
   view?.unmount();
-  view = make(mac);
+  view = views[name](...rest);
   main.replaceChildren(view.node);
   view.mount();
-  for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", link.hash === `#/${make === views[""] ? "" : name}`);
+  const under = UNDER[name] ?? name;
+  for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", link.hash === `#/${under}`);
   if (moved) main.querySelector("h2[tabindex]")?.focus();
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // a percent sign that is none of ours
+  }
 }
 
 async function refresh() {
@@ -78,6 +105,7 @@ follow({
   boot: (boot) => store.takeBoot(boot),
   progress: (sent) => store.takeProgress(sent),
   changed: refreshSoon,
+  results: () => view?.renew?.(),
   up: () => linked("live", true),
   down: () => linked("connecting \u2026", false),
 });

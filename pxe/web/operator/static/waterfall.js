@@ -71,6 +71,11 @@ export function drawChart(node, boot) {
     rows.push({ ...stage, label: STAGES[stage.stage], by: only ? `${only.label}, ${only.by}` : by(stage), bad: only?.bad, share: only?.share ?? 100 });
     if (!only) rows.push(...mine);
   }
+  drawRows(node, rows, whole);
+}
+
+/** Rows of a chart: `label`, `by`, `from_ms`, `end`, and how the bar looks; `whole` ms are its width. */
+export function drawRows(node, rows, whole) {
   const nodes = pool(node, rows.length, chartRow);
   rows.forEach((row, at) => drawRow(nodes[at], row, whole));
 }
@@ -106,9 +111,10 @@ function drawRow(node, row, whole) {
   node.classList.toggle("bad", Boolean(row.bad));
   text(name, row.label);
   text(who, row.bad ? `${row.by}, ${row.bad}` : row.by);
-  bar.dataset.stage = row.stage;
-  bar.classList.toggle("running", row.open);
+  bar.dataset.stage = row.stage ?? "";
+  bar.dataset.colour = row.colour ?? "";
+  bar.classList.toggle("running", Boolean(row.open));
   place(bar, row, whole);
-  bar.firstElementChild.style.width = `${row.share}%`;
+  bar.firstElementChild.style.width = `${row.share ?? 100}%`;
   text(time, duration(row.end - row.from_ms));
 }
