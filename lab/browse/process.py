@@ -42,7 +42,8 @@ class _Reader:
         self._asked: dict[int, Future[dict[str, Any]]] = {}
         self._ids = itertools.count(1)
         self.gone = False
-        threading.Thread(target=self._follow, name="bootlab-results", daemon=True).start()
+        self._follower = threading.Thread(target=self._follow, name="bootlab-results", daemon=True)
+        self._follower.start()
 
     def ask(self, question: str, given: dict[str, Any]) -> "Future[dict[str, Any]]":
         """Ask; the future fails with ConnectionError where the process ends first."""
@@ -69,6 +70,8 @@ class _Reader:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._follower.join(_END_SECONDS)
+        self._line.close()
 
     def _follow(self) -> None:
         with contextlib.suppress(OSError, ValueError), self._line.makefile("rb") as lines:

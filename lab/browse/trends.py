@@ -50,7 +50,9 @@ def in_order(names: list[str]) -> list[str]:
     ends = {name.removeprefix(_STAGE).partition("..")[2] for name in names}
     left = dict.fromkeys(names)
     found: list[str] = []
-    begin = [name for name in names if name.removeprefix(_STAGE).partition("..")[0] not in ends]
+    begin = [
+        name for name in names if ".." in name and name.removeprefix(_STAGE).partition("..")[0] not in ends
+    ]
     queue = [*begin, *names]
     while queue:
         name = queue.pop(0)
