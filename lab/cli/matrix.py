@@ -114,7 +114,7 @@ def show_changes(matrix_file: Path, night: str, results: Path | None, *, send: b
     folder = (results or load_site(found.lab).results).absolute()
     seen = load_night(find_night(folder, night))
     changed = changes_of(seen, found)
-    message = message_of(seen, changed)
+    message = message_of(seen, changed, found.page)
     print_json(message.document) if as_json else click.echo(message.text)
     told = tell(replace(found, always=True), seen, changed, warn=warn) if send else {}
     return EXIT_LAB if any(told.values()) else 0

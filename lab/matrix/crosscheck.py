@@ -110,22 +110,26 @@ def _check_board(document: Document, where: KeyPath, word: str, site: Site | Non
 
 
 def _check_notify(document: Document) -> None:
-    hooks, mails = (get(document.data, "notify", key) for key in ("webhooks", "mail"))
+    hooks, mails, page = (get(document.data, "notify", key) for key in ("webhooks", "mail", "page"))
+    _check_url(document, ("notify", "page"), page)
     for number, hook in enumerate(hooks if isinstance(hooks, list) else []):
         if isinstance(hook, dict):
             where: KeyPath = ("notify", "webhooks", number)
             one_of(document, where, hook, ("url", "secret_url"))
             _check_secret(document, (*where, "secret_url"), hook.get("secret_url"))
             _check_secret(document, (*where, "token"), hook.get("token"))
-            url = hook.get("url")
-            if isinstance(url, str) and not url.startswith(("http://", "https://")):
-                document.fault((*where, "url"), f"{url!r} begins with neither http:// nor https://")
+            _check_url(document, (*where, "url"), hook.get("url"))
     for number, mail in enumerate(mails if isinstance(mails, list) else []):
         if isinstance(mail, dict):
             where = ("notify", "mail", number)
             _check_secret(document, (*where, "password"), mail.get("password"))
             if ("user" in mail) != ("password" in mail):
                 document.fault(where, "`user` and `password` go together")
+
+
+def _check_url(document: Document, where: KeyPath, url: Any) -> None:
+    if isinstance(url, str) and not url.startswith(("http://", "https://")):
+        document.fault(where, f"{url!r} begins with neither http:// nor https://")
 
 
 def _check_secret(document: Document, where: KeyPath, value: Any) -> None:

@@ -62,6 +62,7 @@ def read_matrix(path: Path) -> Matrix:
         webhooks=tuple(_webhook(part, base) for part in file.notify.webhooks),
         mails=tuple(_mail(part, base) for part in file.notify.mail),
         always=file.notify.always,
+        page=file.notify.page or "",
         digest=hashlib.sha256(json.dumps(document.data, sort_keys=True).encode()).hexdigest(),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import quote
 
 from lab.matrix.changes import Changes, summary
 from lab.matrix.night import Night
@@ -17,8 +18,11 @@ class Message:
     document: Mapping[str, Any]
 
 
-def message_of(night: Night, changed: Changes) -> Message:
-    """Return what is to be told: only what changed, and in a line how the whole night stands."""
+def message_of(night: Night, changed: Changes, page: str = "") -> Message:
+    """Return what is to be told: only what changed, and in a line how the whole night stands.
+
+    `page` is the URL of the operator page, which shows the night; "": nothing links there.
+    """
     subject = f"bootlab {night.matrix}: {_headline(night, changed)}"
     against = f"against {changed.since}" if changed.since else "the first of its matrix"
     lines = [subject, f"night {night.id}, {against}", ""]
@@ -28,6 +32,8 @@ def message_of(night: Night, changed: Changes) -> Message:
         if change.runs:
             lines.append(f"    runs: {', '.join(change.runs)}")
     lines += ["", *(f"Note: {note}." for note in (*changed.notes, *night.warnings)), _totals(night)]
+    link = f"{page.rstrip('/')}/#/nights/{quote(night.id, safe='')}" if page else ""
+    lines += [link] if link else []
     text = "\n".join(_printable(line) for line in lines)
     document = {
         "schema": 1,
@@ -36,6 +42,7 @@ def message_of(night: Night, changed: Changes) -> Message:
         "night": night.id,
         "since": changed.since,
         "how": night.how,
+        "page": link,
         "changes": [asdict(change) for change in changed.found],
         "notes": [*changed.notes, *night.warnings],
         "cells": {standing.value: count for standing, count in summary(night).items()},

@@ -148,6 +148,7 @@ class Matrix:
     webhooks: tuple[Webhook, ...] = ()
     mails: tuple[Mail, ...] = ()
     always: bool = False  # tell also when nothing changed
+    page: str = ""  # where the operator page is
     digest: str = ""
 
     @property

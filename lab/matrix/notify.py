@@ -35,7 +35,7 @@ def tell(
     """
     if not changed.found and not matrix.always and night.how != "disk":
         return {}
-    message = message_of(night, changed)
+    message = message_of(night, changed, matrix.page)
     told = {}
     for name, action in _ways(matrix, message):
         told[name] = deliver(action, pauses=pauses)

@@ -184,6 +184,9 @@ class NotifyFile(Part):
     webhooks: tuple[WebhookFile, ...] = Field(default=(), description="HTTP addresses")
     mail: tuple[MailFile, ...] = Field(default=(), description="mail")
     always: bool = Field(default=False, description="whether to tell also that nothing changed")
+    page: Line | None = Field(
+        default=None, description="where the page of `bootlab serve` is", examples=["https://boot.lab.test"]
+    )
 
 
 class MatrixFile(_Settings):

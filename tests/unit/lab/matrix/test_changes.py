@@ -51,6 +51,10 @@ def test_exactly_what_changed(tmp_path):
     assert "FAILING: b on p2 (s, t) fails: 3 of 3 boots failed" in message.text
     assert "kernel-panic (3): the kernel panicked" in message.text
     assert "SLOWER: a on p1 (s, t) is slower: the whole boot +" in message.text
+    assert "http" not in message.text
+    linked = message_of(tonight, changed, "https://boot.lab.test/")
+    assert linked.text.splitlines()[-1] == f"https://boot.lab.test/#/nights/{tonight.id}"
+    assert linked.document["page"] == linked.text.splitlines()[-1]
     assert message.document["cells"] == {"passed": 6, "flaky": 0, "failing": 2, "not-run": 4}
 
 
