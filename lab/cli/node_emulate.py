@@ -1,7 +1,7 @@
 """`bootlab node emulate`: refos on the emulated board, to try the commands of `bootlab node` on."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version as installed_version
@@ -29,7 +29,14 @@ _LINE = r"(refos: [^\r\n]{1,300})[\r\n]"
     type=click.Path(path_type=Path, dir_okay=False),
     help="Its disk, a file that is made where it is missing, and kept.  [default: an empty one, for once]",
 )
-def emulate(disk: Path | None) -> None:
+@click.option(
+    "--bundle",
+    "bundles",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="An update bundle to serve as well, to upgrade to; as often as wanted.",
+)
+def emulate(disk: Path | None, bundles: tuple[Path, ...]) -> None:
     """Run refos on the emulated board until Ctrl-C, in maintenance where its disk is empty.
 
     Says where its API is, and what the node says on its console.
@@ -39,22 +46,24 @@ def emulate(disk: Path | None) -> None:
     )
     with (
         tempfile.TemporaryDirectory() as folder,
-        _running(image, disk or Path(folder, "disk.img")) as running,
+        _running(image, disk or Path(folder, "disk.img"), bundles) as running,
     ):
         session, board = running
         said = _first_words(board)
         addresses = [lease["ip"] for lease in session.service(board.place).leases()]
         assert session.sandbox is not None  # the board is an emulated one
         with forwarded(session.sandbox, str(addresses[0]), _PORT) as port:
-            url = f"http://{session.server_address(board.place)}/{image.bundle.name}"
-            click.echo(
-                f"{said}\n\nits API: --node 127.0.0.1:{port}\nto install: {url} /dev/vda\nCtrl-C ends it\n"
-            )
+            server = f"http://{session.server_address(board.place)}"
+            click.echo(f"{said}\n\nits API: --node 127.0.0.1:{port}")
+            click.echo(f"to install: {server}/{image.bundle.name} /dev/vda")
+            for bundle in bundles:
+                click.echo(f"to upgrade to: {server}/{bundle.name}")
+            click.echo("Ctrl-C ends it\n")
             _follow(board)
 
 
 @contextmanager
-def _running(image: Image, disk: Path) -> Iterator[tuple[LabSession, Board]]:
+def _running(image: Image, disk: Path, bundles: Sequence[Path]) -> Iterator[tuple[LabSession, Board]]:
     """A board with this disk, which netboots the image where the disk does not boot, switched on."""
     site = default_site()
     (place,) = site.places
@@ -69,7 +78,7 @@ def _running(image: Image, disk: Path) -> Iterator[tuple[LabSession, Board]]:
         kernel=Asset("kernel", image.kernel),
         initrd=Asset("initrd", image.netboot),
         cmdline="console=ttyAMA0 panic=5",
-        files=(Asset(image.bundle.name, image.bundle),),
+        files=tuple(Asset(path.name, path.absolute()) for path in (image.bundle, *bundles)),
     )
     with LabSession(replace(site, service=service, places=(replace(place, power=power),))) as session:
         board = session.board(_PLACE)

@@ -1,6 +1,7 @@
 """What the `bootlab node` commands share: which node, with what certificate, and progress."""
 
 import functools
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from lab.clients.talos.model import Progress as Step
 from lab.clients.talos.sync import Node
 from lab.clients.talos.tls import Credentials, Maintenance, MutualTls
 from lab.errors import UsageError
+
+_FINGERPRINT = re.compile(r"[A-Za-z0-9+/]{43}=")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _options = (
@@ -69,6 +72,8 @@ def with_node(command: Callable[..., Any]) -> Callable[..., Any]:
 def _maintenance(fingerprint: str) -> Credentials:
     if not fingerprint:
         click.echo("bootlab: no --fingerprint: whoever answers at that address is trusted", err=True)
+    elif not _FINGERPRINT.fullmatch(fingerprint):
+        raise UsageError(f"--fingerprint {fingerprint}: is no SHA-256 in base64, 43 characters and a =")
     return Maintenance(fingerprint)
 
 

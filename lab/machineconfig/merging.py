@@ -168,7 +168,9 @@ class _Patch:
         if isinstance(value, dict):
             if _DIRECTIVE in value:
                 self._fault(where, "cannot be deleted: the config has nothing there")
-            return {key: self._fresh(item, (*where, key)) for key, item in value.items()}
+            fresh = {key: self._fresh(item, (*where, key)) for key, item in value.items()}
+            # Without what could not be deleted: nothing else is wrong with what follows
+            return {k: v for k, v in fresh.items() if not (isinstance(v, dict) and _DIRECTIVE in v)}
         if isinstance(value, list):
             return [self._fresh(item, (*where, number)) for number, item in enumerate(value)]
         return value

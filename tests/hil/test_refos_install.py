@@ -162,7 +162,7 @@ def test_from_an_empty_disk_to_an_installed_node(fresh, tmp_path):
         assert load(node.machine_config()) == load(fresh.config(install))
         for name, reason in (
             ("large", r"has 900 MiB, and this node has \d+ MiB of memory"),
-            ("other", r"mismatch.*refos-arm64.*refos-amd64"),
+            ("other", "is for refos-amd64, and this machine takes refos-arm64"),
         ):
             with pytest.raises(NodeError, match=reason):
                 list(node.upgrade(f"http://{SERVER}/{name}.raucb"))
@@ -190,7 +190,7 @@ def test_the_first_configuration_comes_from_our_server_once_the_machine_is_relea
     told = f"talos.events.sink={SERVER}:{ears.events_port} talos.logging.kernel=tcp://{SERVER}:{ears.kernel_port}"
     (tmp_path / "talos.yaml").write_text(fresh.config())
     talos = Config(kind=ConfigKind.TALOS, name="talos.yaml", path=tmp_path / "talos.yaml", secret=True)
-    fresh.start(f"talos.config={{config}}talos.yaml {told}", (talos,))
+    fresh.start(f"talos.config={{config}}talos.yaml {told}", (talos,), not_for_it(tmp_path, fresh.image))
     fresh.says("Run /init as init process")
     fresh.service.hold(MAC)
     fresh.says("refos: configuration: status 404; asking again")
@@ -208,6 +208,9 @@ def test_the_first_configuration_comes_from_our_server_once_the_machine_is_relea
         assert "stage maintenance" not in said
         (delivered,) = fresh.events(ConfigDelivered)
         assert (delivered.mac, delivered.name, delivered.config_kind) == (MAC, "talos.yaml", "talos")
+        with pytest.raises(NodeError, match="is for refos-amd64"):
+            list(node.install(f"http://{SERVER}/other.raucb", "/dev/vda"))
+        assert [disk.system for disk in node.disks()] == [False]  # not even partitioned
         # The client's way of installing looks at the image first; the connection does not end with the boot
         list(node.install(f"http://{SERVER}/bundle.raucb", "/dev/vda"))
         before = node.boot_mark()

@@ -47,11 +47,18 @@ async def _apply(
     node.machine.check_idle()
     reboot_mode = node.settings.personality.reboot_mode
     decision = node.machine.configuration.decide(mode, maintenance=node.maintenance, reboot_mode=reboot_mode)
-    warnings = tuple(f"{path} is ignored: refos has no use for it" for path in config.ignored)
+    warnings = _warnings(config)
     if dry_run:
         return Applied(decision.mode, _summary(node, config, decision), warnings)
     await _commit(node, config, decision, try_seconds)
     return Applied(decision.mode, decision.details, warnings)
+
+
+def _warnings(config: MachineConfig) -> tuple[str, ...]:
+    ignored = tuple(f"{path} is ignored: refos has no use for it" for path in config.ignored)
+    if config.complete:
+        return ignored
+    return ("machine.ca is missing: the node stays in maintenance, open to everybody", *ignored)
 
 
 async def _read(node: Node, data: bytes) -> MachineConfig:
@@ -78,7 +85,7 @@ async def _check_authority(node: Node, config: MachineConfig) -> None:
 
 
 def _summary(node: Node, config: MachineConfig, decision: Decision) -> str:
-    changes = config.dump() if node.config is None else difference(node.config, config)
+    changes = difference(node.config or MachineConfig(()), config)
     return f"Dry run summary:\n{decision.details}\nConfig diff:\n\n{changes or 'No changes.'}"
 
 

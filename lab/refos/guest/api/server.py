@@ -13,6 +13,7 @@ from grpclib.server import Server
 from h2.config import H2Configuration
 
 from lab.machineapi.corked import Corked
+from lab.machineapi.framing import connect
 from lab.refos.guest.api.methods import Methods
 from lab.refos.guest.model import Identity
 from lab.refos.guest.node import Node
@@ -58,7 +59,7 @@ class _Connection(H2Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport = Corked(transport)
-        super().connection_made(transport)
+        connect(self, transport, client=False)
         if len(self._connections) >= _MOST_CONNECTIONS:
             transport.close()
         else:

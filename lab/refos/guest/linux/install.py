@@ -23,16 +23,25 @@ _HEAD = 512
 _COPY = 1 << 20
 
 
-async def prepare_disk(disk: str, *, wipe: bool, store: FileStore) -> AsyncIterator[str]:
-    """Partition `disk`, fill ENV and STATE; no firmware boots it yet.
+def check_disk(disk: str, *, wipe: bool) -> None:
+    """Raise PlatformError for what is no disk, and for a used one unless `wipe`.
 
-    Raises PlatformError, for a used one too unless `wipe`.
+    An installation of ours that did not come to its end may be overwritten: nobody could use it yet.
     """
     device = Path(disk)
     if not (device.is_absolute() and device.exists() and S_ISBLK(device.stat().st_mode)):
         raise PlatformError(f"{disk} is no block device of this machine")
-    if not wipe and await asyncio.to_thread(_has_partitions, device):
+    if not wipe and _has_partitions(device) and not _half_installed(device):
         raise PlatformError(f"{disk} has partitions already: erase it first, or install with wipe")
+
+
+def _half_installed(device: Path) -> bool:
+    boot = (_LINKS / "boot").resolve()
+    return boot.name.startswith(device.name) and boot.exists() and not is_bootable()
+
+
+async def prepare_disk(disk: str, *, store: FileStore) -> AsyncIterator[str]:
+    """Partition `disk`, fill ENV and STATE; no firmware boots it yet. Raises PlatformError."""
     await unmount_state()
     if (_LINKS / "boot").exists():
         await asyncio.to_thread(_clear_head, _LINKS / "boot")  # first: it must not boot half a system

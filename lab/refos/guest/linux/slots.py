@@ -8,13 +8,21 @@ from pathlib import Path
 
 from lab.refos.guest.linux import bootenv, commandline, proc, release, web
 from lab.refos.guest.linux.command import lines, run
-from lab.refos.guest.linux.install import is_bootable, make_bootable, prepare_disk, unmount_state
+from lab.refos.guest.linux.install import (
+    check_disk,
+    is_bootable,
+    make_bootable,
+    prepare_disk,
+    unmount_state,
+)
 from lab.refos.guest.linux.store import FileStore
 from lab.refos.guest.model import ImageRefused, PlatformError, SlotName, Slots
 
 LINKS = Path("/dev/refos")
 _OTHER = Path("/run/refos/other-slot")
 _PERCENT = re.compile(r"^(\d{1,3})% (.*)$")
+_CONFIG = Path("/etc/rauc/system.conf")
+_COMPATIBLE = re.compile(r"^\s*compatible\s*[:=]\s*'?([\w.-]+)'?\s*$", re.IGNORECASE | re.MULTILINE)
 _LAST_ERROR = re.compile(r"LastError: (.*)")
 _BLOCK = 1 << 20
 # RAUC writes the slot that is not booted: where none is, slot A shall be the first one
@@ -77,7 +85,7 @@ class RaucSlots:
         await bootenv.write({f"BOOT_{slot}_LEFT": str(bootenv.ATTEMPTS) if good else "0"})
 
     async def pull(self, image: str) -> AsyncIterator[str]:
-        """Have RAUC read the manifest and verify its signature."""
+        """Have RAUC read the manifest and verify its signature; see that it is for this machine."""
         _check_name(image)
         yield f"reading the manifest of {image}"
         await _check_memory(image)
@@ -87,6 +95,7 @@ class RaucSlots:
             said = await run(["rauc", "info", image], timeout=120)
         except PlatformError as error:
             raise ImageRefused(f"{image}: {error}") from None
+        check_compatible(image, said, await asyncio.to_thread(_CONFIG.read_text))
         for line in said.splitlines():
             if line.strip().startswith(("Compatible", "Version")):
                 yield line.strip()
@@ -96,7 +105,10 @@ class RaucSlots:
     ) -> AsyncIterator[str]:
         """Partition, then RAUC; what the store has goes to STATE, which is mounted from then on."""
         _check_name(image)
-        async for line in prepare_disk(disk, wipe=wipe, store=self._store):
+        check_disk(disk, wipe=wipe)
+        async for line in self.pull(image):  # before anything is written
+            yield line
+        async for line in prepare_disk(disk, store=self._store):
             yield line
         args = [*kernel_args, *commandline.kept(Path("/proc/cmdline").read_text(errors="replace"))]
         if args:
@@ -165,6 +177,16 @@ def _check_name(image: str) -> None:
     """Take URLs only: RAUC would take other words for options, or for files of the node."""
     if not image.startswith(("http://", "https://")) or not image.isprintable():
         raise ImageRefused(f"{image!r} is no http or https URL")
+
+
+def check_compatible(image: str, manifest: str, config: str) -> None:
+    """Raise ImageRefused where `rauc info` says that an image is for other machines than system.conf does."""
+    given, ours = _COMPATIBLE.search(manifest), _COMPATIBLE.search(config)
+    if given is None or ours is None or given[1] != ours[1]:
+        raise ImageRefused(
+            f"{image}: is for {given[1] if given else 'no machine that it names'}, "
+            f"and this machine takes {ours[1] if ours else 'nothing'}"
+        )
 
 
 async def _check_memory(image: str) -> None:

@@ -169,6 +169,7 @@ def test_certificate_that_ends_soon_is_told(run: Run, machine: LiveNode) -> None
     [
         (["version", "--insecure"], "--insecure needs --node"),
         (["version", "--fingerprint", "x"], "--fingerprint is for --insecure"),
+        (["version", "--insecure", "--node", "a", "--fingerprint", "uC3h...="], "is no SHA-256 in base64"),
         (["version", "--context", "none"], "has no context none"),
         (["config", "apply"], "name a file, or a --patch"),
         (["config", "apply", "none.yaml"], "none.yaml: cannot be read: No such file"),

@@ -58,3 +58,18 @@ def test_a_route_that_leads_nowhere():
         "one is IPv4, the other IPv6"
         in faults(LINK + "routes: [{destination: '::/0', gateway: 10.0.0.1}]\n")[0]
     )
+
+
+def test_what_is_said_twice_is_told_beside_all_other_faults():
+    found = faults(
+        BASE.replace("machine: {", "machine: {nonsense: 1, "),
+        "apiVersion: v1alpha1\nkind: HostnameConfig\nhostname: 7\n",
+        "kind: LinkConfig\n",
+        "kind: LinkConfig\n",
+        "kind: Nonsense\n",
+        "- a list\n",
+    )
+    twice = "line 2: machine.network.hostname: is said in a HostnameConfig document, too; keep one of them"
+    assert found.count(twice) == 1
+    assert "line 2: machine.nonsense: unknown key" in "\n".join(found)
+    assert not [fault for fault in found if "there twice" in fault]  # whether they are cannot be told

@@ -43,6 +43,16 @@ def test_a_document_is_matched_by_kind_and_name_else_appended(config):
     ]
 
 
+def test_a_deletion_of_what_is_not_there_is_the_only_fault():
+    config = load("version: v1alpha1\nmachine: {}\n")
+    delete = "kind: ResolverConfig\nnameservers: {$patch: delete}\n"
+    add = "apiVersion: v1alpha1\nkind: ResolverConfig\nnameservers: [{address: 10.0.0.9}]\n"
+    with pytest.raises(ConfigFaults) as caught:
+        merge(config, f"{delete}---\n{add}")
+    (fault,) = caught.value.faults
+    assert str(fault).startswith("line 2: ResolverConfig.nameservers: cannot be deleted")
+
+
 def test_lists_append(config):
     changed = merge(config, "machine: {certSANs: [a.example], install: {extraKernelArgs: [panic=1]}}")
     assert changed.cert_sans == ("node-1.lab.example", "10.0.0.2", "a.example")

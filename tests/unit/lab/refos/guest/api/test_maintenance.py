@@ -78,6 +78,18 @@ def test_a_bad_configuration_is_refused_with_every_fault_and_changes_nothing(rig
     play(story())
 
 
+def test_a_dry_run_of_the_first_configuration_shows_no_secret(rig, play, config, from_network):
+    async def story():
+        async with rig(config=None, slots=from_network()) as it, it.client(None) as client:
+            applied = await client.apply(config(), dry_run=True)
+            assert "+    key: '******'" in applied.details
+            assert it.node.maintenance
+            applied = await client.apply("version: v1alpha1\nmachine: {}\n", dry_run=True)
+            assert "machine.ca is missing" in "".join(applied.warnings)
+
+    play(story())
+
+
 def test_the_first_configuration_installs_where_it_says_so(rig, play, config, from_network):
     install = "  install:\n    disk: /dev/vda\n    image: http://192.0.2.1/good:v1.0.0\n"
     install += "    extraKernelArgs: [quiet, a=b]\n"

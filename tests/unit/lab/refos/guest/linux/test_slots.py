@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from lab.refos.guest.linux.dhcp import DhcpClient
-from lab.refos.guest.linux.slots import RaucSlots
+from lab.refos.guest.linux.slots import RaucSlots, check_compatible
 from lab.refos.guest.linux.store import FileStore
 from lab.refos.guest.model import ImageRefused, PlatformError, SlotName
 
@@ -33,6 +33,25 @@ def test_a_disk_is_a_block_device(tmp_path, disk):
 
     with pytest.raises(PlatformError, match="no block device"):
         asyncio.run(story())
+
+
+CONFIG = "[system]\ncompatible=refos-arm64\nbootloader=uboot\n"
+
+
+def test_an_image_for_this_machine():
+    check_compatible("http://x", "Compatible: \t'refos-arm64'\nVersion:    \t'1'\n", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ("Compatible: 'refos-amd64'\n", "is for refos-amd64, and this machine takes refos-arm64"),
+        ("Version: '1'\n", "is for no machine that it names, and"),
+    ],
+)
+def test_an_image_for_another_machine(manifest, reason):
+    with pytest.raises(ImageRefused, match=reason):
+        check_compatible("http://x", manifest, CONFIG)
 
 
 @pytest.mark.parametrize("label", ["STATE", "../vda", "no-such"])
