@@ -22,6 +22,7 @@ from lab.clients.talos.tls import Credentials
 from lab.errors import LabError
 from lab.keepalive import keep_alive
 from lab.machineapi.corked import Corked
+from lab.machineapi.framing import connect
 from lab.machineapi.limits import limit_messages
 
 PORT = 50000
@@ -32,6 +33,7 @@ Answers = AsyncGenerator[Item, None]  # of a call that answers many times; close
 
 # What grpclib and protobuf raise over bytes that are no gRPC; NotImplementedError: over a compressed message
 _GARBAGE = (DecodeError, ProtocolError, AssertionError, NotImplementedError, ValueError, KeyError)
+_NO_HTTP2 = "Protocol error"  # grpclib's word for it
 
 
 class _Protocol(H2Protocol):
@@ -41,7 +43,7 @@ class _Protocol(H2Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.gone = asyncio.Event()
-        super().connection_made(Corked(transport))
+        connect(self, Corked(transport), client=True)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost = exc if isinstance(exc, Exception) else None
@@ -180,7 +182,7 @@ class Connection:
         name = call.rpartition("/")[2]
         if isinstance(exc, TimeoutError) and exc.errno is None:
             return NodeUnreachable(self.node, f"{name}: no answer within {self.timeout:g} s")
-        if isinstance(exc, StreamTerminatedError):
+        if isinstance(exc, StreamTerminatedError) and str(exc) != _NO_HTTP2:
             return await self._why_lost(name)
         if isinstance(exc, OSError):
             return from_os_error(self.node, exc, self.credentials)
