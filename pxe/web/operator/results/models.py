@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-Word = Annotated[str, Field(max_length=300)]
+# Names in site and matrix files are of such characters; a URL of all of them is no longer than a server takes
+Word = Annotated[str, Field(max_length=150, pattern=r"^[ -~]*$")]
 
 
 class ResultsFile(TypedDict):

@@ -29,6 +29,11 @@ export class Night extends Measured {
     this.going.unmount();
   }
 
+  renew() {
+    super.renew();
+    this.going.fetch();
+  }
+
   async load() {
     const list = await query("/nights", { limit: NIGHTS, before: this.before });
     const night = list.nights.length || this.night !== "latest" ? await get(`/nights/${encodeURIComponent(this.night)}`) : null;

@@ -37,6 +37,11 @@ export class Runs extends Measured {
     this.going.unmount();
   }
 
+  renew() {
+    super.renew();
+    this.going.fetch();
+  }
+
   load() {
     return query("/runs", { ...this.filter, before: this.before, limit: RUNS });
   }

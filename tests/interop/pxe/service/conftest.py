@@ -43,3 +43,29 @@ def make_service(tmp_path):
 @pytest.fixture
 def service(make_service):
     return make_service().start()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page; what its console complains of fails the test, unless it is `tolerated`."""
+    complaints, contexts = [], []
+
+    def open_(address, tolerated=None, **options):
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(running.WAIT_MS)
+
+        def complain(said):
+            if said.type == "error" and (tolerated is None or tolerated not in said.text):
+                complaints.append(said.text)
+
+        page.on("console", complain)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -16,6 +16,7 @@ from lab.netboot import BootService
 MAC = "52:54:00:00:00:01"
 MACHINE = "127.0.0.5"  # where its client binds
 READY_SECONDS = 30.0
+WAIT_MS = 30_000  # for what comes in an instant where nobody else uses the host
 
 
 def free_port(kind=socket.SOCK_STREAM):
