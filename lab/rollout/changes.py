@@ -58,7 +58,7 @@ class ConfigChange:
 
     async def prospect(self, session: Session, before: dict[str, Any]) -> str:
         """What `prepare` found to be changed, for people. The node compares, and refuses what it would."""
-        return (await self._ask(session, before, dry_run=True)).details
+        return (await self._ask(session, before, dry_run=True)).details.strip()
 
     async def apply(self, session: Session) -> None:
         """See Change."""
