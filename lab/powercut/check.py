@@ -49,17 +49,19 @@ def partitions(disk: Path) -> tuple[Partition, ...]:
     )
 
 
-def check_disk(disk: Path, labels: Sequence[str] = ()) -> tuple[Checked, ...]:
-    """Check the ext4 and FAT file systems on a disk's partitions of these labels (none given: all).
+def check_disk(disk: Path, labels: Sequence[str]) -> tuple[Checked, ...]:
+    """Check the ext4 and FAT file systems on a disk's partitions of these labels.
 
     What a mount would do is done first: an ext4's journal is played back. Then nothing may be left to mend.
     Partitions with anything else are passed over. Raises InfrastructureError: a label that is not there, no
     checker installed.
     """
+    if not labels:
+        return ()  # nor need there be partitions: the power may have gone while they were made
     found = partitions(disk)
     if missing := set(labels) - {p.label for p in found}:
         raise InfrastructureError(f"{disk} has no partition {', '.join(sorted(missing))}")
-    wanted = [p for p in found if not labels or p.label in labels]
+    wanted = [p for p in found if p.label in labels]
     with tempfile.TemporaryDirectory(dir=disk.parent) as folder:
         results = [_check(disk, part, Path(folder) / "part") for part in wanted]
     return tuple(result for result in results if result is not None)

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from lab.powercut.check import Checked, _fat_is_clean, _kind, check_file_system
+from lab.errors import InfrastructureError
+from lab.powercut.check import Checked, _fat_is_clean, _kind, check_disk, check_file_system
 
 CLEAN = "fsck.fat 4.2 (2021-01-31)\nf.img: 1 files, 1/8167 clusters\n"
 MOUNTED = """\
@@ -46,6 +47,15 @@ def test_what_is_neither_is_passed_over(tmp_path):
     file.write_bytes(b"\x5a" * 4096)
     assert _kind(file) == ""
     assert check_file_system(file) is None
+
+
+def test_a_disk_on_which_nothing_need_be_whole_may_have_no_partitions(tmp_path):
+    """So it is where the power went while an installation made them."""
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(1 << 20))
+    assert check_disk(disk, ()) == ()
+    with pytest.raises(InfrastructureError, match="no partition table"):
+        check_disk(disk, ("BOOT",))
 
 
 def test_a_result_in_words():
