@@ -100,7 +100,7 @@ def test_a_dry_run_shows_what_the_node_says_would_change(with_fleet):
         (found,) = await look(scene.plan(), lambda _: None)
         assert found.verdict == "change"
         assert f"-- address: {OLD}\n" in found.detail
-        assert f"+- address: {NEW}\n" in found.detail
+        assert found.detail.endswith(f"+- address: {NEW}")
         assert [node.store.saved for node in scene.nodes] == [0]
 
     with_fleet(work, 1)
