@@ -49,12 +49,12 @@ def emulate(disk: Path | None, bundles: tuple[Path, ...]) -> None:
         _running(image, disk or Path(folder, "disk.img"), bundles) as running,
     ):
         session, board = running
-        said = _first_words(board)
+        _follow_until(board, "refos: api up")
         addresses = [lease["ip"] for lease in session.service(board.place).leases()]
         assert session.sandbox is not None  # the board is an emulated one
         with forwarded(session.sandbox, str(addresses[0]), _PORT) as port:
             server = f"http://{session.server_address(board.place)}"
-            click.echo(f"{said}\n\nits API: --node 127.0.0.1:{port}")
+            click.echo(f"\nits API: --node 127.0.0.1:{port}")
             click.echo(f"to install: {server}/{image.bundle.name} /dev/vda")
             for bundle in bundles:
                 click.echo(f"to upgrade to: {server}/{bundle.name}")
@@ -93,12 +93,12 @@ def _line(board: Board, seconds: float) -> str:
     return (board.console.expect(_LINE, seconds).groups[0] or b"").decode(errors="replace")
 
 
-def _first_words(board: Board) -> str:
-    """Wait for the API; return what the node said until then."""
-    lines: list[str] = []
-    while not lines or not lines[-1].startswith("refos: api up"):
-        lines.append(_line(board, _BOOT_SECONDS))
-    return "\n".join(lines)
+def _follow_until(board: Board, wanted: str) -> None:
+    """Print what the node says until it says `wanted`."""
+    line = ""
+    while not line.startswith(wanted):
+        line = _line(board, _BOOT_SECONDS)
+        click.echo(line)
 
 
 def _follow(board: Board) -> None:

@@ -4,7 +4,7 @@ import re
 from contextlib import nullcontext
 from types import SimpleNamespace
 
-from lab.cli.node_emulate import _first_words, _follow
+from lab.cli.node_emulate import _follow, _follow_until
 from lab.errors import StreamClosed
 
 
@@ -36,7 +36,8 @@ def test_words_until_the_api_is_up_and_then_the_others(capsys):
         "refos: poweroff now",
     )
     board = SimpleNamespace(console=console)
-    assert _first_words(board).splitlines() == [
+    _follow_until(board, "refos: api up")
+    assert capsys.readouterr().out.splitlines() == [
         "refos: slot netboot version 1",
         "refos: server certificate issued fingerprint=abc=",
         "refos: api up on :50000",
