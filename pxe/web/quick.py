@@ -22,6 +22,7 @@ _GET = re.compile(
 _ELSEWHERE = re.compile(
     rb"^(?:content-length|transfer-encoding|expect|upgrade|range|if-[a-z-]+):", re.IGNORECASE | re.MULTILINE
 )
+_NAME = re.compile(rb"^([^:\r\n]+):", re.MULTILINE)
 _CONNECTION = re.compile(rb"^connection:[ \t]*([^\r]*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -42,10 +43,13 @@ def parse(head: bytes) -> Get | None:
     target, version, headers = found.groups()
     if _ELSEWHERE.search(headers):
         return None
+    names = _NAME.findall(headers.lower())
+    if len(set(names)) < len(names):  # gunicorn refuses some that come twice: RFC 9110 section 5.3
+        return None
     wishes = [wish.lower() for wish in _CONNECTION.findall(headers)]
     if not wishes:
         return Get(target, version, version == b"1")
-    if len(wishes) > 1 or wishes[0] not in (b"keep-alive", b"close"):
+    if wishes[0] not in (b"keep-alive", b"close"):
         return None
     return Get(target, version, wishes[0] == b"keep-alive")
 

@@ -49,6 +49,7 @@ def by_gunicorn(data):
 @given(HEADS)
 @example(b"GET /boot.scr HTTP/1.1\r\nHost: x\r\n\r\n")
 @example(b"GET /boot.scr HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")
+@example(b"GET /boot.scr HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n")
 def test_as_gunicorn_reads_it(head):
     ours = quick.parse(head)
     if ours is None:
