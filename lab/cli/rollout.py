@@ -18,6 +18,7 @@ from lab.rollout import status
 from lab.rollout.driver import Driver, pause_file
 from lab.rollout.dryrun import look
 from lab.rollout.engine import Engine, Phase
+from lab.rollout.exclusive import alone
 from lab.rollout.journal import in_use
 from lab.rollout.plan import Plan
 from lab.rollout.planfile import read_plan
@@ -78,6 +79,11 @@ def rollout(plan_file: Path, journal: Path | None, *, as_json: bool, **api: Any)
         return _pause(plan, path)
     if verb == "dry-run":
         return _dry_run(plan, as_json=as_json)
+    with alone(plan, path):
+        return _roll(plan, path, verb, api, as_json=as_json)
+
+
+def _roll(plan: Plan, path: Path, verb: str | None, api: dict[str, Any], *, as_json: bool) -> int:
     if verb == "new":
         _put_aside(path)
     with Writer(plan, path, fresh=verb in (None, "new")) as writer, _told(api) as service:

@@ -55,7 +55,9 @@ class Journal:
     def begin(self, header: Mapping[str, Any]) -> None:
         """Write the first line, at once. Raises UsageError where there is one, InfrastructureError."""
         if self._appended:
-            raise UsageError(f"{self.path}: this rollout was begun already: --resume goes on with it")
+            raise UsageError(
+                f"{self.path}: this rollout was begun already: --resume goes on with it, --new begins another"
+            )
         self._durable = self._appended = len(raw := _encode(header))
         try:
             self._write(raw)

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from lab.cli.main import main
+from lab.rollout.exclusive import alone
+from lab.rollout.planfile import read_plan
 
 PLAN = """nodes: {all: {list: [{name: a, address: 127.0.0.1}, {name: b, address: 127.0.0.2}]}}
 change:
@@ -17,7 +19,8 @@ steps: {pause: canary}
 
 
 @pytest.fixture
-def bootlab(capsys, tmp_path):
+def bootlab(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("BOOTLAB_STATE", str(tmp_path / "state"))  # others here have nodes of the same names
     (tmp_path / "plan.yaml").write_text(PLAN.replace("FOLDER", str(tmp_path)))
 
     def run(*argv):
@@ -97,3 +100,24 @@ def test_a_plan_with_faults_is_exit_code_2(bootlab, tmp_path):
     assert code == 2
     assert "waits for" in told
     assert "plan.yaml:2: change: name exactly one of patch, upgrade, rollback, command" in told
+
+
+def test_two_rollouts_that_share_a_node_are_refused_before_anything_is_touched(bootlab, tmp_path):
+    plan = read_plan(tmp_path / "plan.yaml")
+    with alone(plan, tmp_path / "other.rollout.jsonl"):
+        code, told = bootlab()
+    assert code == 2
+    assert (
+        f"another rollout is at a (127.0.0.1), and perhaps at more of these nodes: {tmp_path}/other" in told
+    )
+    assert not list(tmp_path.glob("*.jsonl"))
+    assert bootlab()[0] == 0
+    assert [path.name for path in (tmp_path / "state" / "rollouts").iterdir()] == ["guard"]
+
+
+def test_a_rollout_that_was_killed_keeps_no_node(bootlab, tmp_path):
+    folder = tmp_path / "state" / "rollouts"
+    folder.mkdir(parents=True)
+    (folder / "killed.json").write_text("{")
+    assert bootlab()[0] == 0
+    assert not (folder / "killed.json").exists()
