@@ -23,7 +23,7 @@ export class Boot extends Measured {
     const time = chart();
     drawRows(time, rows(boot), Math.max(1, boot.ended_seconds * 1000));
     const parts = [steps(boot), facts(boot), boot.ready ? null : failure(boot),
-      h("section", {}, h("h3", {}, "Where the time went"), time, boot.levers.length ? h("ul", {}, boot.levers.map((one) => h("li", {}, one))) : null),
+      h("section", {}, h("h3", {}, "Where the time went"), time, boot.levers.length ? h("p", { class: "soft" }, "What would make it shorter:") : null, boot.levers.length ? h("ul", {}, boot.levers.map((one) => h("li", {}, one))) : null),
       said(console, boot), files(boot), boot.warnings.map((one) => h("p", { class: "soft" }, shown(one, 400)))];
     this.body.replaceChildren(...parts.flat().filter(Boolean));
   }

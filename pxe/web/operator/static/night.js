@@ -107,7 +107,7 @@ function changes(night) {
 
 function links(change) {
   const runs = change.runs.slice(0, 4).map((run) => h("a", { href: hash("runs", run) }, "run"));
-  const trends = change.image ? change.suites.slice(0, 3).map((suite) => h("a", { href: hash("trends", change.place, change.image, suite) }, `trend of ${suite}`)) : [];
+  const trends = change.image && change.runs.length ? change.suites.slice(0, 3).map((suite) => h("a", { href: hash("trends", change.place, change.image, suite) }, `trend of ${suite}`)) : [];
   return runs.length + trends.length ? h("p", { class: "links" }, [...runs, ...trends].flatMap((link) => [link, " "])) : null;
 }
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from service_running import free_port
 
+from lab.testing.runs import boots, written
+
 pytestmark = pytest.mark.interop
 
 CHECKS = (
@@ -32,6 +34,7 @@ HOW = (
 
 @pytest.mark.timeout(3600 if LONGER else 300)
 def test_no_5xx_and_nothing_undocumented(make_service, tmp_path):
+    written(tmp_path / "results", "20261122T100000Z-000001", boots(3))
     service = make_service(api_port=free_port()).start()
     with service.client() as client:
         token = client.ask("POST", "/tokens/fuzz", {"role": "admin"})[0]["token"]
