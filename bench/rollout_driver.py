@@ -1,6 +1,5 @@
 """The driver of bench.rollout, in a process of its own: runs a plan and says what it cost."""
 
-import asyncio
 import json
 import statistics
 import sys
@@ -8,6 +7,7 @@ import time
 from pathlib import Path
 
 import psutil
+import uvloop
 
 from lab.rollout.driver import Driver
 from lab.rollout.engine import Engine, Phase
@@ -50,7 +50,7 @@ def main() -> None:
     plan, journal, watch = read_plan(path), path.with_suffix(".jsonl"), Watch()
     with Writer(plan, journal, fresh=True) as writer:
         began, cpu = time.monotonic(), time.process_time()
-        asyncio.run(Driver(plan, writer, watch.tell).run())
+        uvloop.run(Driver(plan, writer, watch.tell).run())
         seconds = time.monotonic() - began
         engine = writer.engine
     times = sorted(latencies(journal))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 from rich.console import Console
 
 from lab.cli.api import connect, print_json, print_table, with_options
@@ -90,7 +91,7 @@ def _roll(plan: Plan, path: Path, verb: str | None, api: dict[str, Any], *, as_j
         pause_file(path).unlink(missing_ok=True)
         _begin(writer, verb, path)
         with Progress(plan, writer.recorded.began, Console(stderr=as_json), service) as progress:
-            asyncio.run(_run(Driver(plan, writer, progress.tell)))
+            uvloop.run(_run(Driver(plan, writer, progress.tell)))
         return _report(plan, writer.engine, writer.recorded.began, as_json=as_json)
 
 

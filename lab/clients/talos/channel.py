@@ -9,7 +9,7 @@ certificate is refused.
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from google.protobuf.message import DecodeError
 from grpclib.client import Channel, Handler, UnaryStreamMethod, UnaryUnaryMethod
@@ -41,9 +41,8 @@ class _Protocol(H2Protocol):
     answered = False  # a call, well or badly
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self.gone = asyncio.Event()
-        connect(self, Corked(transport), client=True)
+        connect(self, Corked(cast(asyncio.Transport, transport)), client=True)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost = exc if isinstance(exc, Exception) else None

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import uvloop
+
 from lab.errors import LabError
 from lab.rollout.driver import GARBAGE
 from lab.testing.nodes.behaviour import Behaviour, Fault
@@ -23,7 +25,7 @@ def main() -> None:
     if options.processes > 1:
         sys.exit(_spread(options))
     try:
-        asyncio.run(_run(_settings(options), options.total or options.count))
+        uvloop.run(_run(_settings(options), options.total or options.count))
     except LabError as exc:
         sys.exit(f"lab.testing.nodes: {exc}")
 

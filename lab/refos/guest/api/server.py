@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from typing import cast
 
 from grpclib.config import Configuration
 from grpclib.const import Status
@@ -57,8 +58,7 @@ class _Connection(H2Protocol):
         self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport = Corked(transport)
+        self._transport = transport = Corked(cast(asyncio.Transport, transport))
         connect(self, transport, client=False)
         if len(self._connections) >= _MOST_CONNECTIONS:
             transport.close()

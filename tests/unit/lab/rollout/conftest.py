@@ -1,8 +1,7 @@
 """A fleet of simulated nodes in the event loop of a test."""
 
-import asyncio
-
 import pytest
+import uvloop
 
 from lab.machineconfig import load
 from lab.testing.nodes.behaviour import Behaviour
@@ -19,6 +18,6 @@ def with_fleet(tmp_path):
             async with scene(tmp_path, count, behaviour, read_config) as found:
                 return await work(found)
 
-        return asyncio.run(inside())
+        return uvloop.run(inside())
 
     return run

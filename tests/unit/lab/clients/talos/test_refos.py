@@ -144,7 +144,7 @@ def test_staged_config_waits_for_the_next_boot(node: Node, config: str) -> None:
 
 
 def test_config_with_faults_is_refused_whole(node: Node, config: str) -> None:
-    with pytest.raises(NodeRefused, match=r"invalid_argument.*nosuchkey") as refused:
+    with pytest.raises(NodeRefused, match=r"(?s)invalid_argument.*nosuchkey") as refused:
         node.apply(config + "---\napiVersion: v1alpha1\nkind: HostnameConfig\nnosuchkey: 1\n")
     assert refused.value.exit_code == 2
 
