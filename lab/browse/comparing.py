@@ -3,14 +3,14 @@
 What is known at once is told at once; the rest is told when it is there, and `changed` is called.
 """
 
-import threading
-from collections import OrderedDict
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
 from lab.browse.library import Library
+from lab.browse.recent import Recent
 from lab.errors import LabError
 from lab.matrix.changes import Change, changes
 from lab.matrix.journal import JOURNAL
@@ -19,6 +19,7 @@ from lab.matrix.page.transfers import slowest
 from lab.matrix.page.verdict import against, kinds_of
 from lab.matrix.times import base_of
 
+_log = logging.getLogger(__name__)
 _KEPT = 16
 _PATIENCE_SECONDS = 1.0  # most nights are compared in less
 
@@ -29,19 +30,15 @@ class Comparing:
     def __init__(self, library: Library, changed: Callable[[], None]) -> None:
         self._library, self._changed = library, changed
         self._pool = ThreadPoolExecutor(1, "bootlab-compare")
-        self._known: OrderedDict[object, Future[dict[str, Any]]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known: Recent[Future[dict[str, Any]]] = Recent(_KEPT)
 
     def of(self, night: Night) -> dict[str, Any] | None:
         """What changed in a night; None where it is not known yet."""
         journal = (night.folder / JOURNAL).stat()
         key = (night.id, journal.st_size, journal.st_mtime_ns)
-        with self._lock:
-            if key not in self._known:
-                self._known[key] = self._pool.submit(self._compare, night)
-                while len(self._known) > _KEPT:
-                    self._known.popitem(last=False)
-            future = self._known[key]
+        future = self._known.get(key)
+        if future is None:
+            future = self._known.put(key, self._pool.submit(self._compare, night))
         try:
             return future.result(_PATIENCE_SECONDS)
         except TimeoutError:
@@ -60,6 +57,9 @@ class Comparing:
             return _told(whole, earlier)
         except LabError as exc:
             return {**_NOTHING, "notes": [self._library.tell(str(exc))]}
+        except Exception:  # the night itself is there all the same
+            _log.exception("night %s cannot be compared; this is a bug of bootlab", night.id)
+            return {**_NOTHING, "notes": ["it could not be compared, by a bug: see the service's log"]}
 
 
 _NOTHING: dict[str, Any] = {"since": "", "found": [], "notes": [], "cells": [], "slowest": []}

@@ -16,7 +16,7 @@ from lab.matrix.journal import JOURNAL
 from lab.matrix.night import night_folders
 from lab.store.run import BOOTS_FILE, RUN_FILE
 
-LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 _ALL_SECONDS = 60.0  # between two looks at every run: an old one may be edited, imported, removed
 _RUNS, _NIGHTS = 50, 5  # the newest, which are looked at each time
 _GROW = (RUN_FILE, BOOTS_FILE)
@@ -60,7 +60,7 @@ class Library:
         while not self._stop.is_set():
             if self.look():
                 changed()
-            self._stop.wait(LOOK_SECONDS)
+            self._stop.wait(_LOOK_SECONDS)
 
     def look(self) -> bool:
         """Take in what is new; whether there was something. To be called by one thread."""

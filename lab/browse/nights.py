@@ -1,7 +1,5 @@
 """Nights of a matrix: how each cell stands, what failed and why, what changed since the night before."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 from lab.browse.files import link, report
 from lab.browse.going import last_sign, under_way
 from lab.browse.library import Library, Missing
+from lab.browse.recent import Recent
 from lab.browse.runs import info_of, record_of
 from lab.errors import LabError
 from lab.index import BootRow
@@ -21,9 +20,10 @@ from lab.matrix.night_json import cell_json
 from lab.matrix.page.failures import Example, Group, failed_boots
 from lab.matrix.page.links import Links
 from lab.model import BootRecord
-from lab.store.run import Run, load_run
+from lab.store.run import REPORT_FILE, Run, load_run
 
-_KEPT = 64
+_KEPT = 3  # nights with all their boots
+_SUMMARIES = 500
 
 
 class Nights:
@@ -31,8 +31,8 @@ class Nights:
 
     def __init__(self, library: Library, changes_of: Callable[[Night], dict[str, Any] | None]) -> None:
         self._library, self._changes_of = library, changes_of
-        self._kept: OrderedDict[object, Night] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Recent[Night] = Recent(_KEPT)
+        self._summaries: Recent[dict[str, Any]] = Recent(_SUMMARIES)
 
     def nights(self, *, before: str = "", limit: int = 20) -> dict[str, Any]:
         """Nights, the newest first; `next` is the `before` of the next page."""
@@ -41,7 +41,7 @@ class Nights:
         shown, problems = [], list(self._library.problems)
         for folder in folders[:limit]:
             try:
-                shown.append(self._summary(self.read(folder)))
+                shown.append(self._short(folder))
             except LabError as exc:
                 problems.append(self._library.tell(str(exc)))
         more = folders[limit - 1].name if len(folders) > limit else ""
@@ -61,17 +61,29 @@ class Nights:
         }
         return {**whole, "changes": None if whole["under_way"] else self._changes_of(found)}
 
+    def _short(self, folder: Path) -> dict[str, Any]:
+        """A night in a few words, which do not change once it has ended."""
+        key = (self._key(folder), (folder / REPORT_FILE).exists())
+        known = self._summaries.get(key)
+        if known is None:
+            night = self.read(folder)
+            known = self._summary(night)
+            if night.ended:
+                self._summaries.put(key, known)
+        return known
+
+    def _key(self, folder: Path) -> object:
+        """Another one once something was added to a night, or the index has learnt more of it."""
+        journal = (folder / JOURNAL).stat()
+        rows = self._library.index().runs(night=folder.name)
+        return folder.name, journal.st_size, journal.st_mtime_ns, tuple((r.run_id, r.recorded) for r in rows)
+
     def read(self, folder: Path) -> Night:
         """A night with its boots as far as the index knows them. Raises UsageError for a damaged journal."""
-        index = self._library.index()
-        name = folder.name
+        index, name, key = self._library.index(), folder.name, self._key(folder)
+        if (kept := self._kept.get(key)) is not None:
+            return kept
         rows = index.runs(night=name)
-        journal = (folder / JOURNAL).stat()
-        key = (name, journal.st_size, journal.st_mtime_ns, tuple((row.run_id, row.recorded) for row in rows))
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
         by_run: dict[str, list[BootRow]] = {}
         for boot in index.boots(night=name):
             by_run.setdefault(boot.run_id, []).append(boot)
@@ -85,10 +97,7 @@ class Nights:
             return Run(folder=run, info=info, boots=boots)
 
         found = load_night(folder, read)
-        with self._lock:
-            self._kept[key] = found
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+        self._kept.put(key, found)
         return found
 
     def _folder(self, name: str) -> Path:

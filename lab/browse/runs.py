@@ -2,7 +2,6 @@
 
 import statistics
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from lab.browse.boot import recorded_boot
@@ -133,8 +132,3 @@ def _failure(row: BootRow) -> Failure | None:
         return None
     known = row.cause in set(Cause)
     return Failure(Cause(row.cause) if known else Cause.NOT_READY, row.sentence or "", row.evidence)
-
-
-def folder_of(library: Library, row: RunRow) -> Path:
-    """Where a run lies."""
-    return library.results / row.folder

@@ -148,10 +148,10 @@ def _responses(rule: Rule, op: Operation, schemas: dict[Any, Any]) -> dict[str, 
     for status in (*op.bare, *((304,) if op.conditional else ())):
         found[str(status)] = {"description": HTTPStatus(status).phrase}
     for status in sorted(_errors(rule, op) - op.also.keys()):
-        content: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+        kinds: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
         if status == 401:  # the login page, for a person whose browser follows a link
-            content["text/html"] = {"schema": {"type": "string"}}
-        found[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+            kinds["text/html"] = {"schema": {"type": "string"}}
+        found[str(status)] = {"description": HTTPStatus(status).phrase, "content": kinds}
     return found
 
 
