@@ -94,7 +94,7 @@ class RaucSlots:
         try:
             said = await run(["rauc", "info", image], timeout=120)
         except PlatformError as error:
-            raise ImageRefused(f"{image}: {error}") from None
+            raise ImageRefused(f"{image}: {reason_of(str(error))}") from None
         check_compatible(image, said, await asyncio.to_thread(_CONFIG.read_text))
         for line in said.splitlines():
             if line.strip().startswith(("Compatible", "Version")):
@@ -177,6 +177,12 @@ def _check_name(image: str) -> None:
     """Take URLs only: RAUC would take other words for options, or for files of the node."""
     if not image.startswith(("http://", "https://")) or not image.isprintable():
         raise ImageRefused(f"{image!r} is no http or https URL")
+
+
+def reason_of(text: str) -> str:
+    """Return what RAUC says is wrong, without what it and curl tell of their work."""
+    told = [part for part in text.split("; ") if not part.startswith(("rauc", "* "))]
+    return "; ".join(told) or text
 
 
 def check_compatible(image: str, manifest: str, config: str) -> None:

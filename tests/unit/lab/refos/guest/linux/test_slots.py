@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from lab.refos.guest.linux.dhcp import DhcpClient
-from lab.refos.guest.linux.slots import RaucSlots, check_compatible
+from lab.refos.guest.linux.slots import RaucSlots, check_compatible, reason_of
 from lab.refos.guest.linux.store import FileStore
 from lab.refos.guest.model import ImageRefused, PlatformError, SlotName
 
@@ -52,6 +52,26 @@ def test_an_image_for_this_machine():
 def test_an_image_for_another_machine(manifest, reason):
     with pytest.raises(ImageRefused, match=reason):
         check_compatible("http://x", manifest, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "rauc failed with 1: rauc-Message: 22:24:21.370: Reading bundle: /tmp/x; "
+            "rauc-Message: 22:24:21.486: Verifying bundle signature...; signature verification failed: no",
+            "signature verification failed: no",
+        ),
+        (
+            "rauc failed with 1: * The requested URL returned error: 404; * Closing connection 0; "
+            "Failed to download bundle",
+            "Failed to download bundle",
+        ),
+        ("rauc did not end in 120 s", "rauc did not end in 120 s"),
+    ],
+)
+def test_what_rauc_says_is_wrong(said, reason):
+    assert reason_of(said) == reason
 
 
 @pytest.mark.parametrize("label", ["STATE", "../vda", "no-such"])
