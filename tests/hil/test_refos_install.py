@@ -210,7 +210,7 @@ def test_the_first_configuration_comes_from_our_server_once_the_machine_is_relea
         assert (delivered.mac, delivered.name, delivered.config_kind) == (MAC, "talos.yaml", "talos")
         with pytest.raises(NodeError, match="is for refos-amd64"):
             list(node.install(f"http://{SERVER}/other.raucb", "/dev/vda"))
-        assert [disk.system for disk in node.disks()] == [False]  # not even partitioned
+        assert [disk.system_disk for disk in node.call(node.client.disks)] == [False]  # not partitioned
         # The client's way of installing looks at the image first; the connection does not end with the boot
         list(node.install(f"http://{SERVER}/bundle.raucb", "/dev/vda"))
         before = node.boot_mark()
