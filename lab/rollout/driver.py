@@ -20,7 +20,7 @@ from lab.rollout.record import Writer
 from lab.rollout.session import Session
 
 _LOOK_SECONDS = 0.5  # for the pause file
-GARBAGE = 50_000  # new objects between two looks of the garbage collector
+GARBAGE = 20_000  # new objects between two looks of the garbage collector
 
 
 def credentials_of(plan: Plan) -> Credentials | None:
