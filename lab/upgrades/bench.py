@@ -50,7 +50,8 @@ class Bench:
         self._suite, self._night = suite, night
         self.known: Knowledge | None = None
         self.runs: list[Path] = []
-        self.timelines: dict[str, list[Timeline]] = {}  # of what was run here, by operation or failure class
+        self.timelines: dict[str, list[Timeline]] = {}  # of what was run here, by operation
+        self.failures: dict[str, list[Timeline]] = {}  # by failure class, one of which is `config`, too
 
     def ready(self) -> Knowledge:
         """The node, running and ready; from a fresh disk where it is not. Raises InfrastructureError."""
@@ -97,7 +98,8 @@ class Bench:
         else:
             known.learn(seen, order.operation)
         timeline = story.timeline()
-        self.timelines.setdefault(fault or str(operation), []).append(timeline)
+        kept = self.failures if fault else self.timelines
+        kept.setdefault(fault or str(operation), []).append(timeline)
         return Done(
             order=order,
             timeline=timeline,
@@ -133,7 +135,7 @@ class Bench:
         titles = {name: name for name in (REQUEST, DOWNLOADED, *system.stages, WRITTEN)}
         board = (rule for rule in self.rig.board.board_type.milestones if "dhcp" not in rule.name)
         rules = {rule.name: rule.title or rule.name for rule in (*board, *system.milestones)}
-        return tables(self.timelines, titles | rules | {READY: "ready, asked over the API"})
+        return tables(self.timelines, self.failures, titles | rules | {READY: "ready, asked over the API"})
 
     def campaign(self, recorder: Recorder) -> Campaign:
         """Power cuts of this bench's seed, from the node as it is. It is theirs from now on."""

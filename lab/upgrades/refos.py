@@ -182,5 +182,4 @@ class RefosPc(Refos):
     name = "refos-pc"
     arch = "amd64"
     board = "x86-q35-uefi"
-    installation = ()  # a PC's installation from the network was not tried here
     machine: Mapping[str, object] = {"cpus": 2, "disk_device": "virtio-blk-pci,bootindex=0"}

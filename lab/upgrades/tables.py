@@ -10,16 +10,23 @@ from lab.upgrades.system import READY, REQUEST
 _OPERATIONS = ("upgrade", "rollback", "config")
 
 
-def tables(done: Mapping[str, Sequence[Timeline]], titles: Mapping[str, str]) -> list[str]:
+def tables(
+    done: Mapping[str, Sequence[Timeline]],
+    failed: Mapping[str, Sequence[Timeline]],
+    titles: Mapping[str, str],
+) -> list[str]:
     """Lines of one table of stages and one of failure classes, for those of them that ran.
 
-    `done`: the timelines of each operation and failure class; `titles`: of milestones, in their order.
+    `done`: the timelines of each operation; `failed`: of each failure class; `titles`: of milestones, in
+    their order.
     """
     operations = [name for name in _OPERATIONS if done.get(name)]
-    classes = [name for name in CLASSES if done.get(name)]
+    classes = [name for name in CLASSES if failed.get(name)]
     lines = list(_stages(done, operations, titles)) if operations else []
     return (
-        lines + ([""] if operations and classes else []) + (list(_classes(done, classes)) if classes else [])
+        lines
+        + ([""] if operations and classes else [])
+        + (list(_classes(failed, classes)) if classes else [])
     )
 
 

@@ -13,7 +13,7 @@ def timeline(**seconds):
 
 def test_median_and_range_of_each_stage():
     upgrades = [timeline(write=w, ready=r) for w, r in ((5, 30), (7, 33.25), (6, 90))]
-    assert tables({"upgrade": upgrades, "rollback": [timeline(ready=20)]}, TITLES) == [
+    assert tables({"upgrade": upgrades, "rollback": [timeline(ready=20)]}, {}, TITLES) == [
         "| seconds since the request | upgrade, 3 runs | rollback, 1 runs |",
         "|---|---|---|",
         "| writing begins | 6.0 (5.0 to 7.0) |  |",
@@ -23,7 +23,7 @@ def test_median_and_range_of_each_stage():
 
 def test_classes_are_in_their_order_and_say_how_they_ended():
     done = {"no-kernel": [timeline(ready=41), timeline(ready=43)], "network-dead": [timeline()]}
-    lines = tables(done | {"bad-signature": [timeline(ready=5)]}, TITLES)
+    lines = tables({}, done | {"bad-signature": [timeline(ready=5)]}, TITLES)
     assert [line.split("|")[1].strip() for line in lines[2:]] == [
         "`bad-signature`",
         "`no-kernel`",
@@ -33,5 +33,11 @@ def test_classes_are_in_their_order_and_say_how_they_ended():
     assert lines[4].endswith("| not noticed | 1 | never by itself |")
 
 
+def test_the_operation_config_is_not_the_class_config():
+    lines = tables({"config": [timeline(ready=1)]}, {"config": [timeline(ready=275)]}, TITLES)
+    assert lines[2] == "| ready | 1.0 |"
+    assert lines[-1].endswith("| falls back | 1 | 275.0 |")
+
+
 def test_nothing_ran():
-    assert tables({}, TITLES) == []
+    assert tables({}, {}, TITLES) == []
