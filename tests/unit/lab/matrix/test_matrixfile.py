@@ -118,7 +118,7 @@ suites: {a: {}, b: {boot: {}, pytest: {files: [test_gone.py]}}}
 exclude: [{suite: c}, {}]
 deadline: 8
 timout: 5m
-notify: {page: boot.lab.test, webhooks: [{url: ftp://x}, {}], mail: [{server: m, sender: a, to: [b], user: c}]}
+notify: {page: a.test, webhooks: [{url: ftp://x}, {}], mail: [{server: m, sender: a, to: [b], user: c}]}
 health: {image: zzz}
 """,
     ) == [
@@ -139,7 +139,7 @@ health: {image: zzz}
         "give_up_after, name, lab, boards, images, suites, include, exclude, deadline, pcap, emulators, "
         "health, noticed, notify",
         "nightly.yaml:8: notify.mail[0]: `user` and `password` go together",
-        "nightly.yaml:8: notify.page: 'boot.lab.test' begins with neither http:// nor https://",
+        "nightly.yaml:8: notify.page: 'a.test' begins with neither http:// nor https://",
         "nightly.yaml:8: notify.webhooks[0].url: 'ftp://x' begins with neither http:// nor https://",
         "nightly.yaml:8: notify.webhooks[1]: name exactly one of url, secret_url",
         "nightly.yaml:9: health.image: there is no image 'zzz'; there are what, mine",
