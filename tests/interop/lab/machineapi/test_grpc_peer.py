@@ -36,10 +36,21 @@ class Octets(CodecBase):
 
 
 class Ours(H2Protocol):
+    """One connection over our HTTP/2. `end` waits until it is gone: the loop must not end before."""
+
     client = True
 
     def connection_made(self, transport):
+        self.transport, self.gone = transport, asyncio.Event()
         connect(self, Corked(transport), client=self.client)
+
+    def connection_lost(self, exc):
+        super().connection_lost(exc)
+        self.gone.set()
+
+    async def end(self):
+        self.transport.abort()
+        await self.gone.wait()
 
 
 class OursAsServer(Ours):
@@ -71,7 +82,8 @@ class Service(grpc.GenericRpcHandler):
 
 class OurChannel(Channel):
     def _protocol_factory(self):
-        return Ours(grpclib.client.Handler(), self._config, self._h2_config)
+        self.connection = Ours(grpclib.client.Handler(), self._config, self._h2_config)
+        return self.connection
 
 
 @pytest.fixture
@@ -111,6 +123,7 @@ async def called(port):
             await stream.cancel()
         assert await one(b"after") == b"after"
     finally:
+        await channel.connection.end()
         channel.close()
 
 
@@ -141,9 +154,15 @@ class Echo:
 
 
 class OurServer(Server):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.connections = []
+
     def _protocol_factory(self):
-        made = super()._protocol_factory()
-        return OursAsServer(made.handler, self._config, self._h2_config)
+        handler = super()._protocol_factory().handler
+        made = OursAsServer(handler, self._config, self._h2_config)
+        self.connections.append(made)
+        return made
 
 
 def calls(port):
@@ -176,6 +195,8 @@ async def served():
         finally:
             server.close()
             await server.wait_closed()
+            for each in server.connections:
+                await each.end()
 
 
 def test_our_server_and_their_client():
