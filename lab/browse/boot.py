@@ -52,9 +52,9 @@ def recorded_boot(library: Library, run: Run, record: BootRecord) -> dict[str, A
 
 
 def _stages(record: BootRecord, names: Names) -> list[dict[str, Any]]:
-    """Each ends with a milestone; what a failed boot waited for in vain is the last one, without an end."""
+    """Each ends with a milestone; what a failed boot waited for in vain is none."""
     sources = {stone.name: stone for stone in record.timeline.milestones}
-    found = [
+    return [
         {
             "milestone": stage.end,
             "title": names.title(stage.end),
@@ -67,7 +67,6 @@ def _stages(record: BootRecord, names: Names) -> list[dict[str, Any]]:
         }
         for stage in stages(record.timeline)
     ]
-    return found
 
 
 def _transfer(record: BootRecord, span: TransferSpan) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from lab.browse.files import link, report
 from lab.browse.going import last_sign, under_way
 from lab.browse.library import Library, Missing
 from lab.browse.recent import Recent
-from lab.browse.runs import info_of, record_of
+from lab.browse.rows import info_of, record_of
 from lab.errors import LabError
 from lab.index import BootRow
 from lab.matrix.changes import summary
 from lab.matrix.journal import JOURNAL
 from lab.matrix.model import Cell, SuiteKind
 from lab.matrix.night import CellNight, Night, attempts, load_night, night_folders
-from lab.matrix.night_json import cell_json
+from lab.matrix.night_json import cell_json, which_night
 from lab.matrix.page.failures import Example, Group, failed_boots
 from lab.matrix.page.links import Links
 from lab.model import BootRecord
@@ -36,8 +36,8 @@ class Nights:
 
     def nights(self, *, before: str = "", limit: int = 20) -> dict[str, Any]:
         """Nights, the newest first; `next` is the `before` of the next page."""
-        folders = [path for path in reversed(night_folders(self._library.results))]
-        folders = [path for path in folders if not before or path.name < before]
+        every = reversed(night_folders(self._library.results))
+        folders = [path for path in every if not before or path.name < before]
         shown, problems = [], list(self._library.problems)
         for folder in folders[:limit]:
             try:
@@ -111,11 +111,7 @@ class Nights:
         boots = [record for cell in night.cells.values() for record in cell.boots]
         going = under_way(night)
         return {
-            "night": night.id,
-            "matrix": night.matrix,
-            "began": night.began,
-            "ended": night.ended,
-            "how": night.how,
+            **which_night(night),
             "under_way": going,
             "last_sign": None if night.ended else last_sign(night),
             "deadline_seconds": night.deadline,

@@ -7,14 +7,21 @@ from typing import Any
 from lab.matrix.night import CellNight, Night
 
 
-def night_json(night: Night) -> dict[str, Any]:
-    """A night as JSON; the boots are in the runs."""
+def which_night(night: Night) -> dict[str, Any]:
+    """Which night it is, and how it ended."""
     return {
         "night": night.id,
         "matrix": night.matrix,
         "began": night.began,
         "ended": night.ended,
         "how": night.how,
+    }
+
+
+def night_json(night: Night) -> dict[str, Any]:
+    """A night as JSON; the boots are in the runs."""
+    return {
+        **which_night(night),
         "cells": [cell_json(cell) for cell in night.cells.values()],
         "places": [asdict(place) for place in night.places.values()],
         "warnings": list(night.warnings),

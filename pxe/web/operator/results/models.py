@@ -18,22 +18,27 @@ class ResultsFile(TypedDict):
     size: int
 
 
-class RunSummary(TypedDict):
-    """A run: `planned` boots were asked for, `recorded` are there, `ready` of them came up. `night` is empty
-    for a run by hand, `complete` false for one that goes on or was cut off."""
+class Measured(TypedDict):
+    """What a run is of; `night` is empty for one by hand."""
+
+    place: str
+    board_type: str
+    image: str
+    suite: str
+    night: str
+    emulated: bool
+
+
+class RunSummary(Measured):
+    """A run: `planned` boots were asked for, `recorded` are there, `ready` of them came up. `complete` is
+    false for one that goes on or was cut off."""
 
     run: str
     folder: str
     started_at: str
     finished_at: str
     complete: bool
-    place: str
-    board_type: str
-    image: str
-    suite: str
-    night: str
     method: str
-    emulated: bool
     planned: int
     recorded: int
     ready: int
@@ -113,19 +118,13 @@ class BootTransfer(TypedDict):
     bytes_per_second: float | None
 
 
-class MeasuredBoot(TypedDict):
+class MeasuredBoot(Measured):
     """One boot; the stages of a boot that failed end where it did, and `ended_seconds` is when the lab
     stopped looking. `levers` say what a setting would gain."""
 
     run: str
     number: int
     of: int
-    place: str
-    board_type: str
-    image: str
-    suite: str
-    night: str
-    emulated: bool
     started_at: str
     ready: bool
     attempt: int
@@ -166,18 +165,12 @@ class BootConsole(TypedDict):
     total: int
 
 
-class BoardAtWork(TypedDict):
+class BoardAtWork(Measured):
     """A board that is at work: its run, and the boot that goes on (`number` 0: none at the moment), since
     when (Unix time), the last milestone on its console, and its last lines. `usual_seconds` is the median of
     the run's boots, `last_sign` when something was last written."""
 
     run: str
-    place: str
-    board_type: str
-    image: str
-    suite: str
-    night: str
-    emulated: bool
     planned: int
     recorded: int
     ready: int

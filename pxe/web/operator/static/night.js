@@ -3,8 +3,8 @@
 import { get } from "./api.js";
 import { h, shown } from "./dom.js";
 import { duration } from "./format.js";
-import { Going } from "./going.js";
-import { Measured, file, hash, moment, named, problems, query, table } from "./measured.js";
+import { Listed } from "./listed.js";
+import { file, hash, moment, named, problems, query, table } from "./measured.js";
 import { grid } from "./squares.js";
 import { causes, failedTests } from "./causes.js";
 
@@ -12,26 +12,10 @@ const NIGHTS = 10;
 const MARKS = { passed: "\u2713", flaky: "\u2248", failing: "\u2715", "not-run": "\u2013" };
 const HOW = { done: "came to its end", deadline: "was cut by its deadline", stopped: "was stopped by a person", disk: "ended because the disk took no more", "": "was cut off" };
 
-export class Night extends Measured {
+export class Night extends Listed {
   constructor(night) {
     super("Nights");
-    Object.assign(this, { night, before: "", going: new Going() });
-    this.heading.after(this.going.node);
-  }
-
-  mount() {
-    super.mount();
-    this.going.mount();
-  }
-
-  unmount() {
-    super.unmount();
-    this.going.unmount();
-  }
-
-  renew() {
-    super.renew();
-    this.going.fetch();
+    this.night = night;
   }
 
   async load() {
@@ -46,14 +30,7 @@ export class Night extends Measured {
 
   others(list) {
     const rows = list.nights.map((one) => [h("a", { href: hash("nights", one.night) }, moment(one.began)), shown(one.matrix, 60), state(one), standings(one.standings), `${one.ready} of ${one.boots}`, one.sick.join(", "), one.report ? file(one.report, "report") : ""]);
-    const older = list.next ? h("button", { type: "button", data: { key: "older" }, onclick: () => this.page(list.next) }, "older nights") : null;
-    const newest = this.before ? h("button", { type: "button", data: { key: "newest" }, onclick: () => this.page("") }, "newest nights") : null;
-    return h("section", {}, h("h3", {}, "All nights"), table("All nights", ["night", "matrix", "", "cells", "boots ready", "sick places", ""], rows), h("p", { class: "actions" }, newest, older));
-  }
-
-  page(before) {
-    this.before = before;
-    this.fetch();
+    return h("section", {}, h("h3", {}, "All nights"), table("All nights", ["night", "matrix", "", "cells", "boots ready", "sick places", ""], rows), this.pages(list.next, "nights"));
   }
 }
 

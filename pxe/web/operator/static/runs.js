@@ -3,17 +3,17 @@
 import { get } from "./api.js";
 import { h, shown } from "./dom.js";
 import { bytes } from "./format.js";
-import { Going } from "./going.js";
+import { Listed } from "./listed.js";
 import { Measured, file, hash, moment, problems, query, seconds, table } from "./measured.js";
 
 const RUNS = 50;
 const BOOTS = 200;
 
-export class Runs extends Measured {
+export class Runs extends Listed {
   constructor() {
     super("Runs");
-    Object.assign(this, { before: "", filter: {}, going: new Going() });
-    this.heading.after(this.going.node, this.form());
+    this.filter = {};
+    this.going.node.after(this.form());
   }
 
   form() {
@@ -27,36 +27,14 @@ export class Runs extends Measured {
     return form;
   }
 
-  mount() {
-    super.mount();
-    this.going.mount();
-  }
-
-  unmount() {
-    super.unmount();
-    this.going.unmount();
-  }
-
-  renew() {
-    super.renew();
-    this.going.fetch();
-  }
-
   load() {
     return query("/runs", { ...this.filter, before: this.before, limit: RUNS });
   }
 
   draw(told) {
     const rows = told.runs.map((run) => [h("a", { href: hash("runs", run.run) }, moment(run.started_at)), shown(run.place, 60), count(run), shown(run.image, 60), shown(run.suite, 60), shown(run.board_type, 60), run.night ? h("a", { href: hash("nights", run.night) }, "night") : "by hand"]);
-    const older = told.next ? h("button", { type: "button", data: { key: "older" }, onclick: () => this.page(told.next) }, "older runs") : null;
-    const newest = this.before ? h("button", { type: "button", data: { key: "newest" }, onclick: () => this.page("") }, "newest runs") : null;
     const nothing = h("p", { class: "soft" }, "No run is like this: bootlab boot PLACE makes one.");
-    this.body.replaceChildren(...[problems(told.problems), rows.length ? table("Runs", ["began", "place", "boots ready", "image", "suite", "board", ""], rows) : nothing, h("p", { class: "actions" }, newest, older)].filter(Boolean));
-  }
-
-  page(before) {
-    this.before = before;
-    this.fetch();
+    this.body.replaceChildren(...[problems(told.problems), rows.length ? table("Runs", ["began", "place", "boots ready", "image", "suite", "board", ""], rows) : nothing, this.pages(told.next, "runs")].filter(Boolean));
   }
 }
 
