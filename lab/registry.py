@@ -17,6 +17,9 @@ STREAM = {
     "serial": "lab.drivers.stream.serial:SerialStream",
 }
 
+# Operating systems (lab.systems.interface.OperatingSystem)
+SYSTEM: dict[str, str] = {}
+
 
 def load(reference: str) -> type:
     """Return the class that `module:Class` names."""

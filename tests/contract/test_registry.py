@@ -8,9 +8,11 @@ from lab.drivers.build import build_drivers
 from lab.errors import ConfigError
 from lab.interfaces import ByteStream, PowerPort
 from lab.model import BoardType, DriverConfig, Place
-from lab.registry import POWER, STREAM, load
+from lab.registry import POWER, STREAM, SYSTEM, load
+from lab.systems.interface import OperatingSystem
 
-ENTRIES = [("power", kind, PowerPort) for kind in POWER] + [("stream", kind, ByteStream) for kind in STREAM]
+TABLES = {"power": (POWER, PowerPort), "stream": (STREAM, ByteStream), "system": (SYSTEM, OperatingSystem)}
+ENTRIES = [(table, kind, interface) for table, (kinds, interface) in TABLES.items() for kind in kinds]
 
 
 def methods_of(interface):
@@ -23,7 +25,7 @@ def methods_of(interface):
 
 @pytest.mark.parametrize(("table", "kind", "interface"), ENTRIES)
 def test_has_what_its_interface_asks_for(table, kind, interface):
-    driver = load({"power": POWER, "stream": STREAM}[table][kind])
+    driver = load(TABLES[table][0][kind])
     for name, wanted in methods_of(interface).items():
         offered = getattr(driver, name, None)
         assert offered is not None, f"{driver.__name__} has no {name}"
@@ -35,7 +37,7 @@ def test_has_what_its_interface_asks_for(table, kind, interface):
 
 @pytest.mark.parametrize(("table", "kind", "interface"), ENTRIES)
 def test_says_what_it_is_for(table, kind, interface):
-    assert load({"power": POWER, "stream": STREAM}[table][kind]).__doc__
+    assert load(TABLES[table][0][kind]).__doc__
 
 
 QEMU = {"binary": "q", "machine": "virt", "cpu": "c", "memory": 64, "firmware": "f"}

@@ -1,0 +1,1 @@
+"""Butane, the YAML that people write for Ignition: variants flatcar and fcos."""

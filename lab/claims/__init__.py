@@ -1,0 +1,1 @@
+"""What vendors claim of their operating systems, as measurements (docs/claims.md)."""

@@ -1,0 +1,1 @@
+"""Update servers: Omaha (Flatcar), Cincinnati and FleetLock (Fedora CoreOS). docs/updates.md."""
