@@ -18,7 +18,9 @@ STREAM = {
 }
 
 # Operating systems (lab.systems.interface.OperatingSystem)
-SYSTEM: dict[str, str] = {}
+SYSTEM: dict[str, str] = {
+    "refos": "lab.systems.refos:Refos",
+}
 
 
 def load(reference: str) -> type:
