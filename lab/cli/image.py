@@ -10,78 +10,14 @@ from rich.console import Console
 
 from lab.cli.api import connect, with_options
 from lab.cli.image_build import build_image
+from lab.cli.image_pull import pull
+from lab.cli.image_store import Opened, folder_option, json_option, with_store
 from lab.cli.progress import watching
 from lab.cli.unpack import unpack
-from lab.config.images import read_usage
-from lab.errors import InfrastructureError, UsageError
-from lab.netboot import BootService
+from lab.errors import UsageError
 from lab.refos.build.prune import KEPT, prune
 from pxe.assets import AddRequest, ImageName, Manifest, Promises, Store, add_image, collect_garbage
 from pxe.errors import ChecksumError
-
-_DEFAULT_SITE = Path("lab.yaml")
-_folder_option = click.option(
-    "--store",
-    "folder",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The catalogue's folder.  [default: what the site file says, else ./images]",
-)
-_store_options = (
-    click.option(
-        "-c",
-        "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="The site file, whose catalogue is meant.  [default: lab.yaml, where there is one]",
-    ),
-    _folder_option,
-)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-class Opened:
-    """A catalogue, and what the site file says of it where there is one."""
-
-    def __init__(self, config: Path | None, folder: Path | None) -> None:
-        if config is None and _DEFAULT_SITE.is_file():
-            config = _DEFAULT_SITE
-        self.usage = read_usage(config) if config is not None else None
-        own = self.usage.store if self.usage is not None else Store(Path("images"))
-        self.store = Store(folder) if folder is not None else own
-
-    def in_use(self, service: BootService | None, *, must: bool) -> list[Path]:
-        """What plans serve: of the site file, and of the service while it runs (its API has more of them).
-
-        Raises InfrastructureError where a service is there and does not tell, for what it serves would be
-        removed; also where none is there, with `must`.
-        """
-        own = list(self.usage.paths) if self.usage is not None else []
-        if service is None:
-            return own
-        try:
-            return [*own, *service.served_paths()]
-        except InfrastructureError as exc:
-            if must or not _nobody_listens(exc):
-                raise
-            note = "the boot service is not running: plans that were set through its API are not looked at"
-            click.echo(note, err=True)
-            return own
-
-
-def _nobody_listens(exc: BaseException) -> bool:
-    """Whether no service is there at all; one with another certificate, or that wants a token, is."""
-    cause: BaseException | None = exc
-    while cause is not None:
-        if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
-
-
-def _with_store(command: Any) -> Any:
-    for option in reversed(_store_options):
-        command = option(command)
-    return command
 
 
 @click.group()
@@ -90,6 +26,7 @@ def image() -> None:
 
 
 image.add_command(unpack)
+image.add_command(pull)
 
 
 def _pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
@@ -124,8 +61,8 @@ def _pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
     "--keyring", type=click.Path(path_type=Path, dir_okay=False), help="The keys that are trusted for them."
 )
 @click.option("--replace", is_flag=True, help="Put these files in the place of the image's present ones.")
-@_json_option
-@_with_store
+@json_option
+@with_store
 def add(
     name: str,
     parts: tuple[str, ...],
@@ -177,8 +114,8 @@ def add(
 @click.option("--arch", type=click.Choice(["arm64", "amd64"]), default="arm64", show_default=True)
 @click.option("--version", default="", help="The version it says it is.  [default: bootlab's own]")
 @click.option("--update", is_flag=True, help="Take the newest packages, not those of the last build.")
-@_json_option
-@_with_store
+@json_option
+@with_store
 def build(
     name: str,
     arch: str,
@@ -197,8 +134,8 @@ def build(
 
 
 @image.command("list")
-@_json_option
-@_with_store
+@json_option
+@with_store
 def list_images(*, as_json: bool, config: Path | None, folder: Path | None) -> None:
     """List all images."""
     manifests = Opened(config, folder).store.manifests()
@@ -212,8 +149,8 @@ def list_images(*, as_json: bool, config: Path | None, folder: Path | None) -> N
 
 @image.command()
 @click.argument("name", metavar="NAME/VERSION/ARCH")
-@_json_option
-@_with_store
+@json_option
+@with_store
 def show(name: str, *, as_json: bool, config: Path | None, folder: Path | None) -> None:
     """Show an image: its files, where they came from, and what vouches for them."""
     store = Opened(config, folder).store
@@ -234,8 +171,8 @@ def show(name: str, *, as_json: bool, config: Path | None, folder: Path | None) 
 
 @image.command()
 @click.argument("names", metavar="[NAME/VERSION/ARCH]...", nargs=-1)
-@_json_option
-@_with_store
+@json_option
+@with_store
 def verify(names: tuple[str, ...], *, as_json: bool, config: Path | None, folder: Path | None) -> None:
     """Read the files of images again (of all, where none is named) and compare them with their SHA-256.
 
@@ -269,7 +206,7 @@ def _verified(store: Store, manifest: Manifest) -> list[dict[str, Any]]:
 @image.command()
 @click.argument("wanted", metavar="NAME/VERSION/ARCH")
 @click.option("--force", is_flag=True, help="Also where a plan of the site file uses it.")
-@_with_store
+@with_store
 def rm(wanted: str, *, force: bool, config: Path | None, folder: Path | None) -> None:
     """Forget an image; `bootlab image gc` frees its space."""
     opened = Opened(config, folder)
@@ -287,8 +224,8 @@ def rm(wanted: str, *, force: bool, config: Path | None, folder: Path | None) ->
 @image.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--builds", is_flag=True, help="Also all builds of refos that were not used in the last hour.")
-@_json_option
-@_folder_option
+@json_option
+@folder_option
 @with_options
 def gc(
     *,
