@@ -21,7 +21,7 @@ from lab.refos.build.hosttools import HostTools, check_programs, host_tools
 from lab.refos.build.initrd import initrd, netboot_initrd
 from lab.refos.build.installer import INSTALLER, installer
 from lab.refos.build.keys import SigningKeys, signing_keys
-from lab.refos.build.packages import Tell, package_set
+from lab.refos.build.packages import PackageSet, Tell, package_set
 from lab.refos.build.prune import prune
 from lab.refos.build.pyc import compiled
 from lab.refos.build.rootfs import FILES, Identity, own_code, squashfs, texts
@@ -134,9 +134,25 @@ def _alone(folder: Path, tell: Tell) -> Iterator[None]:
         yield
 
 
+def packages(arch: str, tell: Tell = lambda text: None) -> tuple[str, ...]:
+    """Return the packages that refos is made of, as `name version`; of some only a part is in the image.
+
+    Raises as `build`.
+    """
+    folder = cache_dir() / "refos" / arch
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder, tell):
+        found = _packages(folder, arch, tell, update=False)
+    return tuple(f"{package.name} {package.version}" for package in found.packages)
+
+
+def _packages(folder: Path, arch: str, tell: Tell, *, update: bool) -> PackageSet:
+    names = [*recipe.PACKAGES, recipe.KERNEL[arch]]
+    return package_set(folder, arch, names, recipe.PRESENT, tell, update=update)
+
+
 def _build(request: Request, cache: Path, folder: Path, tell: Tell) -> Image:
-    names = [*recipe.PACKAGES, recipe.KERNEL[request.arch]]
-    packages = package_set(folder, request.arch, names, recipe.PRESENT, tell, update=request.update)
+    packages = _packages(folder, request.arch, tell, update=request.update)
     tools = host_tools(cache, tell, update=request.update)
     keys = signing_keys(request.keys)
     sources = _sources()

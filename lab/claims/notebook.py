@@ -1,0 +1,47 @@
+"""Collects findings while a suite runs, and writes them as a sheet at its end."""
+
+import time
+from pathlib import Path
+
+from lab.claims.model import Finding, Sheet
+from lab.claims.sheet import write_sheet
+from lab.errors import UsageError
+from lab.store import describe_host, utc_now
+from lab.store.codec import to_json
+
+
+class Notebook:
+    """The findings of one system. `against`: a sentence that says what they were measured on."""
+
+    def __init__(self, system: str, title: str, against: str, *, emulated: bool) -> None:
+        self.system, self.title, self.against, self.emulated = system, title, against, emulated
+        self.version = ""
+        self.runs: list[str] = []
+        self._findings: dict[str, Finding] = {}
+        self._began, self._since = utc_now(), time.monotonic()
+
+    def add(self, finding: Finding) -> Finding:
+        """Keep a finding; return it. Raises UsageError where the claim was tried before."""
+        if finding.claim in self._findings:
+            raise UsageError(f"{finding.claim} was tried twice")
+        self._findings[finding.claim] = finding
+        return finding
+
+    def sheet(self) -> Sheet:
+        """Return what was found until now."""
+        return Sheet(
+            system=self.system,
+            title=self.title,
+            version=self.version,
+            against=self.against,
+            emulated=self.emulated,
+            began=self._began,
+            seconds=round(time.monotonic() - self._since, 1),
+            findings=tuple(self._findings[name] for name in sorted(self._findings)),
+            runs=tuple(self.runs),
+            host=", ".join(str(value) for value in to_json(describe_host()).values() if value),
+        )
+
+    def write(self, results: Path) -> Path:
+        """Write the sheet below `results`; return its folder. Raises DiskError."""
+        return write_sheet(results, self.sheet())

@@ -1,0 +1,1 @@
+"""Probes: one for each way to ask a node."""
