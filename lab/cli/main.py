@@ -33,6 +33,7 @@ COMMANDS = {
     "explain": "lab.cli.explain:explain",
     "timeline": "lab.cli.timeline:timeline",
     "image": "lab.cli.image:image",
+    "butane": "lab.cli.butane:butane",
     "machine": "lab.cli.machine:machine",
     "plan": "lab.cli.plan:plan",
     "rule": "lab.cli.rule:rule",

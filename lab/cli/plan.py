@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from lab.cli.api import fields, json_option, print_json, print_table, with_api
+from lab.config.butane import ignition_name, ignition_of
 from lab.config.yamlfile import read_yaml
 from lab.errors import UsageError
 from lab.ignitionlint import lint_configs
@@ -144,12 +145,29 @@ def _plan_of(
         except Missing:
             found, condition = {}, {"If-None-Match": "*"}
     body = {key: value for key, value in found.items() if key not in _ANSWERS}
+    if isinstance(body.get("configs"), list):
+        body["configs"] = [_ignition(part) for part in body["configs"]]
     for key, value in given.items():
         if isinstance(value, Path):
             body[key] = {"name": value.name, "path": str(value.absolute())}
         elif value is not None:
             body[key] = value or None
     return {**body, "name": name}, condition
+
+
+def _ignition(part: Any) -> Any:
+    """A config of kind butane, with `path` and perhaps `files_dir`, as the Ignition that it means."""
+    if not isinstance(part, dict) or part.get("kind") != "butane":
+        return part
+    path = part.get("path")
+    if not isinstance(path, str) or part.get("secret"):
+        raise UsageError(
+            "a config of kind butane has a path and is not secret: translated, it is text of the plan; "
+            "for a secret one translate it with bootlab butane, and name the outcome with kind ignition"
+        )
+    folder = Path(part["files_dir"]) if isinstance(part.get("files_dir"), str) else None
+    name = part.get("name") or ignition_name(Path(path))
+    return {"kind": "ignition", "name": name, "text": ignition_of(Path(path), folder)}
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """`bootlab image unpack`: the kernel inside an EFI zboot kernel, for U-Boot's booti."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import click
 
-from lab.errors import InfrastructureError, UsageError
+from lab.cli.writing import write_whole
+from lab.errors import UsageError
 from pxe.assets.zboot import unpack as unpack_zboot
 from pxe.boot.sniff import program
 from pxe.errors import AssetError
@@ -33,16 +32,5 @@ def unpack(kernel: Path, target: Path) -> None:
         inside = unpack_zboot(data)
     except AssetError as exc:
         raise UsageError(f"{kernel}: {exc}") from None
-    _write(target, inside)
+    write_whole(target, inside)
     click.echo(f"{target}: {program(inside).kind or 'a kernel of no kind that we know'}, {len(inside)} bytes")
-
-
-def _write(target: Path, data: bytes) -> None:
-    """Whole or not at all: the file that is there may be served."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.absolute().parent, delete=False) as file:
-            file.write(data)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, target)
-    except OSError as exc:
-        raise InfrastructureError(f"{target}: {exc.strerror}") from None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lab.config import schema
+from lab.config.butane import butane_config
 from lab.config.yamlfile import Document
 from pxe.boot.configs.check import check_configs
 from pxe.errors import PlanError
@@ -10,7 +11,12 @@ from pxe.plan import BootPlan, Config, ConfigKind
 
 
 def config_of(part: schema.ConfigFile, base: Path) -> Config:
-    """Return the config; a relative file is seen from `base`. It is read when a machine asks, not now."""
+    """Return the config; a relative file is seen from `base`. It is read when a machine asks, not now.
+
+    But for Butane, which is translated now. Raises ConfigError where it has faults.
+    """
+    if part.kind == "butane":
+        return butane_config(part, base)
     return Config(
         kind=ConfigKind(part.kind),
         name=part.name or (Path(part.file).name if part.file is not None else ""),

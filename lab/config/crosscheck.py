@@ -10,6 +10,7 @@ from typing import Any
 from lab.config import read
 from lab.config.api import check_api
 from lab.config.boards import board_type_files
+from lab.config.butane import check_butane
 from lab.config.dhcp import check_dhcp
 from lab.config.images import check_assets
 from lab.config.logs import check_logs
@@ -30,6 +31,7 @@ def crosscheck(document: Document) -> None:
     _check_unique_macs(document)
     check_plan_names(document, _clients(data))
     check_assets(document)
+    check_butane(document)
     _check_folder(document, ("service", "tftp", "root"))
     check_tftp(document)
     check_api(document)

@@ -162,8 +162,9 @@ class AssetFile(_Part):
 class ConfigFile(_Part):
     """What a booting machine configures itself with, at {config}NAME: exactly one of file, env, text."""
 
-    kind: Literal["text", "nocloud", "ignition", "talos"] = Field(
-        description="who reads it: text (preseed, kickstart ...), nocloud, ignition or talos",
+    kind: Literal["text", "nocloud", "ignition", "butane", "talos"] = Field(
+        description="who reads it: text (preseed, kickstart ...), nocloud, ignition, talos; butane is "
+        "translated, and Ignition reads it",
         examples=["ignition"],
     )
     name: str | None = Field(default=None, description="the name clients ask for; the file's own if left out")
@@ -172,6 +173,9 @@ class ConfigFile(_Part):
         default=None, description="the environment variable that holds it", examples=["TALOS_CONFIG"]
     )
     text: str | None = Field(default=None, description="itself; not for secrets")
+    files_dir: str | None = Field(
+        default=None, description="of butane: the folder whose files it may take in", examples=["files"]
+    )
     secret: bool = Field(
         default=False, description="true: for the machine it is meant for alone, and once in a boot"
     )

@@ -64,11 +64,12 @@ def _is_plain(text: str) -> bool:
 
 
 class NotYaml(ValueError):
-    """A text that cannot be read at all; `line` counts from 1."""
+    """A text that cannot be read at all; `line` and `column` count from 1."""
 
-    def __init__(self, line: int, reason: str) -> None:
+    def __init__(self, line: int, reason: str, column: int = 1) -> None:
         super().__init__(f"line {line}: {reason}")
         self.line = line
+        self.column = column
         self.reason = reason
 
 
@@ -118,21 +119,29 @@ def read_documents(text: str) -> list[YamlDocument]:
 
     Raises NotYaml where the text is no YAML or means more values than anybody writes.
     """
+    budget = _Budget()
+    return [_read(node, budget) for node in compose_documents(text)]
+
+
+def compose_documents(text: str) -> list[yaml.Node]:
+    """Return the root node of each document, with the marks of its places; aliases are one node twice.
+
+    Raises NotYaml where the text is no YAML, or nested deeper than anybody writes.
+    """
     try:
         _check_depth(text)
-        nodes = list(yaml.compose_all(text, Loader=_Loader))
+        return list(yaml.compose_all(text, Loader=_Loader))
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         words = ", ".join(filter(None, (exc.context, exc.problem)))
-        raise NotYaml(mark.line + 1 if mark else 1, f"not YAML: {words}") from exc
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise NotYaml(line, f"not YAML: {words}", column) from exc
     except yaml.YAMLError as exc:
         raise NotYaml(1, f"not YAML: {' '.join(str(exc).split())}") from exc
     except RecursionError as exc:
         raise NotYaml(1, f"nested too deep; {_MAX_DEPTH} levels are allowed") from exc
     except ValueError as exc:
         raise NotYaml(1, f"not YAML: {exc}") from exc  # such as %YAML with 5000 digits, or "\UFFFFFFFF"
-    budget = _Budget()
-    return [_read(node, budget) for node in nodes]
 
 
 def _check_depth(text: str) -> None:

@@ -52,7 +52,7 @@ def test_each_source(load, tmp_path):
         ({"kind": "nocloud", "name": "userdata", "text": ""}, "user-data"),
         ({"kind": "ignition", "name": "a", "text": "{}"}, "ignition.version: is missing"),
         ({"kind": "ignition", "file": "gone.ign"}, "there is no file"),
-        ({"kind": "butane", "name": "a", "text": ""}, "kind"),
+        ({"kind": "ignitron", "name": "a", "text": ""}, "kind"),
     ],
 )
 def test_faults_have_their_line(load, config, says):
