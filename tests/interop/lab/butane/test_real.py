@@ -51,15 +51,15 @@ def test_the_real_ignition_takes_it(name):
     assert "error" not in said
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_upstreams_butane_makes_the_same(name):
+def test_upstreams_butane_makes_the_same():
     program = shutil.which("butane")
     if program is None:
         pytest.skip("butane is not installed, Debian has none; what it made is in tests/data/butane")
     argv = [program, "--files-dir", str(DATA / "files")]
-    text = (DATA / f"{name}.bu").read_text()
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=True)
-    assert difference(translated(name).config, json.loads(done.stdout)) == ""
+    for name in CASES:
+        text = (DATA / f"{name}.bu").read_text()
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=True)
+        assert difference(translated(name).config, json.loads(done.stdout)) == ""
 
 
 def test_units_are_named_as_systemd_names_them():
