@@ -19,6 +19,7 @@ STREAM = {
 
 # Operating systems (lab.systems.interface.OperatingSystem)
 SYSTEM: dict[str, str] = {
+    "talos": "lab.systems.talos.system:Talos",
     "refos": "lab.systems.refos:Refos",
 }
 

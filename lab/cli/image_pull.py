@@ -23,12 +23,16 @@ from rich.console import Console
 from lab.cli.image_store import Opened, json_option, with_store
 from lab.cli.plan_yaml import plan_yaml
 from lab.cli.progress import watching
+from lab.errors import LabError
 from lab.systems.interface import OperatingSystem, Wanted
 from pxe.assets import Manifest, Store, add_image
+from pxe.errors import PxeError
 from pxe.plan import BootPlan
 
 # system -> "module:command"
-PULLS: dict[str, str] = {}
+PULLS = {
+    "talos": "lab.cli.image_pull_talos:talos",
+}
 
 
 class _Pulls(click.Group):
@@ -94,9 +98,15 @@ def run_pull(system: OperatingSystem, wanted: Wanted, pulling: Pulling) -> Manif
     """Fetch, check and add an image, and print the plan for the site file. Raises LabError, PxeError."""
     request = replace(system.pull(wanted), replace=pulling.replace)
     store = pulling.opened.store
+    before = {known.image for known in store.manifests()}
     with watching(Console(stderr=True)) as watch:
         manifest = add_image(store, request, watch)
-    plan = plan_of(system, manifest, store, wanted, pulling.plan)
+    try:
+        plan = plan_of(system, manifest, store, wanted, pulling.plan)
+    except (LabError, PxeError):  # it does not boot: not an image to find in the catalogue
+        if manifest.image not in before:
+            store.remove(manifest.image)
+        raise
     text = plan_yaml(plan, manifest, store)
     support = system.support(wanted.board) if wanted.board else None
     if pulling.as_json:

@@ -10,8 +10,9 @@ from pxe.assets.manifest import ImageName, Manifest, Part, check_part_name
 from pxe.assets.packages import PackageFiles, package_files
 from pxe.assets.signature import check_detached, is_clear_signed, open_clear_signed
 from pxe.assets.source import Fetched, Fetcher, Watch
-from pxe.assets.store import Store, digest
+from pxe.assets.store import Store, digest, storing
 from pxe.assets.sums import Checksum, checksum, find_checksum
+from pxe.assets.zboot import is_zboot, unpack
 from pxe.errors import ChecksumError, PlanError
 
 
@@ -33,7 +34,8 @@ class Promises:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddRequest:
     """An image to add: `parts` by name, each a path or a URL, or with `package` a path inside that package.
-    `version` may be empty with a package: it is the package's then."""
+    `version` may be empty with a package: it is the package's then. `unpack` names a further part, the kernel
+    inside part `kernel`, made where that is an EFI zboot kernel: "" for none."""
 
     name: str
     arch: str
@@ -42,6 +44,7 @@ class AddRequest:
     package: str = ""
     promises: Promises = Promises()
     replace: bool = False
+    unpack: str = ""
 
 
 def _no_watch(_label: str) -> "_Silent":
@@ -82,10 +85,24 @@ def add_image(store: Store, request: AddRequest, watch: Watch = _no_watch) -> Ma
             parts[name] = Part(
                 file=fetched.file, sha256=fetched.sha256, size=fetched.size, source=where, checked=checked
             )
+        if request.unpack and is_zboot(store.blob(parts["kernel"].sha256)):
+            parts[request.unpack] = _unpacked(store, parts["kernel"], folder)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(image=image, parts=parts, added=now)
         store.write(manifest, replace=request.replace)
     return manifest
+
+
+def _unpacked(store: Store, kernel: Part, folder: Path) -> Part:
+    """The kernel inside an EFI zboot kernel, vouched for by what vouches for that."""
+    with storing(folder):
+        data = unpack(store.blob(kernel.sha256).read_bytes())
+        path = folder / "Image"
+        path.write_bytes(data)
+    sha256 = digest(path, "sha256")
+    store.put(path, sha256)
+    source = f"unpacked from {kernel.file}, SHA-256 {kernel.sha256}"
+    return Part(file="Image", sha256=sha256, size=len(data), source=source, checked=kernel.checked)
 
 
 def _check(request: AddRequest) -> None:
@@ -95,6 +112,10 @@ def _check(request: AddRequest) -> None:
         raise PlanError("an image has at least one part; write one like kernel=FILE or kernel=URL")
     if not request.version and not request.package:
         raise PlanError("give the image a version; only a package brings its own")
+    if request.unpack and ("kernel" not in request.parts or request.unpack in request.parts):
+        raise PlanError(
+            "a kernel can be unpacked where there is a part `kernel`, to a part that is not given"
+        )
     ImageName(request.name, request.version or "package", request.arch)
     for name in request.parts:
         check_part_name(name)

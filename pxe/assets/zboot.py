@@ -12,12 +12,21 @@ import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from pxe.assets.store import storing
 from pxe.errors import AssetError
 
 _HEAD = struct.Struct("<2s2x4sII8x32s")
 _MOST: Final = 512 << 20  # bytes that a kernel may unpack to
+
+
+def is_zboot(path: Path) -> bool:
+    """Whether the file begins as an EFI zboot kernel does."""
+    with storing(path), path.open("rb") as file:
+        head = file.read(8)
+    return (head[:2], head[4:8]) == (b"MZ", b"zimg")
 
 
 def unpack(data: bytes) -> bytes:

@@ -5,4 +5,6 @@ They hold no file of a vendor's: kernels are Debian's, or made of Debian's, and 
 """
 
 # name -> "module:Class"; a Class is a lab.testing.vendors.server.Vendor
-VENDORS: dict[str, str] = {}
+VENDORS = {
+    "factory": "lab.testing.vendors.factory:Factory",
+}
