@@ -4,24 +4,17 @@ Every answer is another's: sizes are bounded, shapes are checked, and what does 
 as of Image Factory 1.5.0 (facts/os.md, section 3).
 """
 
-import difflib
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from lab.errors import InfrastructureError, UsageError
+from lab.systems.publisher import Publisher, check_upstream, nearest
 from lab.systems.talos.schematic import Schematic
-from pxe.assets.download import new_client
 
 PUBLIC = "https://factory.talos.dev"
-_MOST = 8 << 20  # bytes of an answer; the list of extensions has 100 KB
-_SHOWN = 300  # characters of an error that a server writes
 _ID = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:-([0-9A-Za-z.-]{1,40}))?")
 ARCHES = {"arm64": "arm64", "x86_64": "amd64"}  # our word -> theirs
@@ -46,12 +39,13 @@ class Factory:
     def __init__(
         self, upstream: str = "", *, allow_http: bool = False, client: httpx.Client | None = None
     ) -> None:
-        self.base = check_upstream(upstream or PUBLIC, allow_http=allow_http)
-        self._client = client or new_client()
+        what = "an Image Factory"
+        self.base = check_upstream(upstream or PUBLIC, what, example=PUBLIC, allow_http=allow_http)
+        self._server = Publisher(self.base, what, client)
 
     def versions(self) -> list[str]:
         """Return the versions that it makes images of, the newest first, without the `v`."""
-        raw = self._json("/versions")
+        raw = self._server.json("/versions")
         if not isinstance(raw, list) or not all(isinstance(v, str) and _VERSION.fullmatch(v) for v in raw):
             raise InfrastructureError(f"{self.base}/versions: no list of versions; is it an Image Factory?")
         return sorted((v.removeprefix("v") for v in raw), key=_order, reverse=True)
@@ -96,7 +90,7 @@ class Factory:
 
     def push(self, schematic: Schematic) -> str:
         """Make the schematic known; return the id that it was given."""
-        response = self._ask("POST", "/schematics", schematic.canonical.encode())
+        response = self._server.ask("POST", "/schematics", schematic.canonical.encode())
         try:
             found = json.loads(response)["id"]
         except (ValueError, KeyError, TypeError):
@@ -110,7 +104,7 @@ class Factory:
     def schematic(self, identity: str) -> str:
         """Return the YAML of the schematic with that id."""
         check_id(identity)
-        return self._ask("GET", f"/schematics/{identity}").decode("utf-8", "replace")
+        return self._server.ask("GET", f"/schematics/{identity}").decode("utf-8", "replace")
 
     def artifact(self, identity: str, version: str, file: str) -> str:
         """Return the URL of an artifact."""
@@ -120,10 +114,10 @@ class Factory:
         """Return the iPXE script with which it netboots the image itself; `arch` is our word."""
         suffix = "-secureboot" if secureboot else ""
         path = f"/pxe/{identity}/v{version}/metal-{ARCHES[arch]}{suffix}"
-        return self._ask("GET", path).decode("utf-8", "replace")
+        return self._server.ask("GET", path).decode("utf-8", "replace")
 
     def _listed(self, path: str, needed: tuple[str, str]) -> list[Extension]:
-        raw = self._json(path)
+        raw = self._server.json(path)
         fields = Extension.__slots__
         try:
             found = [Extension(**{key: item[key] for key in fields if item.get(key)}) for item in raw]
@@ -137,80 +131,12 @@ class Factory:
             ) from None
         return found
 
-    def _json(self, path: str) -> Any:
-        try:
-            return json.loads(self._ask("GET", path))
-        except (ValueError, RecursionError):
-            raise InfrastructureError(f"{self.base}{path}: not JSON; is it an Image Factory?") from None
-
-    def _ask(self, method: str, path: str, body: bytes = b"") -> bytes:
-        url = self.base + path
-        try:
-            with self._client.stream(method, url, content=body or None) as response:
-                if url.startswith("https:") and response.url.scheme != "https":
-                    raise InfrastructureError(
-                        f"{url}: redirects to {response.url}, which is not encrypted; refused"
-                    )
-                got = bytearray()
-                for piece in response.iter_bytes():
-                    got += piece
-                    if len(got) > _MOST:
-                        raise InfrastructureError(f"{url}: more than {_MOST} bytes; is it an Image Factory?")
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as exc:
-            raise InfrastructureError(f"{url}: {exc or type(exc).__name__}") from None
-        if response.status_code >= 400:
-            raise _refusal(url, response, bytes(got))
-        return bytes(got)
-
-
-def _refusal(url: str, response: httpx.Response, body: bytes) -> UsageError | InfrastructureError:
-    """What the server says, in its words: printable, one line, not long."""
-    said = "".join(c if c.isprintable() else " " for c in body.decode("utf-8", "replace"))
-    said = " ".join(said.split())[:_SHOWN]
-    sentence = f"{url}: {response.status_code} {response.reason_phrase}{': ' + said if said else ''}"
-    if response.status_code == 402:
-        return UsageError(f"{sentence} (only the enterprise tier of Image Factory has it)")
-    return UsageError(sentence) if response.status_code < 500 else InfrastructureError(sentence)
-
-
-def check_upstream(url: str, *, allow_http: bool = False) -> str:
-    """Return the address without a final slash. Nothing but TLS vouches for what Image Factory sends: plain
-    HTTP is for this host and private networks, such as the lab's own cache. Raises UsageError for others."""
-    parts = urlsplit(url)
-    try:
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
-        raise UsageError(f"{url!r} is no address of an Image Factory; write it like {PUBLIC}")
-    if parts.scheme == "http" and not allow_http and not _is_near(host):
-        raise UsageError(
-            f"{url}: without https anybody on the way may change the images; --allow-http takes it anyway"
-        )
-    return url.rstrip("/")
-
 
 def check_id(identity: str) -> str:
     """Return `identity`. Raises UsageError where it is no schematic's."""
     if not _ID.fullmatch(identity):
         raise UsageError(f"{identity[:80]!r} is no id of a schematic: 64 hexadecimal digits")
     return identity
-
-
-def nearest(word: str, known: Iterable[str], otherwise: Iterable[str] = ()) -> str:
-    """Return which of `known` may have been meant, as the end of a sentence."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, 3)
-    if close:
-        return f"the nearest are {', '.join(close)}"
-    return f"there are {', '.join(list(otherwise) or known) or 'none'}"
-
-
-def _is_near(host: str) -> bool:
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return host == "localhost"
 
 
 def _order(version: str) -> tuple[tuple[int, ...], bool, tuple[tuple[bool, int, str], ...]]:
