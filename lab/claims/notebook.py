@@ -1,13 +1,13 @@
 """Collects findings while a suite runs, and writes them as a sheet at its end."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from lab.claims.model import Finding, Sheet
+from lab.claims.model import Finding, Sheet, Verdict
 from lab.claims.sheet import write_sheet
 from lab.errors import UsageError
 from lab.store import describe_host, utc_now
-from lab.store.codec import to_json
 
 
 class Notebook:
@@ -27,8 +27,15 @@ class Notebook:
         self._findings[finding.claim] = finding
         return finding
 
+    def leave(self, reasons: Mapping[str, str]) -> None:
+        """Say of claims that were not tried why: claim -> sentence. One that was tried stays as it is."""
+        for claim, reason in reasons.items():
+            left = Finding(claim=claim, verdict=Verdict.OPEN, sentence=reason)
+            self._findings.setdefault(claim, left)
+
     def sheet(self) -> Sheet:
         """Return what was found until now."""
+        host = describe_host()
         return Sheet(
             system=self.system,
             title=self.title,
@@ -39,7 +46,7 @@ class Notebook:
             seconds=round(time.monotonic() - self._since, 1),
             findings=tuple(self._findings[name] for name in sorted(self._findings)),
             runs=tuple(self.runs),
-            host=", ".join(str(value) for value in to_json(describe_host()).values() if value),
+            host=f"{host.cpu}, {host.cores} cores, load {host.load}",
         )
 
     def write(self, results: Path) -> Path:

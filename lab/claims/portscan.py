@@ -30,6 +30,11 @@ async def scan(address: str, ports: list[int]) -> list[int]:
     return [port for port, open_ in zip(ports, found, strict=True) if open_]
 
 
+def scan_now(address: str, ports: list[int]) -> list[int]:
+    """As `scan`, for code that is not asynchronous."""
+    return asyncio.run(scan(address, ports))
+
+
 def ports_of(words: str) -> list[int]:
     """Return the ports of `1-1024,50000`. Raises ValueError where that is none."""
     found: list[int] = []
@@ -42,5 +47,5 @@ def ports_of(words: str) -> list[int]:
 
 
 if __name__ == "__main__":
-    for number in asyncio.run(scan(sys.argv[1], ports_of(sys.argv[2]))):
+    for number in scan_now(sys.argv[1], ports_of(sys.argv[2])):
         print(number)  # noqa: T201

@@ -8,7 +8,16 @@ from pxe.explain.capture.link import ARP, IPV4, locate
 
 _IPV6 = b"\x86\xdd"
 _PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 0: "ICMPv6"}
-_PORTS = {53: "DNS", 67: "DHCP", 123: "NTP", 547: "DHCPv6", 80: "HTTP", 443: "HTTPS", 514: "syslog"}
+_PORTS = {
+    9: "discard",
+    53: "DNS",
+    67: "DHCP",
+    123: "NTP",
+    547: "DHCPv6",
+    80: "HTTP",
+    443: "HTTPS",
+    514: "syslog",
+}
 
 
 def spoken(data: bytes, mac: str) -> Counter[str]:

@@ -18,6 +18,8 @@ _TESTS = Path(lab.__file__).parents[1] / "tests" / "hil"
 SUITES = {
     "boards": (".",),
     "upgrades": ("test_upgrade.py", "test_rollback.py", "test_powercuts.py"),
+    # Too long for `make test`, so they are not called test_*.py
+    "claims": ("claims/refos.py", "claims/ignition.py", "claims/simulated.py"),
 }
 _ONE_CUT = ("test_powercuts.py",)
 _KEPT_CUT = ("replay_cut.py",)
@@ -58,7 +60,9 @@ def test(
     lying_disk: bool,
     **options: object,
 ) -> int:
-    """Run a SUITE of tests that boot boards; the reports are named at the end. docs/upgrades.md.
+    """Run a SUITE of tests that boot boards; the reports are named at the end.
+
+    docs/upgrades.md has `upgrades`, docs/claims.md has `claims`.
 
     \b
     Examples:

@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from lab.claims.model import Finding, Value, Verdict
 
 _PAIRS = 200
+T = TypeVar("T")  # a configuration; equal ones are ==
 
 
 def reproducible(again: str, first: Mapping[str, str], second: Mapping[str, str], how: str) -> Finding:
@@ -25,7 +27,7 @@ def reproducible(again: str, first: Mapping[str, str], second: Mapping[str, str]
     )
 
 
-def composable(merge: Callable[[str, str], str], base: str, list_patches: tuple[str, str]) -> Finding:
+def composable(merge: Callable[[T, str], T], base: T, list_patches: tuple[str, str]) -> Finding:
     """C11: `merge(config, patch)` on random pairs of patches of different sysctls, in both orders; and on
     two patches of the same list."""
     draw = random.Random(11)

@@ -133,8 +133,8 @@ def packages(probe: Probe, known: Sequence[str] | None = None, size: int = 0) ->
     return Finding(
         claim="C18",
         verdict=Verdict.MEASURED,
-        sentence=f"{len(found)} packages."
-        + ("" if told is not None else " None of them is known on the node."),
+        sentence=f"{len(found)} packages"
+        + ("." if told is not None else " went into it; the node tells of none."),
         values=tuple(values),
         method="The package manager's list." if told is not None else "The list of the image's build.",
         evidence=_some(list(found)),

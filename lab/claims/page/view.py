@@ -1,5 +1,6 @@
 """What the page shows of sheets: a row for each claim, a cell for each system, bars for what takes time."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,8 @@ from lab.claims.model import Claim, Finding, Sheet, Value, Verdict
 
 WIDTH, ROOM = 420.0, 70.0  # of a bar's room, and of its number, in the picture's own units
 ROW, TITLE = 15.0, 20.0
-_BARS_PER_CLAIM = 4
+# How many of a claim's times are drawn: those of whole operations, not of their stages
+_DRAWN = {"C05": 1, "C06": 4, "C08": 3, "C09": 2, "C12": 2, "C19": 1, "C20": 2}
 _WORDS = {
     Verdict.HOLDS: "good",
     Verdict.PARTLY: "part",
@@ -90,18 +92,17 @@ def _cell(finding: Finding | None) -> Cell:
 
 
 def _tally(sheet: Sheet) -> str:
-    count = {verdict: sum(f.verdict is verdict for f in sheet.findings) for verdict in Verdict}
+    count = Counter(found.verdict for found in sheet.findings)
+    count[Verdict.OPEN] += len(CLAIMS) - len(sheet.findings)
     parts = [f"{count[verdict]} {verdict}" for verdict in Verdict if count[verdict]]
-    missing = len(CLAIMS) - len(sheet.findings)
-    return ", ".join([*parts, *([f"{missing} not tried"] if missing else [])])
+    return ", ".join(parts)
 
 
 def _times(sheet: Sheet) -> dict[tuple[str, str], Value]:
     return {
         (found.claim, value.name): value
         for found in sheet.findings
-        for value in found.values[:_BARS_PER_CLAIM]
-        if value.unit == "s" and value.name != "captured"
+        for value in [v for v in found.values if v.unit == "s"][: _DRAWN.get(found.claim, 0)]
     }
 
 

@@ -42,9 +42,9 @@ class ApiProbe:
         for path, entry in files.items():
             real = _real(path, links)
             target = files.get(real, entry)
-            if path.startswith("/etc/") or target.is_dir:
-                continue
-            if real != path or target.mode & _EXECUTABLE:
+            if path.startswith("/etc/") or target.is_dir or (real == path and entry.link):
+                continue  # the last one: a link that goes round
+            if real not in files or target.mode & _EXECUTABLE:
                 found.append(Program(path, real, target.size))
         return found
 
@@ -100,7 +100,7 @@ class ApiProbe:
         name = max(devices, key=lambda device: device.rx_bytes).name
         began = time.monotonic()
         first, pieces, size = 0.0, [], 0
-        stream = self._node.client.capture(name, program=_not_port(self._port))
+        stream = self._node.client.capture(name, program=not_port(self._port))
         for piece in self._node.each(stream, until=began + seconds):
             first = first or time.monotonic() - began
             pieces.append(piece)
@@ -123,7 +123,7 @@ class ApiProbe:
         return self._node.read(path).decode(errors="replace")
 
 
-def _not_port(port: int) -> list[BpfInstruction]:
+def not_port(port: int) -> list[BpfInstruction]:
     """Drop TCP and UDP from or to `port`: a capture that is sent over what it captures feeds itself.
 
     Classic BPF over an Ethernet frame, as `tcpdump -dd 'not port N'` makes it, without 802.1Q.

@@ -39,6 +39,14 @@ def book(notebook, upgrades):
     board = upgrades.rig.board.board_type.title
     book = notebook("refos", "refos", f"refos, installed on an emulated board ({board}) with two slots")
     yield book
+    book.leave(
+        {
+            "C10": "One board says nothing of many: simulated nodes do.",
+            "C12": "refos has no extensions.",
+            "C13": "refos has no extensions.",
+            "C19": "One board is no fleet: simulated nodes are.",
+        }
+    )
     book.runs += [run.name for run in upgrades.runs]
 
 
@@ -122,14 +130,11 @@ def test_c15_no_ssh(book, probe, upgrades):
 
 
 def test_c11_configurations_compose(book, node):
-    def merged(text, patch):
-        return merge(load(text), patch).dump()
-
     lists = tuple(
         f"apiVersion: v1alpha1\nkind: ResolverConfig\nnameservers: [{{address: 10.0.0.{n}}}]\n"
         for n in (1, 2)
     )
-    found = book.add(config.composable(merged, node.machine_config(), lists))
+    found = book.add(config.composable(merge, load(node.machine_config()), lists))
     assert found.verdict is Verdict.PARTLY, found
 
 
