@@ -2,7 +2,17 @@
 
 import click
 
-from lab.cli import node_change, node_config, node_emulate, node_keys, node_look, node_streams
+from lab.cli import (
+    node_change,
+    node_cluster,
+    node_config,
+    node_emulate,
+    node_gen,
+    node_keys,
+    node_look,
+    node_meta,
+    node_streams,
+)
 
 
 @click.group()
@@ -13,6 +23,7 @@ def node() -> None:
 for command in (
     node_keys.ca,
     node_keys.talosconfig,
+    node_gen.gen,
     node_look.version,
     node_look.status,
     node_config.config,
@@ -22,6 +33,11 @@ for command in (
     node_change.reboot,
     node_change.shutdown,
     node_change.reset,
+    node_cluster.bootstrap,
+    node_cluster.kubeconfig,
+    node_cluster.etcd,
+    node_cluster.access,
+    node_meta.meta,
     node_streams.events,
     node_streams.dmesg,
     node_streams.logs,
@@ -32,6 +48,7 @@ for command in (
     node_look.processes,
     node_look.mounts,
     node_look.disks,
+    node_meta.netstat,
     node_look.ls,
     node_streams.cat,
     node_look.get,

@@ -141,7 +141,7 @@ def _wanted(node: Node, file: Path | None, patches: tuple[Path, ...]) -> str:
     """The text to send. Keys and kinds that we do not know go along: the node knows its own best."""
     if file is None and not patches:
         raise UsageError("name a file, or a --patch of what the node has")
-    text = _read(file) if file is not None else node.machine_config()
+    text = read_text(file) if file is not None else node.machine_config()
     source = str(file) if file is not None else f"the configuration of {node.name}"
     for patch in patches:
         try:
@@ -149,13 +149,14 @@ def _wanted(node: Node, file: Path | None, patches: tuple[Path, ...]) -> str:
         except ConfigFaults as exc:
             raise ConfigError([f"{source}: {fault}" for fault in exc.faults]) from exc
         try:
-            text = patched(text, _read(patch))
+            text = patched(text, read_text(patch))
         except ConfigFaults as exc:
             raise ConfigError([f"{patch}: {fault}" for fault in exc.faults]) from exc
     return text
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a config or a patch; `-` is the standard input. Raises ConfigError."""
     try:
         if str(path) == "-":
             raw = sys.stdin.buffer.read(_MAX_BYTES + 1)

@@ -13,7 +13,9 @@ import google.protobuf.any_pb2
 import google.protobuf.duration_pb2
 import google.protobuf.empty_pb2
 import google.protobuf.timestamp_pb2
+import lab.machineapi.cluster_pb2
 import lab.machineapi.common_pb2
+import lab.machineapi.netstat_pb2
 import lab.machineapi.machine_pb2
 
 
@@ -21,6 +23,10 @@ class MachineServiceBase(abc.ABC):
 
     @abc.abstractmethod
     async def ApplyConfiguration(self, stream: 'grpclib.server.Stream[lab.machineapi.machine_pb2.ApplyConfigurationRequest, lab.machineapi.machine_pb2.ApplyConfigurationResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def Bootstrap(self, stream: 'grpclib.server.Stream[lab.machineapi.cluster_pb2.BootstrapRequest, lab.machineapi.cluster_pb2.BootstrapResponse]') -> None:
         pass
 
     @abc.abstractmethod
@@ -36,11 +42,31 @@ class MachineServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def EtcdMemberList(self, stream: 'grpclib.server.Stream[lab.machineapi.cluster_pb2.EtcdMemberListRequest, lab.machineapi.cluster_pb2.EtcdMemberListResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def EtcdSnapshot(self, stream: 'grpclib.server.Stream[lab.machineapi.cluster_pb2.EtcdSnapshotRequest, lab.machineapi.common_pb2.Data]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def EtcdStatus(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.cluster_pb2.EtcdStatusResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Events(self, stream: 'grpclib.server.Stream[lab.machineapi.machine_pb2.EventsRequest, lab.machineapi.machine_pb2.Event]') -> None:
         pass
 
     @abc.abstractmethod
+    async def GenerateClientConfiguration(self, stream: 'grpclib.server.Stream[lab.machineapi.cluster_pb2.GenerateClientConfigurationRequest, lab.machineapi.cluster_pb2.GenerateClientConfigurationResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Hostname(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.HostnameResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def Kubeconfig(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.common_pb2.Data]') -> None:
         pass
 
     @abc.abstractmethod
@@ -60,11 +86,23 @@ class MachineServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def MetaDelete(self, stream: 'grpclib.server.Stream[lab.machineapi.machine_pb2.MetaDeleteRequest, lab.machineapi.machine_pb2.MetaDeleteResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def MetaWrite(self, stream: 'grpclib.server.Stream[lab.machineapi.machine_pb2.MetaWriteRequest, lab.machineapi.machine_pb2.MetaWriteResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Mounts(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.MountsResponse]') -> None:
         pass
 
     @abc.abstractmethod
     async def NetworkDeviceStats(self, stream: 'grpclib.server.Stream[google.protobuf.empty_pb2.Empty, lab.machineapi.machine_pb2.NetworkDeviceStatsResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def Netstat(self, stream: 'grpclib.server.Stream[lab.machineapi.netstat_pb2.NetstatRequest, lab.machineapi.netstat_pb2.NetstatResponse]') -> None:
         pass
 
     @abc.abstractmethod
@@ -119,6 +157,12 @@ class MachineServiceBase(abc.ABC):
                 lab.machineapi.machine_pb2.ApplyConfigurationRequest,
                 lab.machineapi.machine_pb2.ApplyConfigurationResponse,
             ),
+            '/machine.MachineService/Bootstrap': grpclib.const.Handler(
+                self.Bootstrap,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                lab.machineapi.cluster_pb2.BootstrapRequest,
+                lab.machineapi.cluster_pb2.BootstrapResponse,
+            ),
             '/machine.MachineService/CPUInfo': grpclib.const.Handler(
                 self.CPUInfo,
                 grpclib.const.Cardinality.UNARY_UNARY,
@@ -137,17 +181,47 @@ class MachineServiceBase(abc.ABC):
                 lab.machineapi.machine_pb2.DmesgRequest,
                 lab.machineapi.common_pb2.Data,
             ),
+            '/machine.MachineService/EtcdMemberList': grpclib.const.Handler(
+                self.EtcdMemberList,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                lab.machineapi.cluster_pb2.EtcdMemberListRequest,
+                lab.machineapi.cluster_pb2.EtcdMemberListResponse,
+            ),
+            '/machine.MachineService/EtcdSnapshot': grpclib.const.Handler(
+                self.EtcdSnapshot,
+                grpclib.const.Cardinality.UNARY_STREAM,
+                lab.machineapi.cluster_pb2.EtcdSnapshotRequest,
+                lab.machineapi.common_pb2.Data,
+            ),
+            '/machine.MachineService/EtcdStatus': grpclib.const.Handler(
+                self.EtcdStatus,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.cluster_pb2.EtcdStatusResponse,
+            ),
             '/machine.MachineService/Events': grpclib.const.Handler(
                 self.Events,
                 grpclib.const.Cardinality.UNARY_STREAM,
                 lab.machineapi.machine_pb2.EventsRequest,
                 lab.machineapi.machine_pb2.Event,
             ),
+            '/machine.MachineService/GenerateClientConfiguration': grpclib.const.Handler(
+                self.GenerateClientConfiguration,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                lab.machineapi.cluster_pb2.GenerateClientConfigurationRequest,
+                lab.machineapi.cluster_pb2.GenerateClientConfigurationResponse,
+            ),
             '/machine.MachineService/Hostname': grpclib.const.Handler(
                 self.Hostname,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 google.protobuf.empty_pb2.Empty,
                 lab.machineapi.machine_pb2.HostnameResponse,
+            ),
+            '/machine.MachineService/Kubeconfig': grpclib.const.Handler(
+                self.Kubeconfig,
+                grpclib.const.Cardinality.UNARY_STREAM,
+                google.protobuf.empty_pb2.Empty,
+                lab.machineapi.common_pb2.Data,
             ),
             '/machine.MachineService/List': grpclib.const.Handler(
                 self.List,
@@ -173,6 +247,18 @@ class MachineServiceBase(abc.ABC):
                 google.protobuf.empty_pb2.Empty,
                 lab.machineapi.machine_pb2.MemoryResponse,
             ),
+            '/machine.MachineService/MetaDelete': grpclib.const.Handler(
+                self.MetaDelete,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                lab.machineapi.machine_pb2.MetaDeleteRequest,
+                lab.machineapi.machine_pb2.MetaDeleteResponse,
+            ),
+            '/machine.MachineService/MetaWrite': grpclib.const.Handler(
+                self.MetaWrite,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                lab.machineapi.machine_pb2.MetaWriteRequest,
+                lab.machineapi.machine_pb2.MetaWriteResponse,
+            ),
             '/machine.MachineService/Mounts': grpclib.const.Handler(
                 self.Mounts,
                 grpclib.const.Cardinality.UNARY_UNARY,
@@ -184,6 +270,12 @@ class MachineServiceBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 google.protobuf.empty_pb2.Empty,
                 lab.machineapi.machine_pb2.NetworkDeviceStatsResponse,
+            ),
+            '/machine.MachineService/Netstat': grpclib.const.Handler(
+                self.Netstat,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                lab.machineapi.netstat_pb2.NetstatRequest,
+                lab.machineapi.netstat_pb2.NetstatResponse,
             ),
             '/machine.MachineService/PacketCapture': grpclib.const.Handler(
                 self.PacketCapture,
@@ -263,6 +355,12 @@ class MachineServiceStub:
             lab.machineapi.machine_pb2.ApplyConfigurationRequest,
             lab.machineapi.machine_pb2.ApplyConfigurationResponse,
         )
+        self.Bootstrap = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/Bootstrap',
+            lab.machineapi.cluster_pb2.BootstrapRequest,
+            lab.machineapi.cluster_pb2.BootstrapResponse,
+        )
         self.CPUInfo = grpclib.client.UnaryUnaryMethod(
             channel,
             '/machine.MachineService/CPUInfo',
@@ -281,17 +379,47 @@ class MachineServiceStub:
             lab.machineapi.machine_pb2.DmesgRequest,
             lab.machineapi.common_pb2.Data,
         )
+        self.EtcdMemberList = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/EtcdMemberList',
+            lab.machineapi.cluster_pb2.EtcdMemberListRequest,
+            lab.machineapi.cluster_pb2.EtcdMemberListResponse,
+        )
+        self.EtcdSnapshot = grpclib.client.UnaryStreamMethod(
+            channel,
+            '/machine.MachineService/EtcdSnapshot',
+            lab.machineapi.cluster_pb2.EtcdSnapshotRequest,
+            lab.machineapi.common_pb2.Data,
+        )
+        self.EtcdStatus = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/EtcdStatus',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.cluster_pb2.EtcdStatusResponse,
+        )
         self.Events = grpclib.client.UnaryStreamMethod(
             channel,
             '/machine.MachineService/Events',
             lab.machineapi.machine_pb2.EventsRequest,
             lab.machineapi.machine_pb2.Event,
         )
+        self.GenerateClientConfiguration = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/GenerateClientConfiguration',
+            lab.machineapi.cluster_pb2.GenerateClientConfigurationRequest,
+            lab.machineapi.cluster_pb2.GenerateClientConfigurationResponse,
+        )
         self.Hostname = grpclib.client.UnaryUnaryMethod(
             channel,
             '/machine.MachineService/Hostname',
             google.protobuf.empty_pb2.Empty,
             lab.machineapi.machine_pb2.HostnameResponse,
+        )
+        self.Kubeconfig = grpclib.client.UnaryStreamMethod(
+            channel,
+            '/machine.MachineService/Kubeconfig',
+            google.protobuf.empty_pb2.Empty,
+            lab.machineapi.common_pb2.Data,
         )
         self.List = grpclib.client.UnaryStreamMethod(
             channel,
@@ -317,6 +445,18 @@ class MachineServiceStub:
             google.protobuf.empty_pb2.Empty,
             lab.machineapi.machine_pb2.MemoryResponse,
         )
+        self.MetaDelete = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/MetaDelete',
+            lab.machineapi.machine_pb2.MetaDeleteRequest,
+            lab.machineapi.machine_pb2.MetaDeleteResponse,
+        )
+        self.MetaWrite = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/MetaWrite',
+            lab.machineapi.machine_pb2.MetaWriteRequest,
+            lab.machineapi.machine_pb2.MetaWriteResponse,
+        )
         self.Mounts = grpclib.client.UnaryUnaryMethod(
             channel,
             '/machine.MachineService/Mounts',
@@ -328,6 +468,12 @@ class MachineServiceStub:
             '/machine.MachineService/NetworkDeviceStats',
             google.protobuf.empty_pb2.Empty,
             lab.machineapi.machine_pb2.NetworkDeviceStatsResponse,
+        )
+        self.Netstat = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/machine.MachineService/Netstat',
+            lab.machineapi.netstat_pb2.NetstatRequest,
+            lab.machineapi.netstat_pb2.NetstatResponse,
         )
         self.PacketCapture = grpclib.client.UnaryStreamMethod(
             channel,

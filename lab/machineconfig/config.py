@@ -125,6 +125,11 @@ class MachineConfig:
         return views.authority(self)
 
     @property
+    def ca_fault(self) -> str:
+        """Why it does not say whom the node shall trust; "" where it does."""
+        return views.authority_fault(self)
+
+    @property
     def accepted_cas(self) -> tuple[bytes, ...]:
         """PEM certificates of further authorities whose clients are trusted."""
         return views.accepted_cas(self)

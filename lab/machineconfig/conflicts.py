@@ -17,6 +17,7 @@ _SAME: tuple[tuple[KeyPath, str], ...] = (
     (("machine", "network", "nameservers"), "ResolverConfig"),
     (("machine", "network", "searchDomains"), "ResolverConfig"),
     (("machine", "time"), "TimeSyncConfig"),
+    (("machine", "install"), "UnattendedInstallConfig"),
 )
 
 

@@ -23,8 +23,10 @@ SERVERS = Many(Text("a time server's name or address", words.host))
 DURATION = Text("a time, such as 2m", words.duration)
 CERTIFICATE = Text("a PEM certificate in base64", words.certificate)
 SECRET = Text("a secret", secret=True)
+KEY = Text("a PEM private key in base64", words.private_key, secret=True)
+# Of a worker Talos wants the certificates alone, and an empty key: a control plane node signs for it
 CA = Keys(
-    {"crt": CERTIFICATE, "key": Text("a PEM private key in base64", words.private_key, secret=True)},
+    {"crt": CERTIFICATE, "key": Text(KEY.what, KEY.wrong, secret=True, may_be_empty=True)},
     required=("crt", "key"),
 )
 
@@ -89,12 +91,18 @@ _MACHINE = Keys(
                 "image": Text("the image to install: a URL or a reference", words.image),
                 "wipe": Flag(),
                 "extraKernelArgs": Many(Text("an argument for the kernel", words.kernel_argument)),
+                "grubUseUKICmdline": Flag(),
             }
         ),
+        "kubelet": Anything(),
+        "features": Anything(),
+        "nodeLabels": Anything(),
         "sysctls": Table(Text("a kernel parameter's value, in quotes"), words.sysctl),
         "time": Keys({"disabled": Flag(), "servers": SERVERS, "bootTimeout": DURATION}),
     }
 )
+
+_IMAGE = Text("the reference of an image", words.image)
 
 _CLUSTER = Keys(
     {
@@ -102,17 +110,43 @@ _CLUSTER = Keys(
         "secret": SECRET,
         "token": SECRET,
         "ca": CA,
+        "aggregatorCA": CA,
+        "serviceAccount": Keys({"key": KEY}, required=("key",)),
+        "secretboxEncryptionSecret": SECRET,
+        "etcd": Keys({"ca": CA}),
         "clusterName": Text("a name"),
         "controlPlane": Keys({"endpoint": Text("a URL")}),
-        "network": Keys({"dnsDomain": DOMAIN, "podSubnets": Many(NETWORK), "serviceSubnets": Many(NETWORK)}),
-        "apiServer": Keys(
-            {"certSANs": Many(Text("a name or an address", words.host)), "auditPolicy": Anything()}
+        "network": Keys(
+            {
+                "cni": Anything(),
+                "dnsDomain": DOMAIN,
+                "podSubnets": Many(NETWORK),
+                "serviceSubnets": Many(NETWORK),
+            }
         ),
+        "apiServer": Keys(
+            {
+                "image": _IMAGE,
+                "certSANs": Many(Text("a name or an address", words.host)),
+                "auditPolicy": Anything(),
+            }
+        ),
+        "controllerManager": Keys({"image": _IMAGE}),
+        "proxy": Keys({"image": _IMAGE, "disabled": Flag()}),
+        "scheduler": Keys({"image": _IMAGE}),
+        "discovery": Anything(),
+        "allowSchedulingOnControlPlanes": Flag(),
     }
 )
 
 BASE = Keys(
-    {"version": Choice(("v1alpha1",)), "debug": Flag(), "machine": _MACHINE, "cluster": _CLUSTER},
+    {
+        "version": Choice(("v1alpha1",)),
+        "debug": Flag(),
+        "persist": Flag(),
+        "machine": _MACHINE,
+        "cluster": _CLUSTER,
+    },
     required=("version", "machine"),
 )
 
@@ -156,6 +190,15 @@ KINDS: dict[str, Keys] = {
     ),
     "SideroLinkConfig": _document(
         ("apiUrl",), apiUrl=Text("a URL of the link's API", words.api_url, secret=True), uniqueToken=SECRET
+    ),
+    "UnattendedInstallConfig": _document(
+        installer=Keys({"image": Text("the image to install: a URL or a reference", words.image)}),
+        provisioning=Keys(
+            {
+                "diskSelector": Keys({"match": Text('a condition, such as disk.dev_path == "/dev/vda"')}),
+                "wipe": Flag(),
+            }
+        ),
     ),
     "ExtensionServiceConfig": _document(
         ("name",),

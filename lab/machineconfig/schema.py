@@ -55,6 +55,7 @@ class Text:
     what: str
     wrong: Callable[[str], str] | None = None
     secret: bool = False
+    may_be_empty: bool = False
 
     def check(self, value: Any, where: KeyPath) -> Iterator[Finding]:
         """Yield a finding unless it is the text that is wanted."""
@@ -62,6 +63,8 @@ class Text:
         if not isinstance(value, str):
             quote = ", in quotes" if isinstance(value, int | float) else ""
             yield Finding(where, f"must be text{quote} ({self.what}), not {given}")
+        elif not value and self.may_be_empty:
+            return
         elif not value:
             yield Finding(where, f"is empty; it must be {self.what}")
         elif self.wrong is not None and (reason := self.wrong(value)):

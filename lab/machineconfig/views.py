@@ -5,6 +5,7 @@ a config that says one of them in both is refused when it is read, so each funct
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from lab.machineconfig.config import MachineConfig
 
 _IGNORED_KINDS = ("ExtensionServiceConfig", "SideroLinkConfig")
-_IGNORED_KEYS = ("cluster", "machine.token", "machine.type")
+_IGNORED_KEYS = (
+    "persist",
+    "cluster",
+    "machine.features",
+    "machine.kubelet",
+    "machine.nodeLabels",
+    "machine.token",
+    "machine.type",
+)
+_DEV_PATH = re.compile(r"""\s*disk\.dev_path\s*==\s*["'](/dev/[A-Za-z0-9_./:-]+)["']\s*""")
 
 
 def at(config: MachineConfig, *keys: str) -> Any:
@@ -131,18 +141,39 @@ def endpoint(text: str) -> Endpoint:
 
 
 def install(config: MachineConfig) -> Install | None:
-    """machine.install."""
+    """machine.install or UnattendedInstallConfig, of whose conditions we understand that of a disk's path."""
     data = at(config, "machine", "install")
-    if data is None:
+    document = config.find("UnattendedInstallConfig")
+    if data is None and document is None:
         return None
+    if document is not None:
+        provisioning = document.get("provisioning", {})
+        found = _DEV_PATH.fullmatch(_condition(document))
+        image = document.get("installer", {}).get("image")
+        return Install(found[1] if found else None, image, provisioning.get("wipe", False), ())
     extra = tuple(data.get("extraKernelArgs", ()))
     return Install(data.get("disk"), data.get("image"), data.get("wipe", False), extra)
 
 
+def _condition(document: Mapping[str, Any]) -> str:
+    found: str = document.get("provisioning", {}).get("diskSelector", {}).get("match", "")
+    return found
+
+
 def authority(config: MachineConfig) -> Authority | None:
-    """machine.ca."""
+    """machine.ca; without its key (of a worker of Talos) there is none: who shall sign for us?"""
     data = at(config, "machine", "ca")
-    return Authority(base64.b64decode(data["crt"]), base64.b64decode(data["key"])) if data else None
+    if not data or not data["key"]:
+        return None
+    return Authority(base64.b64decode(data["crt"]), base64.b64decode(data["key"]))
+
+
+def authority_fault(config: MachineConfig) -> str:
+    """Why there is no authority; "" where there is one."""
+    data = at(config, "machine", "ca")
+    if not data:
+        return "machine.ca is missing"
+    return "" if data["key"] else "machine.ca.key is empty, and nobody else signs for a node of refos"
 
 
 def accepted_cas(config: MachineConfig) -> tuple[bytes, ...]:
@@ -161,4 +192,7 @@ def ignored(config: MachineConfig) -> tuple[str, ...]:
     for number, entry in enumerate(at(config, "machine", "network", "interfaces") or []):
         if "vlans" in entry:
             found.append(f"machine.network.interfaces[{number}].vlans")
+    selector = _condition(config.find("UnattendedInstallConfig") or {})
+    if selector and not _DEV_PATH.fullmatch(selector):
+        found.append("UnattendedInstallConfig.provisioning.diskSelector")
     return tuple(found) + tuple(d.title for kind in _IGNORED_KINDS for d in config.of_kind(kind))

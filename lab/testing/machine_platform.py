@@ -218,6 +218,10 @@ class MemoryObserver:
         """Return one."""
         return [Process(1, 0, "S", 1, 0.5, 1 << 20, 1 << 19, "init", "/usr/sbin/init", "/sbin/init")]
 
+    def socket_owners(self) -> Mapping[int, tuple[int, str]]:
+        """Return one."""
+        return {4711: (1, "init")}
+
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """Yield one of `files`."""
         if path not in self.files:

@@ -11,17 +11,19 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from lab.clients.talos.channel import Answers, Connection
+from lab.clients.talos.cluster import ClusterCalls, only
 from lab.clients.talos.errors import NodeError, printable
 from lab.clients.talos.events import decode
 from lab.clients.talos.model import Applied, ApplyMode, BpfInstruction, NodeEvent, NodeVersion
 from lab.clients.talos.resources import Resources
 from lab.clients.talos.tls import Credentials
 from lab.clock import now_ns
-from lab.machineapi import common_pb2, machine_pb2, storage_pb2
+from lab.machineapi import common_pb2, machine_pb2, netstat_pb2, storage_pb2
 from lab.machineapi.machine_grpc import MachineServiceStub
 from lab.machineapi.storage_grpc import StorageServiceStub
 
 One = TypeVar("One", bound=Message)
+PROTOCOLS = ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6")
 _MODES = machine_pb2.ApplyConfigurationRequest.Mode
 
 
@@ -33,6 +35,7 @@ class NodeClient:
         self.connection = Connection(node, credentials, timeout=timeout)
         self.resources = Resources(self.connection)
         self._machine = MachineServiceStub(self.connection.channel)
+        self.cluster = ClusterCalls(self.connection)
         self._storage = StorageServiceStub(self.connection.channel)
 
     async def __aenter__(self) -> Self:
@@ -163,6 +166,28 @@ class NodeClient:
         """The counters of each disk and partition, and the total of the disks."""
         return self._one((await self.connection.ask(self._machine.DiskStats, Empty())).messages)
 
+    async def sockets(
+        self, *, only: str = "all", protocols: Sequence[str] = (), owners: bool = False
+    ) -> Sequence[netstat_pb2.ConnectRecord]:
+        """The sockets: `only` connected, listening or all; of `protocols` such as tcp6, of all where none."""
+        request = netstat_pb2.NetstatRequest(
+            filter=only.upper(),
+            feature=netstat_pb2.NetstatRequest.Feature(pid=owners),
+            l4proto=netstat_pb2.NetstatRequest.L4proto(**dict.fromkeys(protocols or PROTOCOLS, True)),
+            netns=netstat_pb2.NetstatRequest.NetNS(hostnetwork=True),
+        )
+        return self._one((await self.connection.ask(self._machine.Netstat, request)).messages).connectrecord
+
+    async def meta_write(self, key: int, value: bytes) -> None:
+        """Save a value in META; docs/node.md has the keys."""
+        request = machine_pb2.MetaWriteRequest(key=key, value=value)
+        self._one((await self.connection.ask(self._machine.MetaWrite, request)).messages)
+
+    async def meta_delete(self, key: int) -> None:
+        """Forget a value of META."""
+        request = machine_pb2.MetaDeleteRequest(key=key)
+        self._one((await self.connection.ask(self._machine.MetaDelete, request)).messages)
+
     async def mounts(self) -> Sequence[machine_pb2.MountStat]:
         """What is mounted."""
         return self._one((await self.connection.ask(self._machine.Mounts, Empty())).messages).stats
@@ -204,11 +229,7 @@ class NodeClient:
             yield self._bytes(data)
 
     def _one(self, messages: Sequence[One]) -> One:
-        """The answer of the node itself. Raises NodeError where it is another number, or an error in it."""
-        if len(messages) != 1:
-            raise NodeError(self.node, f"gave {len(messages)} answers, expected was one")
-        self._check(getattr(messages[0], "metadata"))  # noqa: B009 (every answer has it, Message says not)
-        return messages[0]
+        return only(self.node, messages)
 
     def _bytes(self, data: common_pb2.Data) -> bytes:
         self._check(data.metadata)

@@ -95,6 +95,11 @@ def load(path: Path) -> Talosconfig:
 
 def save(config: Talosconfig, path: Path) -> None:
     """Write a talosconfig, mode 0600. Raises InfrastructureError."""
+    write_private(path, dump(config).encode())
+
+
+def dump(config: Talosconfig) -> str:
+    """Return it as YAML; it has the client's key."""
     data = {
         "context": config.current,
         "contexts": {
@@ -102,7 +107,8 @@ def save(config: Talosconfig, path: Path) -> None:
             **config.signed_in,
         },
     }
-    write_private(path, yaml.safe_dump(data, sort_keys=False).encode())
+    text: str = yaml.safe_dump(data, sort_keys=False)
+    return text
 
 
 def _as_dict(context: Context) -> dict[str, Any]:

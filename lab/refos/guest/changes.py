@@ -42,7 +42,7 @@ async def _apply(
     node: Node, config: MachineConfig, mode: ApplyMode, *, dry_run: bool, try_seconds: float
 ) -> Applied:
     if not node.maintenance and not config.complete:
-        raise ConfigFaults([Fault("machine.ca", "is missing: a configured node must know whom to trust")])
+        raise ConfigFaults([Fault("", f"{config.ca_fault}: a configured node must know whom to trust")])
     await _check_authority(node, config)
     node.machine.check_idle()
     reboot_mode = node.settings.personality.reboot_mode
@@ -58,7 +58,7 @@ def _warnings(config: MachineConfig) -> tuple[str, ...]:
     ignored = tuple(f"{path} is ignored: refos has no use for it" for path in config.ignored)
     if config.complete:
         return ignored
-    return ("machine.ca is missing: the node stays in maintenance, open to everybody", *ignored)
+    return (f"{config.ca_fault}: the node stays in maintenance, open to everybody", *ignored)
 
 
 async def _read(node: Node, data: bytes) -> MachineConfig:

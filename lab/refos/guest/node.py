@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 from lab.machineapi import machine_pb2
 from lab.machineconfig import MachineConfig, load
+from lab.refos.guest import meta
 from lab.refos.guest.broadcast import Broadcast
+from lab.refos.guest.cluster import Cluster
 from lab.refos.guest.logbook import LogBook
 from lab.refos.guest.model import Identity, PlatformError, SlotHealth
 from lab.refos.guest.platform import Platform
@@ -65,6 +67,8 @@ class Node:
         self.machine = Machine(self.events, self.settings.trial_seconds)
         self.resources = Resources(self)
         self.services = ServiceTable()
+        self.cluster: Cluster | None = None
+        self.meta: dict[int, bytes] = {}
         self.config: MachineConfig | None = None
         self.locked = ""  # why the API stays closed: there was a configuration, and nobody can be trusted now
         self._config_fault = ""  # of what was saved last, where something older runs
@@ -116,6 +120,7 @@ class Node:
         store = self.platform.store
         slots = await self.platform.slots.slots()
         found, record = await find(store, self.read_config), await self._switch_record()
+        self.meta = await meta.read(store)
         version = self.platform.release.version
         self.logs.add(DAEMON, f"slot {slots.booted or 'none (network)'} version {version}")
         verdict = self.machine.boot(slots, record, found.text, self.now())

@@ -163,11 +163,15 @@ class Observer(Protocol):
         ...
 
     def table(self, name: str) -> str:
-        """Return a table of the kernel as /proc has it: loadavg, meminfo, cpuinfo, net/dev, diskstats."""
+        """Return a table as /proc has it: loadavg, meminfo, cpuinfo, net/dev, net/tcp, diskstats; or ""."""
         ...
 
     def processes(self) -> Sequence[Process]:
         """Return what runs."""
+        ...
+
+    def socket_owners(self) -> Mapping[int, tuple[int, str]]:
+        """Return the process (number, name) that holds each socket, by the socket's inode."""
         ...
 
     def read(self, path: str) -> AsyncIterator[bytes]:

@@ -54,6 +54,12 @@ def _booted_entry(node: "Node") -> dict[str, Any]:
     return {"booted": {"bootedEntry": slot.value}} if slot is not None else {}
 
 
+def _meta_keys(node: "Node") -> dict[str, Any]:
+    return {
+        f"{key:#04x}": {"value": text.decode(errors="replace")} for key, text in sorted(node.meta.items())
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A type of resource: where it lives, who may see it, how it is made: {id: spec}."""
@@ -69,6 +75,7 @@ KINDS: Mapping[str, Kind] = {
     "MachineConfigs.config.talos.dev": Kind("config", True, _machine_config),
     "Versions.runtime.talos.dev": Kind("runtime", False, _version),
     "BootedEntries.talos.dev": Kind("runtime", False, _booted_entry),
+    "MetaKeys.runtime.talos.dev": Kind("runtime", True, _meta_keys),
 }
 
 

@@ -14,6 +14,7 @@ from grpclib.server import Stream
 
 from lab.machineconfig import ConfigFaults
 from lab.refos.guest.api.access import Role, check_role, role_of, target_of
+from lab.refos.guest.cluster import Exists
 from lab.refos.guest.model import ImageRefused, PlatformError
 from lab.refos.guest.node import Node
 from lab.refos.guest.operations import InstalledAlready
@@ -22,6 +23,7 @@ from lab.refos.guest.state.configuration import Refused, Unsupported
 _STATUS: tuple[tuple[type[Exception], Status], ...] = (
     (ConfigFaults, Status.INVALID_ARGUMENT),
     (InstalledAlready, Status.ALREADY_EXISTS),
+    (Exists, Status.ALREADY_EXISTS),
     (Refused, Status.FAILED_PRECONDITION),
     (Unsupported, Status.UNIMPLEMENTED),
     (ImageRefused, Status.INVALID_ARGUMENT),

@@ -1,7 +1,10 @@
 """MachineService: version, configuration, and what changes the system."""
 
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+
 from lab.machineapi import machine_pb2 as pb
-from lab.refos.guest import operations
+from lab.refos.guest import meta, operations
 from lab.refos.guest.api.call import Call
 from lab.refos.guest.changes import apply
 from lab.refos.guest.state.configuration import TRY_SECONDS, ApplyMode, Refused
@@ -82,3 +85,33 @@ async def reset(call: Call, request: pb.ResetRequest) -> pb.ResetResponse:
         raise Refused("mode USER_DISKS: refos writes to the system disk only; use SYSTEM_DISK")
     operations.reset(call.node, labels, disks, call.actor, restart=request.reboot)
     return pb.ResetResponse(messages=[pb.Reset(actor_id=call.actor)])
+
+
+async def meta_write(call: Call, request: pb.MetaWriteRequest) -> pb.MetaWriteResponse:
+    """Save a value under a key."""
+    _check_key(request.key)
+    if len(request.value) > meta.LARGEST_VALUE:
+        words = f"the value has {len(request.value)} bytes; at most {meta.LARGEST_VALUE} are kept"
+        raise GRPCError(Status.INVALID_ARGUMENT, words)
+    await _save_meta(call, {**call.node.meta, request.key: request.value})
+    return pb.MetaWriteResponse(messages=[pb.MetaWrite()])
+
+
+async def meta_delete(call: Call, request: pb.MetaDeleteRequest) -> pb.MetaDeleteResponse:
+    """Forget a key."""
+    _check_key(request.key)
+    if request.key not in call.node.meta:
+        raise GRPCError(Status.NOT_FOUND, f"META has no key {request.key:#04x}")
+    await _save_meta(call, {key: value for key, value in call.node.meta.items() if key != request.key})
+    return pb.MetaDeleteResponse(messages=[pb.MetaDelete()])
+
+
+def _check_key(key: int) -> None:
+    if key > meta.LARGEST_KEY:
+        raise GRPCError(Status.INVALID_ARGUMENT, f"key {key}: META has keys from 0 to {meta.LARGEST_KEY}")
+
+
+async def _save_meta(call: Call, values: dict[int, bytes]) -> None:
+    await meta.save(call.node.platform.store, values)
+    call.node.meta = values
+    call.node.changed.notify()

@@ -1,7 +1,7 @@
 """What can be looked at on the real machine."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.refos.guest.linux import files, kmsg, proc
@@ -48,6 +48,12 @@ class LinuxObserver:
         from lab.refos.guest.linux import processes  # not at every boot
 
         return processes.processes()
+
+    def socket_owners(self) -> Mapping[int, tuple[int, str]]:
+        """Read the folders of /proc."""
+        from lab.refos.guest.linux import processes  # not at every boot
+
+        return processes.socket_owners()
 
     def read(self, path: str) -> AsyncIterator[bytes]:
         """Read a regular file."""

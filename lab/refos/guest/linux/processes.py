@@ -50,3 +50,25 @@ def _executable(folder: Path) -> str:
         return str((folder / "exe").readlink())
     except OSError:  # a thread of the kernel, or not ours to see
         return ""
+
+
+def socket_owners(top: Path = Path("/proc")) -> dict[int, tuple[int, str]]:
+    """Return who holds each socket, by its inode: process and name; those that may be looked at."""
+    owners: dict[int, tuple[int, str]] = {}
+    for folder in (entry for entry in top.iterdir() if entry.name.isdecimal()):
+        try:
+            name = (folder / "comm").read_text(errors="replace").strip()
+            links = list((folder / "fd").iterdir())
+        except OSError:  # it ended meanwhile, or is not ours to see
+            continue
+        for link in map(_target, links):
+            if link.startswith("socket:[") and link[8:-1].isdecimal():
+                owners.setdefault(int(link[8:-1]), (int(folder.name), name))
+    return owners
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # closed meanwhile
+        return ""

@@ -3,11 +3,21 @@
 import pytest
 from google.protobuf.message import Message
 
-from lab.machineapi import events_pb2, lifecycle_pb2, machine_pb2, resource_pb2, storage_pb2
+from lab.machineapi import (
+    cluster_pb2,
+    events_pb2,
+    lifecycle_pb2,
+    machine_pb2,
+    netstat_pb2,
+    resource_pb2,
+    siderolink_pb2,
+    storage_pb2,
+)
 from lab.machineapi.events_grpc import EventSinkServiceBase
 from lab.machineapi.lifecycle_grpc import ImageServiceBase, LifecycleServiceBase
 from lab.machineapi.machine_grpc import MachineServiceBase
 from lab.machineapi.resource_grpc import StateBase
+from lab.machineapi.siderolink_grpc import ProvisionServiceBase
 from lab.machineapi.storage_grpc import StorageServiceBase
 
 BYTES, VARINT = 2, 0
@@ -149,6 +159,110 @@ CASES: list[tuple[Message, bytes]] = [
         text(1, text(2, number(1, 300) + text(3, b"/dev/vda") + number(9, 2) + number(11, 1))),
     ),
     (events_pb2.EventRequest(id="i", actor_id="a"), text(2, b"i") + text(3, b"a")),
+    (
+        cluster_pb2.BootstrapRequest(recover_etcd=True, recover_skip_hash_check=True),
+        number(1, 1) + number(2, 1),
+    ),
+    (
+        cluster_pb2.EtcdMemberListResponse(
+            messages=[
+                {
+                    "legacy_members": ["n"],
+                    "members": [
+                        {
+                            "id": 9,
+                            "hostname": "n",
+                            "peer_urls": ["p"],
+                            "client_urls": ["c"],
+                            "is_learner": True,
+                        }
+                    ],
+                }
+            ]
+        ),
+        text(
+            1,
+            text(2, b"n")
+            + text(3, number(2, 9) + text(3, b"n") + text(4, b"p") + text(5, b"c") + number(6, 1)),
+        ),
+    ),
+    (
+        cluster_pb2.EtcdMemberStatus(
+            protocol_version="3.6.4",
+            db_size=1,
+            db_size_in_use=2,
+            leader=3,
+            raft_index=4,
+            raft_term=5,
+            raft_applied_index=6,
+            errors=["e"],
+            is_learner=True,
+            member_id=7,
+            storage_version="3.6.0",
+        ),
+        text(1, b"3.6.4")
+        + b"".join(number(field, field - 1) for field in range(2, 8))
+        + text(8, b"e")
+        + number(9, 1)
+        + number(10, 7)
+        + text(11, b"3.6.0"),
+    ),
+    (
+        cluster_pb2.GenerateClientConfigurationRequest(roles=["os:reader"], crt_ttl={"seconds": 60}),
+        text(1, b"os:reader") + text(2, number(1, 60)),
+    ),
+    (
+        cluster_pb2.GenerateClientConfiguration(ca=b"a", crt=b"b", key=b"c", talosconfig=b"d"),
+        text(2, b"a") + text(3, b"b") + text(4, b"c") + text(5, b"d"),
+    ),
+    (machine_pb2.MetaWriteRequest(key=12, value=b"v"), number(1, 12) + text(2, b"v")),
+    (machine_pb2.MetaDeleteRequest(key=12), number(1, 12)),
+    (
+        netstat_pb2.NetstatRequest(
+            filter="LISTENING", feature={"pid": True}, l4proto={"tcp": True, "raw6": True}
+        ),
+        number(1, 2) + text(2, number(1, 1)) + text(3, number(1, 1) + number(8, 1)),
+    ),
+    (
+        netstat_pb2.ConnectRecord(
+            l4proto="tcp",
+            localip="l",
+            localport=1,
+            remoteip="r",
+            remoteport=2,
+            state="LISTEN",
+            tr="KEEPALIVE",
+            uid=3,
+            inode=4,
+            process={"pid": 5, "name": "n"},
+        ),
+        text(1, b"tcp")
+        + text(2, b"l")
+        + number(3, 1)
+        + text(4, b"r")
+        + number(5, 2)
+        + number(6, 10)
+        + number(9, 2)
+        + number(12, 3)
+        + number(14, 4)
+        + text(17, number(1, 5) + text(2, b"n")),
+    ),
+    (
+        siderolink_pb2.ProvisionRequest(
+            node_uuid="u", node_public_key="k", join_token="t", node_unique_token="x", talos_version="v"
+        ),
+        text(1, b"u") + text(2, b"k") + text(3, b"t") + text(4, b"x") + text(5, b"v"),
+    ),
+    (
+        siderolink_pb2.ProvisionResponse(
+            server_endpoint=["e"],
+            server_public_key="k",
+            node_address_prefix="p",
+            server_address="a",
+            grpc_peer_addr_port="g",
+        ),
+        text(1, b"e") + text(3, b"k") + text(4, b"p") + text(5, b"a") + text(6, b"g"),
+    ),
 ]
 
 
@@ -168,6 +282,7 @@ def test_calls_have_the_paths_of_talos() -> None:
             StorageServiceBase,
             StateBase,
             EventSinkServiceBase,
+            ProvisionServiceBase,
         )
         for path in concrete(base)().__mapping__()
     ]
@@ -176,15 +291,18 @@ def test_calls_have_the_paths_of_talos() -> None:
     )
     more = "SystemStat Mounts List Read PacketCapture"
     usage = "Hostname LoadAvg Memory CPUInfo Processes DiskStats NetworkDeviceStats"
+    cluster = "Bootstrap Kubeconfig EtcdMemberList EtcdStatus EtcdSnapshot GenerateClientConfiguration"
+    names = f"{machine} {more} {usage} {cluster} MetaWrite MetaDelete Netstat"
     assert sorted(paths) == sorted(
         [
-            *(f"/machine.MachineService/{name}" for name in f"{machine} {more} {usage}".split()),
+            *(f"/machine.MachineService/{name}" for name in names.split()),
             "/machine.LifecycleService/Install",
             "/machine.LifecycleService/Upgrade",
             "/machine.ImageService/Pull",
             "/storage.StorageService/Disks",
             *(f"/cosi.resource.State/{name}" for name in ("Get", "List", "Watch")),
             "/events.EventSinkService/Publish",
+            "/sidero.link.ProvisionService/Provision",
         ]
     )
 

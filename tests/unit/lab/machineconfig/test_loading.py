@@ -98,8 +98,8 @@ kind: LinkConfig
 addresses: [{address: 10.0.0.1}]
 """) == [
         "line 1: version: must be one of v1alpha1, not 'v2'",
-        "line 3: machine.hostnam: unknown key; there are acceptedCAs, ca, certSANs, install, network, "
-        "sysctls, time, token, type",
+        "line 3: machine.hostnam: unknown key; there are acceptedCAs, ca, certSANs, features, "
+        "install, kubelet, network, nodeLabels, sysctls, time, token, type",
         "line 5: machine.network.nameservers[0]: '300.1.1.1' is no IP address; it must be an IP "
         "address, such as 10.0.0.1",
         "line 5: machine.network.nameservers[1]: must be text, in quotes (an IP address, such as 10.0.0.1), "
@@ -110,7 +110,7 @@ addresses: [{address: 10.0.0.1}]
         "line 10: machine.install: must be keys with values, not a list",
         "line 13: HostnamConfig.kind: unknown kind of document 'HostnamConfig'; did you mean HostnameConfig? "
         "there are DHCPv4Config, EventSinkConfig, ExtensionServiceConfig, HostnameConfig, KmsgLogConfig, "
-        "LinkConfig, ResolverConfig, SideroLinkConfig, TimeSyncConfig",
+        "LinkConfig, ResolverConfig, SideroLinkConfig, TimeSyncConfig, UnattendedInstallConfig",
         "line 15: LinkConfig.name: is missing",
         "line 17: LinkConfig.addresses[0].address: '10.0.0.1' has no prefix length; it must be an address "
         "with its prefix, such as 10.0.0.2/24",
