@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ class Publisher:
 
     def __init__(self, base: str, what: str, client: httpx.Client | None = None) -> None:
         self.base, self.what = base, what
-        self._client = client or new_client()
+        self._client = client
 
     def json(self, path: str) -> Any:
         """Return what the JSON at `path` holds."""
@@ -38,7 +39,7 @@ class Publisher:
         """Return the body of an answer."""
         url = self.base + path
         try:
-            with self._client.stream(method, url, content=body or None) as response:
+            with self._connected() as client, client.stream(method, url, content=body or None) as response:
                 if url.startswith("https:") and response.url.scheme != "https":
                     raise InfrastructureError(
                         f"{url}: redirects to {response.url}, which is not encrypted; refused"
@@ -53,6 +54,10 @@ class Publisher:
         if response.status_code >= 400:
             raise _refusal(url, response, bytes(got))
         return bytes(got)
+
+    def _connected(self) -> AbstractContextManager[httpx.Client]:
+        """The client that we were given, else one for this question: nothing stays open after it."""
+        return nullcontext(self._client) if self._client is not None else new_client()
 
 
 def _refusal(url: str, response: httpx.Response, body: bytes) -> UsageError | InfrastructureError:

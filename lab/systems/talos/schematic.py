@@ -24,6 +24,8 @@ _OTHER_BREAKS = re.compile("[\u2028\u2029\ufeff]")  # Go writes them so that YAM
 def _text(value: str) -> str:
     if _OTHER_BREAKS.search(value):
         raise ValueError("holds U+2028, U+2029 or U+FEFF; break lines with a newline")
+    if "\n" in value and value[0] in " \t\r\n\x85":
+        raise ValueError("has several lines and begins with a blank; let it begin with a word")
     return value
 
 
@@ -176,8 +178,11 @@ def _check_options(document: Document, value: Any, where: tuple[str | int, ...])
             _check_options(document, item, (*where, number))
     elif isinstance(value, Plain):
         document.fault(where, f"{str(value)!r} is text here and something else to others: put it in quotes")
-    elif isinstance(value, str) and _OTHER_BREAKS.search(value):
-        document.fault(where, "holds U+2028, U+2029 or U+FEFF; break lines with a newline")
+    elif isinstance(value, str):
+        try:
+            _text(value)
+        except ValueError as exc:
+            document.fault(where, str(exc))
 
 
 def _without_empty(value: Any) -> Any:
