@@ -7,4 +7,6 @@ They hold no file of a vendor's: kernels are Debian's, or made of Debian's, and 
 # name -> "module:Class"; a Class is a lab.testing.vendors.server.Vendor
 VENDORS = {
     "factory": "lab.testing.vendors.factory:Factory",
+    "flatcar": "lab.testing.vendors.flatcar:FlatcarReleases",
+    "coreos": "lab.testing.vendors.coreos:CoreosBuilds",
 }

@@ -38,6 +38,7 @@ class Factory:
 
     def __init__(self) -> None:
         self.schematics: dict[str, Schematic] = {VANILLA.id: VANILLA}
+        self.kernels = ""  # kernels of this architecture are given for any, as by a careless mirror
 
     @staticmethod
     def options(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +88,7 @@ class Factory:
         arch = next(word for word in match.groups() if word)
         if wrong := _not_there(schematic):
             return text(wrong, 400)
-        return _artifact(file, arch, schematic)
+        return _artifact(file, (file.startswith("kernel-") and self.kernels) or arch, schematic)
 
     def _pxe(self, base: str, identity: str, version: str, arch: str, secure: str) -> Answer:
         schematic = self.schematics.get(identity)

@@ -79,6 +79,7 @@ class VendorServer(AbstractContextManager["VendorServer"]):
     def __init__(self, vendor: Vendor, address: str = "127.0.0.1", port: int = 0) -> None:
         self.vendor, self.faults = vendor, Faults()
         self.requests: list[tuple[str, str]] = []
+        self.sent = 0  # bytes of bodies
         self._lock = threading.Lock()
         server = self
 
@@ -109,6 +110,11 @@ class VendorServer(AbstractContextManager["VendorServer"]):
         """Put a request on record."""
         with self._lock:
             self.requests.append((method, path))
+
+    def count(self, size: int) -> None:
+        """Put bytes of a body on record."""
+        with self._lock:
+            self.sent += size
 
     def cut(self, size: int) -> int:
         """Return after how many bytes of a body of `size` its connection is cut; 0: it is not."""
@@ -188,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, answer: Answer, first: int, size: int) -> None:
         cut = self.owner.cut(size - first)
         left = cut or size - first
+        self.owner.count(left)
         if isinstance(answer.content, bytes):
             self.wfile.write(answer.content[first : first + left])
         else:
