@@ -105,8 +105,9 @@ class SshNode:
         words = self._words(argv, root=root)
         try:
             async with asyncio.timeout(seconds), self._process(words) as process:
-                process.stdin.write(stdin)
-                process.stdin.write_eof()
+                with contextlib.suppress(BrokenPipeError):  # it may have ended already, and well
+                    process.stdin.write(stdin)
+                    process.stdin.write_eof()
                 out, err = await asyncio.gather(_all(process.stdout, limit), _all(process.stderr, limit))
                 await process.wait()
                 status = process.returncode
