@@ -21,6 +21,8 @@ STREAM = {
 SYSTEM: dict[str, str] = {
     "talos": "lab.systems.talos.system:Talos",
     "refos": "lab.systems.refos:Refos",
+    "flatcar": "lab.systems.flatcar.system:Flatcar",
+    "fcos": "lab.systems.fcos.system:FedoraCoreos",
 }
 
 

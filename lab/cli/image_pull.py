@@ -32,6 +32,8 @@ from pxe.plan import BootPlan
 # system -> "module:command"
 PULLS = {
     "talos": "lab.cli.image_pull_talos:talos",
+    "flatcar": "lab.cli.image_pull_flatcar:flatcar",
+    "fcos": "lab.cli.image_pull_fcos:fcos",
 }
 
 
@@ -90,6 +92,45 @@ def with_pull(command: Callable[..., None]) -> Any:
     ) -> None:
         opened = Opened(config, folder)
         command(pulling=Pulling(opened=opened, plan=plan, replace=replace, as_json=as_json), **options)
+
+    return wrapped
+
+
+def with_ignition(command: Callable[..., None]) -> Any:
+    """Add the options of systems that Ignition configures: `upstream`, `keyring`, the rest as `extras`."""
+
+    @click.option("--upstream", metavar="URL", default="", help="Another server than the public one.")
+    @click.option("--allow-http", is_flag=True, help="Take one without https outside private networks.")
+    @click.option(
+        "--keyring",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="The publisher's public keys: each file must be signed by one.",
+    )
+    @click.option(
+        "--ignition",
+        "node_config",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="What the plan configures a machine with: Ignition, or Butane (.bu, .yaml).",
+    )
+    @click.option(
+        "--files-dir",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        help="The folder whose files the Butane file may take in.",
+    )
+    @click.option("--args", "arguments", default="", help="More kernel arguments.")
+    @functools.wraps(command)
+    def wrapped(
+        *, allow_http: bool, node_config: Path | None, files_dir: Path | None, arguments: str, **options: Any
+    ) -> None:
+        extras = {
+            "allow_http": "1" if allow_http else "",
+            "config": str(node_config or ""),
+            "files_dir": str(files_dir or ""),
+            "args": arguments,
+        }
+        command(extras=extras, **options)
 
     return wrapped
 

@@ -4,11 +4,13 @@ Kept in the cache. Each raises InfrastructureError where Debian's installer for 
 """
 
 import gzip
+import hashlib
 import lzma
 import os
 import struct
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from lab.cache import cache_dir
@@ -61,6 +63,13 @@ def zboot_kernel() -> Path:
     """
     source = kernel("arm64")
     return _kept(f"zboot-{_key(source)}", lambda: _zboot(source.read_bytes()))
+
+
+@cache
+def file_sum(path: Path, algorithm: str) -> str:
+    """Return the hexadecimal digest of a file that does not change while we run."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def initramfs(arch: str) -> Path:

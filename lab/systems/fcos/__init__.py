@@ -1,0 +1,1 @@
+"""Fedora CoreOS: streams, live PXE, installation. docs/fedora-coreos.md."""

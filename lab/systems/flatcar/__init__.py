@@ -1,0 +1,1 @@
+"""Flatcar Container Linux: releases, netboot, the slots of its GPT, system extensions. docs/flatcar.md."""

@@ -1,0 +1,108 @@
+"""A stand-in for Flatcar's release servers: channels, versions, files with signatures and lists of digests.
+
+Paths as of 2026-08 (facts/os.md, section 4): /CHANNEL takes the place of the host that each channel has. The
+kernels are Debian's; the initrd for arm64 is the guest with the real Ignition. No Flatcar ever ran from it.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+from lab.images import installer_directory
+from lab.smalllinux import small_initrd
+from lab.systems.flatcar.releases import BOARDS, DIGESTS, INITRD, KERNEL
+from lab.testing.ignition import ignition_initrd
+from lab.testing.vendors.kernels import file_sum, kernel
+from lab.testing.vendors.openpgp import Signer
+from lab.testing.vendors.server import Answer, Request, text
+
+VERSIONS = {
+    "stable": ("4593.2.4", "4593.2.3", "4459.2.1"),
+    "beta": ("4628.1.0", "4627.1.1"),
+    "alpha": ("4700.0.0",),
+    "lts": ("4081.3.6",),
+}
+KEY = "/security/image-signing-key/Flatcar_Image_Signing_Key.asc"
+FAULTS = ("bad-signature", "truncated", "wrong-kernel", "no-signatures")
+_FILE = re.compile(r"/([a-z]+)/((?:amd64|arm64)-usr)/([0-9.]+|current)/([A-Za-z0-9_.]+)")
+_LIST = re.compile(r"/([a-z]+)/releases-json/releases-([a-z]+)\.json")
+_ARCHES = {board: arch for arch, board in BOARDS.items()}
+
+
+class FlatcarReleases:
+    """Flatcar's release servers: version.txt, kernels, initrds, .sig and .DIGESTS, the list of versions."""
+
+    def __init__(self, *, fault: str = "") -> None:
+        self._fault = fault
+        self._signer = Signer("Stand-in for Flatcar's image signing key <nobody@example.org>")
+
+    @staticmethod
+    def options(parser: argparse.ArgumentParser) -> None:
+        """Add what goes wrong on request."""
+        parser.add_argument("--fault", choices=FAULTS, default="", help="what is wrong with its files")
+
+    def answer(self, request: Request) -> Answer:
+        """Return the answer to a request."""
+        if request.method not in ("GET", "HEAD"):
+            return text("method not allowed", 405)
+        if request.path == KEY:
+            return Answer(self._signer.public, "application/pgp-keys")
+        if (match := _LIST.fullmatch(request.path)) and match[1] == match[2] and match[1] in VERSIONS:
+            return _listed(match[1])
+        match = _FILE.fullmatch(request.path)
+        versions = VERSIONS.get(match[1], ()) if match is not None else ()
+        if match is None or match[3] not in ("current", *versions):
+            return text("404 Not Found", 404)
+        version = versions[0] if match[3] == "current" else match[3]
+        return self._file(_ARCHES[match[2]], version, match[4]) or text("404 Not Found", 404)
+
+    def _file(self, arch: str, version: str, name: str) -> Answer | None:
+        plain = name.removesuffix(".sig")
+        content = self._content(arch, version, plain)
+        if content is None:
+            return None
+        if plain == name:
+            return Answer(self._damaged(content) if name == INITRD else content)
+        if self._fault == "no-signatures":
+            return None
+        return Answer(self._signer.sign(b"of another file" if self._fault == "bad-signature" else content))
+
+    def _content(self, arch: str, version: str, name: str) -> bytes | Path | None:
+        if name == "version.txt":
+            build, branch, patch = version.split(".")
+            numbers = f"FLATCAR_BUILD={build}\nFLATCAR_BRANCH={branch}\nFLATCAR_PATCH={patch}\n"
+            return f"{numbers}FLATCAR_VERSION={version}\nFLATCAR_VERSION_ID={version}\n".encode()
+        if name == KERNEL:
+            other = {"arm64": "x86_64", "x86_64": "arm64"}
+            return kernel(other[arch] if self._fault == "wrong-kernel" else arch)
+        if name == INITRD:
+            # The first one that provisions a disk; of x86_64 there is only what starts a shell
+            return ignition_initrd() if arch == "arm64" else _shell()
+        return self._digests(arch, version) if name == DIGESTS else None
+
+    def _damaged(self, content: bytes | Path) -> bytes | Path:
+        if self._fault != "truncated" or not isinstance(content, Path):
+            return content
+        whole = content.read_bytes()
+        return whole[: len(whole) // 2]
+
+    def _digests(self, arch: str, version: str) -> bytes:
+        lines = []
+        for algorithm in ("sha1", "sha512"):
+            lines.append(f"# {algorithm.upper()} HASH")
+            for name in (KERNEL, INITRD):
+                content = self._content(arch, version, name)
+                assert isinstance(content, Path)
+                lines.append(f"{file_sum(content, algorithm)}  {name}")
+        return ("\n".join(lines) + "\n").encode()
+
+
+def _shell() -> Path:
+    return small_initrd(installer_directory("x86_64")[0] / "initrd.gz")
+
+
+def _listed(channel: str) -> Answer:
+    release = {"channel": channel, "architectures": ["amd64", "arm64"]}
+    found = {version: release for version in ("current", *VERSIONS[channel])}
+    return Answer(json.dumps(found).encode(), "application/json")
