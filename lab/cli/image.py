@@ -10,6 +10,7 @@ from rich.console import Console
 
 from lab.cli.api import connect, with_options
 from lab.cli.image_build import build_image
+from lab.cli.image_mirror import export, import_
 from lab.cli.image_pull import pull
 from lab.cli.image_releases import releases
 from lab.cli.image_store import Opened, folder_option, json_option, with_store
@@ -29,6 +30,8 @@ def image() -> None:
 image.add_command(unpack)
 image.add_command(pull)
 image.add_command(releases)
+image.add_command(export)
+image.add_command(import_)
 
 
 def _pairs(words: tuple[str, ...], what: str) -> dict[str, str]:

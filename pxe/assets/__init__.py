@@ -6,7 +6,9 @@ by a manifest. A kill at any moment leaves the catalogue as it was; a download g
 """
 
 from pxe.assets.add import AddRequest, Promises, add_image
+from pxe.assets.export import export_images
 from pxe.assets.gc import Garbage, collect_garbage
+from pxe.assets.import_ import import_images
 from pxe.assets.manifest import ImageName, Manifest, Part
 from pxe.assets.store import Store
 
@@ -20,4 +22,6 @@ __all__ = [
     "Store",
     "add_image",
     "collect_garbage",
+    "export_images",
+    "import_images",
 ]

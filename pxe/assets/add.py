@@ -9,9 +9,10 @@ from pxe.assets.lock import locked
 from pxe.assets.manifest import ImageName, Manifest, Part, check_part_name
 from pxe.assets.packages import PackageFiles, package_files
 from pxe.assets.signature import check_detached, is_clear_signed, open_clear_signed
-from pxe.assets.source import Fetched, Fetcher, Watch
+from pxe.assets.source import Fetched, Fetcher
 from pxe.assets.store import Store, digest, storing
 from pxe.assets.sums import Checksum, checksum, find_checksum
+from pxe.assets.watch import Watch, no_watch
 from pxe.assets.zboot import is_zboot, unpack
 from pxe.errors import ChecksumError, PlanError
 
@@ -47,16 +48,7 @@ class AddRequest:
     unpack: str = ""
 
 
-def _no_watch(_label: str) -> "_Silent":
-    return _Silent()
-
-
-class _Silent:
-    def __call__(self, done: int, total: int | None) -> None:
-        """Nobody watches."""
-
-
-def add_image(store: Store, request: AddRequest, watch: Watch = _no_watch) -> Manifest:
+def add_image(store: Store, request: AddRequest, watch: Watch = no_watch) -> Manifest:
     """Fetch, check and add an image; return its manifest.
 
     Raises PlanError where the request cannot be, AssetError where a file cannot be had, ChecksumError where

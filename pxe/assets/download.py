@@ -7,7 +7,6 @@ for with Range and If-Range, so that a file that changed upstream comes whole, n
 import json
 import os
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ from typing import Any
 import httpx
 
 from pxe.assets.store import storing
+from pxe.assets.watch import Progress
 from pxe.errors import AssetError
 
 _ATTEMPTS = 5  # without a byte of progress in between
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "bootlab"}
 _TIMEOUT = httpx.Timeout(30.0)
-
-Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where the server says
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,11 @@ class Manifest:
     parts: dict[str, Part] = field(default_factory=dict)
     added: str = ""
 
+    @property
+    def sums(self) -> dict[str, str]:
+        """SHA-256 of each part."""
+        return {name: part.sha256 for name, part in self.parts.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON-ready object; the listing of the command line and the file are the same."""
         parts = {

@@ -6,7 +6,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,14 @@ from typing import Any
 
 import httpx
 
-from pxe.assets.download import Progress, Validator, download, forget, partial_note
+from pxe.assets.download import Validator, download, forget, partial_note
 from pxe.assets.lock import locked
 from pxe.assets.packages import PackageFiles
 from pxe.assets.store import Store, digest, storing
+from pxe.assets.watch import Watch
 from pxe.errors import AssetError, ChecksumError, PlanError
 
 _SMALL = 16 << 20  # bytes; no list of checksums and no signature is as long
-
-Watch = Callable[[str], Progress]  # from the label of a file to what is told of its bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Store:
         `replace` is not set."""
         path = self._path(manifest.image)
         with locked(self.root / "manifests.lock"):
-            if path.is_file() and not replace and _sums(self._read(path)) != _sums(manifest):
+            if path.is_file() and not replace and self._read(path).sums != manifest.sums:
                 raise PlanError(
                     f"image {manifest.image} exists with other files; --replace puts these in their place"
                 )
@@ -153,10 +153,6 @@ def digest(path: Path, algorithm: str, tell: Tell = lambda count: None) -> str:
             summed.update(chunk)
             tell(len(chunk))
     return summed.hexdigest()
-
-
-def _sums(manifest: Manifest) -> dict[str, str]:
-    return {name: part.sha256 for name, part in manifest.parts.items()}
 
 
 def _sync(path: Path) -> None:
