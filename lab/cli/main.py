@@ -53,6 +53,7 @@ COMMANDS = {
     "matrix": "lab.cli.matrix:matrix",
     "rollout": "lab.cli.rollout:rollout",
     "dns": "lab.cli.dns:dns",
+    "updates": "lab.cli.updates:updates",
 }
 
 
