@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from lab.browse.process import ResultsProcess
+from lab.companions import beside
 from lab.config import load_site
 from pxe.server import run
 from pxe.supervisor import die_with
@@ -50,7 +51,7 @@ def serve(config: Path, events_file: Path | None, pcap: Path | None, *, verbose:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=_FORMAT)
     site = load_site(config)
     interfaces = [dhcp.interface for dhcp in site.service.dhcp] if pcap is not None else []
-    with recorders(interfaces, pcap):
+    with recorders(interfaces, pcap), beside(site.companions):
         run(
             site.service,
             site.machines,

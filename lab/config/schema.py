@@ -279,6 +279,11 @@ class SiteFile(_Part):
     rules: dict[str, RuleFile] = Field(default={}, description="plans of machines that name none, by name")
     places: dict[str, PlaceFile] = Field(default={}, description="the boards of this lab, by name")
     machines: list[MachineFile] = Field(default=[], description="other machines that boot from us")
+    updates: str | None = Field(
+        default=None,
+        description="file of the update servers (docs/updates.md), which run beside the boot service",
+        examples=["updates.yaml"],
+    )
     results: str = Field(default="results", description="folder for what was measured")
     images: str = Field(default="images", description="folder of the catalogue of images")
 

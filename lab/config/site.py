@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.companions import Companion
 from lab.config import schema
 from lab.config.api import api_settings
+from lab.config.companions import companions_of
 from lab.config.crosscheck import crosscheck
 from lab.config.dhcp import dhcp_settings, listen_address
 from lab.config.images import store_of
@@ -28,6 +30,7 @@ class Site:
     rules: tuple[PlanRule, ...] = ()
     machines: tuple[Machine, ...] = ()
     places: tuple[Place, ...] = ()
+    companions: tuple[Companion, ...] = ()
     results: Path
 
     def place(self, name: str) -> Place | None:
@@ -53,6 +56,7 @@ def load_site(path: Path) -> Site:
         rules=tuple(rule_of(name, rule) for name, rule in file.rules.items()),
         machines=tuple(machines.values()),
         places=tuple(_place(name, place) for name, place in file.places.items()),
+        companions=companions_of(file, base, document),
         results=base / file.results,
     )
     check_words(document, site.plans, site.rules, machines, site.service)

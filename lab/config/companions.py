@@ -1,0 +1,18 @@
+"""Parts of a site that run beside the boot service, each in a program of its own -> `Companion`s."""
+
+from pathlib import Path
+
+from lab.companions import Companion
+from lab.config import schema
+from lab.config.yamlfile import Document
+
+
+def companions_of(file: schema.SiteFile, base: Path, document: Document) -> tuple[Companion, ...]:
+    """Return what `bootlab serve` runs beside the service; notes faults in the document."""
+    found = []
+    if file.updates is not None:
+        path = base / file.updates
+        if not path.is_file():
+            document.fault(("updates",), f"{file.updates}: no such file; docs/updates.md says what is in it")
+        found.append(Companion("updates", "lab.updates", (str(path),)))
+    return tuple(found)
