@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from lab.board import Board
+from lab.cli.node_simulate import settings_of, simulate
 from lab.config.default import default_site
-from lab.errors import BoardError, StreamClosed
+from lab.errors import BoardError, StreamClosed, UsageError
 from lab.model import DriverConfig
 from lab.refos.build.image import Image, Request, build
 from lab.sandbox.forward import forwarded
@@ -36,11 +37,35 @@ _LINE = r"(refos: [^\r\n]{1,300})[\r\n]"
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="An update bundle to serve as well, to upgrade to; as often as wanted.",
 )
-def emulate(disk: Path | None, bundles: tuple[Path, ...]) -> None:
+@click.option(
+    "--talos",
+    metavar="VERSION",
+    help="Instead: simulated nodes with the manners of Talos 1.12, 1.13 or 1.14; no emulator, at once.",
+)
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 250), help="How many of those.")
+@click.option("--port", default=_PORT, show_default=True, type=click.IntRange(1, 65535), help="Of those.")
+@click.option("--events-sink", default="", metavar="HOST:PORT", help="As talos.events.sink= does, of those.")
+@click.option("--kernel-log", default="", metavar="URL", help="As talos.logging.kernel= does, of those.")
+def emulate(
+    disk: Path | None,
+    bundles: tuple[Path, ...],
+    talos: str | None,
+    count: int,
+    port: int,
+    events_sink: str,
+    kernel_log: str,
+) -> None:
     """Run refos on the emulated board until Ctrl-C, in maintenance where its disk is empty.
 
     Says where its API is, and what the node says on its console.
     """
+    if talos is not None:
+        if disk is not None or bundles:
+            raise UsageError("--disk and --bundle are for refos; a simulated node has no disk")
+        simulate(talos, count, port, settings_of(events_sink, kernel_log))
+        return
+    if count != 1 or port != _PORT or events_sink or kernel_log:
+        raise UsageError("--count, --port, --events-sink and --kernel-log are for --talos")
     image = build(
         Request(version=installed_version("bootlab")), lambda text: click.echo(f"refos: {text}", err=True)
     )

@@ -162,10 +162,20 @@ def _condition(document: Mapping[str, Any]) -> str:
 
 def authority(config: MachineConfig) -> Authority | None:
     """machine.ca; without its key (of a worker of Talos) there is none: who shall sign for us?"""
-    data = at(config, "machine", "ca")
+    return authority_pair(at(config, "machine", "ca"))
+
+
+def authority_pair(data: Any) -> Authority | None:
+    """Take a checked `{crt, key}` apart; None where there is none, or no key."""
     if not data or not data["key"]:
         return None
     return Authority(base64.b64decode(data["crt"]), base64.b64decode(data["key"]))
+
+
+def certificate_of(config: MachineConfig) -> bytes | None:
+    """machine.ca.crt."""
+    data = at(config, "machine", "ca")
+    return base64.b64decode(data["crt"]) if data else None
 
 
 def authority_fault(config: MachineConfig) -> str:

@@ -24,6 +24,7 @@ from lab.machineapi.storage_grpc import StorageServiceStub
 
 One = TypeVar("One", bound=Message)
 PROTOCOLS = ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6")
+_LONGEST_DIFFERENCE = 1 << 20  # characters: a first configuration is all new
 _MODES = machine_pb2.ApplyConfigurationRequest.Mode
 
 
@@ -80,7 +81,8 @@ class NodeClient:
         reply = await self.connection.ask(self._machine.ApplyConfiguration, request)
         found = self._one(reply.messages)
         name = _MODES.Name(found.mode) if found.mode in _MODES.values() else "AUTO"
-        return Applied(ApplyMode[name], printable(found.mode_details), tuple(map(printable, found.warnings)))
+        details = printable(found.mode_details, _LONGEST_DIFFERENCE)
+        return Applied(ApplyMode[name], details, tuple(map(printable, found.warnings)))
 
     async def rollback(self) -> None:
         """Make the other slot the first again, and reboot into it."""

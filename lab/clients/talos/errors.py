@@ -84,10 +84,10 @@ def from_status(node: str, call: str, error: GRPCError, role: str) -> NodeError 
     return NodeRefused(node, f"{name} refused ({error.status.name.lower()}): {words}", error.status)
 
 
-def printable(text: str) -> str:
+def printable(text: str, most: int = _MAX_WORDS) -> str:
     """What a node said, fit for a terminal: no control characters, not without end."""
-    clean = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text[:_MAX_WORDS])
-    return clean + ("..." if len(text) > _MAX_WORDS else "")
+    clean = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text[:most])
+    return clean + ("..." if len(text) > most else "")
 
 
 def _not_offered(call: str, said: str) -> str:

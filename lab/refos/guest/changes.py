@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from lab.machineconfig import ConfigFaults, Fault, MachineConfig, difference
+from lab.machineconfig import ConfigFaults, Fault, MachineConfig, difference, reboot_reasons
 from lab.refos.guest.model import PlatformError
 from lab.refos.guest.node import Node
 from lab.refos.guest.operations import Operation, write_image
@@ -46,16 +46,21 @@ async def _apply(
     await _check_authority(node, config)
     node.machine.check_idle()
     reboot_mode = node.settings.personality.reboot_mode
-    decision = node.machine.configuration.decide(mode, maintenance=node.maintenance, reboot_mode=reboot_mode)
-    warnings = _warnings(config)
+    reasons = reboot_reasons(node.config, config) if node.config is not None else ()
+    decision = node.machine.configuration.decide(
+        mode, maintenance=node.maintenance, reboot_mode=reboot_mode, reasons=reasons
+    )
+    warnings = _warnings(config, system_knows_all=node.cluster is not None)
     if dry_run:
         return Applied(decision.mode, _summary(node, config, decision), warnings)
     await _commit(node, config, decision, try_seconds)
     return Applied(decision.mode, decision.details, warnings)
 
 
-def _warnings(config: MachineConfig) -> tuple[str, ...]:
-    ignored = tuple(f"{path} is ignored: refos has no use for it" for path in config.ignored)
+def _warnings(config: MachineConfig, *, system_knows_all: bool) -> tuple[str, ...]:
+    """What refos has no use for; a simulated node of a cluster has."""
+    unused = () if system_knows_all else config.ignored
+    ignored = tuple(f"{path} is ignored: refos has no use for it" for path in unused)
     if config.complete:
         return ignored
     return (f"{config.ca_fault}: the node stays in maintenance, open to everybody", *ignored)

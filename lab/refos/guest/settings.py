@@ -11,7 +11,8 @@ class Personality(Enum):
     """The version of Talos whose API the node answers with. What changed between them:
 
     Before 1.13 maintenance mode was a server of its own, which knew few calls, and there was no
-    LifecycleService and no ImageService. Before 1.14 a configuration could be applied with a reboot.
+    LifecycleService and no ImageService. Before 1.14 a configuration could be applied with a reboot, and AUTO
+    did so where it must; since then the metadata `nodes` is deprecated.
     """
 
     V1_12 = "1.12"
@@ -32,6 +33,11 @@ class Personality(Enum):
     def reboot_mode(self) -> bool:
         """ApplyConfiguration takes REBOOT."""
         return self is not Personality.V1_14
+
+    @property
+    def nodes_deprecated(self) -> bool:
+        """A call with the metadata `nodes` is answered, and noted in the log of apid."""
+        return self is Personality.V1_14
 
 
 @dataclass(frozen=True, slots=True)

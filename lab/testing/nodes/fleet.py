@@ -12,10 +12,12 @@ from pathlib import Path
 from lab.clients.talos.certs import CertificateAuthority
 from lab.errors import InfrastructureError
 from lab.machineconfig import MachineConfig, load
+from lab.refos.guest.settings import NodeSettings
 from lab.testing.nodes.behaviour import Behaviour
 from lab.testing.nodes.certificates import BLOCK, Certificates
-from lab.testing.nodes.machine import SimulatedNode, World
+from lab.testing.nodes.machine import NODE_SETTINGS, SimulatedNode, World
 from lab.testing.nodes.newdns import node_config, save_talosconfig
+from lab.testing.nodes.trust import Trust
 
 _AT_ONCE = 50
 
@@ -25,7 +27,8 @@ class FleetSettings:
     """`first` is the address of the first node, of 127.0.0.0/8; the others follow it.
 
     `start` and `count`: which of the fleet's nodes live in this process. `resolver` is the DNS server that
-    they begin with, `read_config` what they take for a configuration.
+    they begin with, `read_config` what they take for a configuration. In `maintenance` they begin without
+    one, and `console(name, line)` gets their words, fingerprints among them.
     """
 
     folder: Path
@@ -38,6 +41,9 @@ class FleetSettings:
     version: str = "1.0.0"
     behaviour: Behaviour = field(default_factory=Behaviour)
     read_config: Callable[[str], MachineConfig] = load
+    maintenance: bool = False
+    node: NodeSettings = NODE_SETTINGS
+    console: Callable[[str, str], None] = lambda name, line: None
 
     def name(self, number: int) -> str:
         """`node-00042`."""
@@ -77,13 +83,19 @@ async def running(settings: FleetSettings) -> AsyncIterator[list[SimulatedNode]]
     world = World(
         settings.behaviour,
         Certificates(authority, names_of),
-        settings.read_config,
+        Trust(settings.read_config),
         settings.port,
         settings.dns_port,
         settings.version,
+        settings.node,
+        console=settings.console,
     )
+
+    def config_of(name: str) -> str:
+        return "" if settings.maintenance else node_config(name, settings.resolver, authority)
+
     nodes = [
-        SimulatedNode(n, name, settings.address(n), node_config(name, settings.resolver, authority), world)
+        SimulatedNode(n, name, settings.address(n), config_of(name), world)
         for n, name in ((n, settings.name(n)) for n in range(settings.start, last))
     ]
     try:

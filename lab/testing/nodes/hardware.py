@@ -7,7 +7,7 @@ import asyncio
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import dnslib
@@ -59,7 +59,10 @@ class BootObserver(MemoryObserver):
 
 @dataclass(slots=True)
 class BootSlots:
-    """Two slots; an image is anything whose name ends with -VERSION or -VERSION.raucb."""
+    """Two slots; an image is anything whose name ends with -VERSION, -VERSION.raucb or :VERSION.
+
+    `erase` is called with the labels of partitions that are wiped, none for all of the disk.
+    """
 
     name: str
     fault: Fault
@@ -67,6 +70,7 @@ class BootSlots:
     booted: SlotName = SlotName.A
     first: SlotName = SlotName.A
     table: dict[SlotName, Slot] = field(default_factory=dict)
+    erase: Callable[[Sequence[str]], None] = lambda labels: None
 
     async def slots(self) -> Slots:
         """See SlotControl."""
@@ -108,7 +112,7 @@ class BootSlots:
 
     async def wipe(self, labels: Sequence[str], disks: Sequence[str]) -> None:
         """See SlotControl."""
-        raise PlatformError("a simulated node keeps its disk")
+        self.erase(labels)
 
     def boot(self) -> str:
         """Start again: the slot that the loader chooses, and the version that runs then."""
@@ -123,9 +127,12 @@ class BootSlots:
 
 
 def _version_of(image: str) -> str:
-    version = image.rpartition("/")[2].removesuffix(".raucb").rpartition("-")[2]
-    if not version[:1].isdecimal():
-        raise ImageRefused(f"{image}: the name of an image for simulated nodes ends with -VERSION")
+    name = image.rpartition("/")[2].removesuffix(".raucb")
+    version = name.partition(":")[2] or name.rpartition("-")[2]
+    if not version.removeprefix("v")[:1].isdecimal():
+        raise ImageRefused(
+            f"{image}: the name of an image for simulated nodes ends with -VERSION or :VERSION"
+        )
     return version
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab.machineconfig import MachineConfig
 from lab.machineconfig.model import Authority
@@ -10,24 +10,31 @@ from lab.refos.guest.api.server import ApiServer
 from lab.refos.guest.model import Identity, Release, Slot, SlotHealth, SlotName
 from lab.refos.guest.node import Node
 from lab.refos.guest.saved import CONFIG
-from lab.refos.guest.settings import NodeSettings
+from lab.refos.guest.settings import NodeSettings, Personality
 from lab.testing.nodes.behaviour import Behaviour, Fault
 from lab.testing.nodes.certificates import Certificates
+from lab.testing.nodes.controlplane import ControlPlane, Etcd
 from lab.testing.nodes.hardware import BootObserver, BootSlots, LimitedStore, LoopbackNetwork
+from lab.testing.nodes.trust import Trust
 
-_SETTINGS = NodeSettings(events_kept=20, log_lines=20, recheck=None)
+NODE_SETTINGS = NodeSettings(events_kept=20, log_lines=20, recheck=None)
 
 
 @dataclass(slots=True)
 class World:
-    """What all nodes of a fleet share."""
+    """What all nodes of a fleet share. `settings` are those of each; which manners of Talos it has is told by
+    the version that runs, where that is one of Talos. `console(name, line)` gets what a node prints.
+    """
 
     behaviour: Behaviour
     certificates: Certificates
-    read_config: Callable[[str], MachineConfig]
+    trust: Trust
     port: int = 50000
     dns_port: int = 53
     version: str = "1.0.0"
+    settings: NodeSettings = NODE_SETTINGS
+    etcd: Etcd = field(default_factory=Etcd)
+    console: Callable[[str, str], None] = lambda name, line: None
 
 
 @dataclass(slots=True)
@@ -52,7 +59,7 @@ class Platform:
         self, authority: Authority | None, accepted: Sequence[bytes], names: Sequence[str]
     ) -> Identity:
         """See Platform."""
-        return self.world.certificates.identity(self.number, authority)
+        return self.world.certificates.identity(self.number, authority, [*names, "127.0.0.1"])
 
     async def set_sysctls(self, values: Mapping[str, str]) -> None:
         """See Platform."""
@@ -62,7 +69,8 @@ class Platform:
         return {}
 
     def say(self, line: str) -> None:
-        """See Platform: nobody reads this console."""
+        """See Platform."""
+        self.world.console(self.power.name, line)
 
     async def reboot(self) -> None:
         """See Platform."""
@@ -76,7 +84,7 @@ class Platform:
 
 
 class SimulatedNode:
-    """A machine with its power switch."""
+    """A machine with its power switch; without a `config` it is in maintenance."""
 
     def __init__(self, number: int, name: str, address: str, config: str, world: World) -> None:
         self.name = name
@@ -87,8 +95,8 @@ class SimulatedNode:
         good = Slot(world.version, SlotHealth.GOOD)
         table = {SlotName.A: good, SlotName.B: Slot("", SlotHealth.EMPTY)}
         self._fault = fault
-        self._slots = BootSlots(name, fault, world.behaviour, table=table)
-        self.store = LimitedStore({CONFIG: config})
+        self._slots = BootSlots(name, fault, world.behaviour, table=table, erase=self._erase)
+        self.store = LimitedStore({CONFIG: config} if config else {})
         self.store.full = fault is Fault.FULL
         self._node: Node | None = None
         self._task: asyncio.Task[None] | None = None
@@ -117,6 +125,13 @@ class SimulatedNode:
             node, self._node = self._node, None
             await node.stop()
 
+    def _erase(self, labels: Sequence[str]) -> None:
+        """A partition, or all, is wiped: the configuration is in STATE, etcd in EPHEMERAL."""
+        if not labels or "STATE" in labels:
+            self.store.texts.clear()
+        if (not labels or "EPHEMERAL" in labels) and self._node is not None:
+            self._world.etcd.leave(self._node.platform.network.hostname())
+
     async def _cycle(self) -> None:
         behaviour = self._world.behaviour
         await self.stop()
@@ -124,11 +139,22 @@ class SimulatedNode:
         await self.on()
 
 
+def personality_of(version: str, otherwise: Personality) -> Personality:
+    """Return the manners of a version such as v1.13.9."""
+    minor = ".".join(version.removeprefix("v").split(".")[:2])
+    return next((known for known in Personality if known.value == minor), otherwise)
+
+
 class _Node(Node):
     """A node whose fault shows at the first change after its boot."""
 
     def __init__(self, platform: Platform, world: World, fault: Fault, power: SimulatedNode) -> None:
-        super().__init__(platform, _SETTINGS, read_config=world.read_config)
+        version = platform.slots.table[platform.slots.booted].version
+        settings = replace(world.settings, personality=personality_of(version, world.settings.personality))
+        super().__init__(platform, settings, read_config=world.trust.read)
+        network = platform.network
+        at = network.address + (f":{world.port}" if world.port != 50000 else "")
+        self.cluster = ControlPlane(world.etcd, at, lambda: self.config, network.hostname)
         self.faults_armed = False
         self._fault = fault
         self._power = power

@@ -18,6 +18,7 @@ from lab.refos.guest.cluster import Exists
 from lab.refos.guest.model import ImageRefused, PlatformError
 from lab.refos.guest.node import Node
 from lab.refos.guest.operations import InstalledAlready
+from lab.refos.guest.services import API
 from lab.refos.guest.state.configuration import Refused, Unsupported
 
 _STATUS: tuple[tuple[type[Exception], Status], ...] = (
@@ -80,6 +81,8 @@ async def _answer(node: Node, path: str, method: Method, stream: Stream[Any, Any
     role = role_of(stream.peer._transport.get_extra_info("peercert"))
     check_role(node, role, method.role, path)
     target = target_of(node, stream.metadata or {}, path)
+    if target and node.settings.personality.nodes_deprecated:
+        node.logs.add(API, f"{path}: metadata `nodes` is deprecated: connect to each node, or send `node`")
     request = await _receive(stream)
     call = Call(node, role, actor=os.urandom(16).hex(), target=target)
     result = method.function(call, request)

@@ -1,5 +1,6 @@
 """Which machine configuration is active, which one is on disk, and when a tried one is taken back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -42,13 +43,22 @@ class Configuration:
     persistent: str | None = None
     revert_at: float | None = None
 
-    def decide(self, mode: ApplyMode, *, maintenance: bool, reboot_mode: bool) -> Decision:
-        """Say what a mode means now; `reboot_mode`: this server still has REBOOT, as Talos had before 1.14.
+    def decide(
+        self, mode: ApplyMode, *, maintenance: bool, reboot_mode: bool, reasons: Sequence[str] = ()
+    ) -> Decision:
+        """Say what a mode means now; `reboot_mode`: this server still has REBOOT, as Talos had before 1.14,
+        and `reasons` say why it must reboot for this configuration.
 
         Raises Refused, Unsupported.
         """
         if maintenance:
             return self._decide_first(mode)
+        if reboot_mode and reasons and mode in (ApplyMode.NO_REBOOT, ApplyMode.TRY):
+            raise Refused(f"this configuration needs a reboot: {'; '.join(reasons)}")
+        if reboot_mode and reasons and mode is ApplyMode.AUTO:
+            return Decision(
+                ApplyMode.REBOOT, False, True, f"Applied configuration with a reboot: {'; '.join(reasons)}"
+            )
         if mode is ApplyMode.TRY:
             if self.revert_at is not None:
                 raise Refused(
