@@ -35,6 +35,8 @@ COMMANDS = {
     "image": "lab.cli.image:image",
     "schematic": "lab.cli.schematic:schematic",
     "butane": "lab.cli.butane:butane",
+    "gpt": "lab.cli.gpt:gpt",
+    "sysext": "lab.cli.sysext:sysext",
     "machine": "lab.cli.machine:machine",
     "plan": "lab.cli.plan:plan",
     "rule": "lab.cli.rule:rule",

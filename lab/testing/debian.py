@@ -34,6 +34,9 @@ PI_3_DEVICE_TREE = ("linux-image-arm64", "bookworm", "usr/lib/linux-image-*/broa
 # Its package starts a service, so it is not installed
 POSTGRES = ("postgresql-15", "bookworm", "usr/lib/postgresql/15/bin/postgres")
 
+# Chrome OS' program for the slots in a GPT; its package would bring flashrom along
+CGPT = ("cgpt", "bookworm", "usr/bin/cgpt")
+
 IGNITION = ("ignition", "bookworm", ("usr/lib/dracut/modules.d/30ignition/ignition",))
 
 # What the network installer's kernel, of exactly this version, has not with it
@@ -142,6 +145,7 @@ if __name__ == "__main__":  # tools/setup: so that the tests need no network
         file_of(*FW_PRINTENV)
         file_of(*LIBUBOOTENV)
         file_of(*POSTGRES)
+        file_of(*CGPT)
         for part in PROTOC:
             file_of(*part)
         foreign_file_of(*PI_3_DEVICE_TREE)
