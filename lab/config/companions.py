@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lab.companions import Companion
 from lab.config import schema
+from lab.config.factory import factory_companion
 from lab.config.yamlfile import Document
 
 
@@ -15,4 +16,6 @@ def companions_of(file: schema.SiteFile, base: Path, document: Document) -> tupl
         if not path.is_file():
             document.fault(("updates",), f"{file.updates}: no such file; docs/updates.md says what is in it")
         found.append(Companion("updates", "lab.updates", (str(path),)))
+    if file.factory is not None:
+        found.append(factory_companion(file.factory, file.service, base))
     return tuple(found)

@@ -269,6 +269,25 @@ class PlaceFile(_MachineWords):
     )
 
 
+class FactoryFile(_Part):
+    """The lab's cache of an Image Factory (docs/mirror.md), beside the boot service."""
+
+    upstream: str = Field(
+        default="https://factory.talos.dev", description="the Image Factory that it asks", min_length=8
+    )
+    listen: Address | None = Field(
+        default=None, description="address to listen on; the boot service's where left out"
+    )
+    port: Port = Field(default=8069, description="TCP port")
+    folder: str = Field(default="factory", description="where files are kept")
+    gigabytes: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
+        default=20.0, strict=False, description="how much is kept; what was wanted longest ago goes first"
+    )
+    allow_http: bool = Field(
+        default=False, description="whether the upstream may be without https outside private networks"
+    )
+
+
 class SiteFile(_Part):
     """A lab: its boot service, its boards, and what they boot."""
 
@@ -283,6 +302,9 @@ class SiteFile(_Part):
         default=None,
         description="file of the update servers (docs/updates.md), which run beside the boot service",
         examples=["updates.yaml"],
+    )
+    factory: FactoryFile | None = Field(
+        default=None, description="the cache of an Image Factory; {} for the public one"
     )
     results: str = Field(default="results", description="folder for what was measured")
     images: str = Field(default="images", description="folder of the catalogue of images")

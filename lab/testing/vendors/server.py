@@ -66,11 +66,12 @@ class Vendor(Protocol):
 @dataclass(slots=True)
 class Faults:
     """What goes wrong. `cut_after`: every body that is longer is cut off after so many bytes, `cuts` times
-    (None: always). `status`: every request is answered with it."""
+    (None: always). `status`: every request is answered with it; `status_of_rest`: those with a Range."""
 
     cut_after: int = 0
     cuts: int | None = None
     status: int = 0
+    status_of_rest: int = 0
 
 
 class VendorServer(AbstractContextManager["VendorServer"]):
@@ -153,8 +154,10 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(
             self.command, unquote(parts.path), parts.query, dict(self.headers.items()), body, base
         )
-        if self.owner.faults.status:
-            self._send(text("the server is not well", self.owner.faults.status))
+        faults = self.owner.faults
+        status = faults.status or (faults.status_of_rest if "Range" in self.headers else 0)
+        if status:
+            self._send(text("the server is not well", status))
             return
         self._send(self.owner.vendor.answer(request))
 

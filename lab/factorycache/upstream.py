@@ -1,0 +1,115 @@
+"""What the cache asks of Image Factory, and what it makes of no answer."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+import httpx
+
+from lab.factorycache.download import Broken, Download, NoRoom, Refused
+from lab.factorycache.store import CacheStore, Entry
+from lab.systems.talos.factory import check_id
+
+_MOST = 8 << 20
+_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A small answer."""
+
+    status: int
+    body: bytes
+    kind: str = "text/plain; charset=utf-8"
+
+
+class Upstream:
+    """The Image Factory at `base`, and the downloads from it that are under way."""
+
+    def __init__(self, base: str, store: CacheStore, client: httpx.AsyncClient) -> None:
+        self.base, self._store, self.client = base, store, client
+        self._downloads: dict[str, Download] = {}
+
+    async def download(self, path: str, schematic: str) -> Download:
+        """Return the download of a path, the one that is under way where one is, once it has begun.
+
+        A schematic that Image Factory does not know, and we do, is told to it. Raises Refused, NoRoom,
+        Broken.
+        """
+        try:
+            return await self._joined(path)
+        except Refused as exc:
+            text = self._store.schematic(schematic) if exc.status == 404 else None
+            if text is None or (await self.ask("POST", "/schematics", text)).status != 201:
+                raise
+        return await self._joined(path)
+
+    async def whole(self, path: str, schematic: str) -> Entry:
+        """Return a file that is there whole, fetched where it was not. Raises as `download`."""
+        found = self._store.find(path)
+        if found is None:
+            download = await self.download(path, schematic)
+            await download.task
+            found = self._store.find(path)
+        if found is None:
+            raise Broken(f"{self.base}{path}: broke off")
+        return found
+
+    async def ask(self, method: str, path: str, body: bytes = b"") -> Small:
+        """Return a small answer, whatever its status. Raises Broken where none comes, or a large one."""
+        url = self.base + path
+        try:
+            async with self.client.stream(method, url, content=body or None, timeout=_SECONDS) as response:
+                if url.startswith("https:") and response.url.scheme != "https":
+                    raise Broken(f"{url} redirects to {response.url}, which is not encrypted")
+                got = bytearray()
+                async for piece in response.aiter_bytes():
+                    got += piece
+                    if len(got) > _MOST:
+                        raise Broken(f"{url}: answers with more than {_MOST} bytes")
+        except (httpx.HTTPError, httpx.StreamError) as exc:
+            raise Broken(f"{url}: {exc or type(exc).__name__}") from None
+        return Small(response.status_code, bytes(got), response.headers.get("Content-Type", "text/plain"))
+
+    async def push(self, identity: str, text: bytes) -> tuple[str, Small | None]:
+        """Make a schematic known; return the id that Image Factory gave it, or what it says against it.
+
+        Where nobody answers it is kept, and told when an image of it is asked for.
+        """
+        self._store.keep_schematic(identity, text)
+        try:
+            found = await self.ask("POST", "/schematics", text)
+        except Broken:
+            return identity, None
+        if found.status >= 500:
+            return identity, None
+        if found.status != 201:
+            return "", found
+        try:
+            return check_id(json.loads(found.body)["id"]), None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise Broken(f"{self.base}/schematics: answers without an id") from None
+
+    async def _joined(self, path: str) -> Download:
+        found = self._downloads.get(path)
+        if found is None or found.task.done():
+            found = self._downloads[path] = Download(self.client, self.base + path, path, self._store)
+            found.task.add_done_callback(lambda _: self._over(path))
+        await found.started()
+        return found
+
+    def _over(self, path: str) -> None:
+        found = self._downloads.get(path)
+        if found is not None and found.task.done():
+            del self._downloads[path]
+
+    async def close(self) -> None:
+        """End what is under way; what came of it stays."""
+        tasks = [download.task for download in self._downloads.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.client.aclose()
+
+
+__all__ = ["Broken", "NoRoom", "Refused", "Small", "Upstream"]
