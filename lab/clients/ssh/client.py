@@ -23,7 +23,7 @@ exec 3<&0; "$@" </dev/null & p=$!
 { cat <&3; kill $p; } >/dev/null 2>&1 & w=$!
 exec 3<&-; wait $p; s=$?; kill $w 2>/dev/null; exit $s"""
 _WRITE = """\
-umask 077; mkdir -p -- "$(dirname -- "$1")" && t=$(mktemp -- "$1.XXXXXX") || exit 1
+mkdir -p -- "$(dirname -- "$1")" && umask 077 && t=$(mktemp -- "$1.XXXXXX") || exit 1
 cat >"$t" && chmod -- "$2" "$t" && sync "$t" && mv -fT -- "$t" "$1" && exit 0
 rm -f -- "$t"; exit 1"""
 
