@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 # A board in QEMU keeps one core busy: one test for each core. By hand, plain pytest runs them one by one.
 PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
-.PHONY: help demo test check unit format fuzz api-fuzz lossy refos-twice upgrades night bench clean
+.PHONY: help demo test check unit format fuzz api-fuzz lossy refos-twice upgrades systems night bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,10 @@ upgrades:  ## 100 power cuts and every class of failed upgrade of refos on the e
 	@tools/setup test
 	.venv/bin/bootlab test upgrades --cuts 100 --classes all
 	.venv/bin/bootlab test upgrades --cuts 0 --system lab.upgrades.refos:RefosPc
+
+systems:  ## netboot Fedora CoreOS and Flatcar from their stand-ins, provisioned by the real Ignition (1 minute)
+	@tools/setup test
+	BOOTLAB_SYSTEMS="fcos flatcar" $(PY) -m pytest tests/hil/test_coreos.py
 
 night:  ## the nightly matrix twice on three emulated boards, with three faults in the second night (15 minutes)
 	@tools/setup test

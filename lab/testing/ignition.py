@@ -1,7 +1,8 @@
 """A guest that provisions its disk with the real Ignition of Debian (2.14, reads spec 3.0 to 3.3).
 
 An initramfs does what the dracut units of Fedora CoreOS and Flatcar do: network, then Ignition's stages one
-by one on the first disk, which must be an ext4 filesystem. What came out of it is on the disk.
+by one on the first disk, which must be an ext4 filesystem. What came out of it is on the disk. As the live
+system of Fedora CoreOS it fetches the root filesystem that its kernel's arguments name, and leaves it at that.
 """
 
 import subprocess
@@ -13,6 +14,7 @@ from lab.testing.debian import IGNITION, foreign_files_of
 from lab.testing.guestlinux import PROGRAM, guest_initrd
 
 DONE = "bootlab: Ignition is done"
+ROOTFS = "bootlab: Ignition: the root filesystem has"
 FAILED = "bootlab: cannot boot: Ignition failed"  # an alarm of every console
 
 _BLKID = {"usr/lib/aarch64-linux-gnu/libblkid.so.1.1.0": "lib/aarch64-linux-gnu/libblkid.so.1"}
@@ -43,6 +45,12 @@ echo SELINUXTYPE=none >/sysroot/etc/selinux/config
 $b ip link set lo up
 $b ip link set eth0 up
 $b udhcpc -i eth0 -n -q -t 20 -T 1 -s /lease >/dev/null || stop "{FAILED}: no address"
+for w in $($b cat /proc/cmdline); do
+    case $w in coreos.live.rootfs_url=*)
+        $b wget -q -O /tmp/rootfs "${{w#*=}}" || stop "{FAILED}: no root filesystem"
+        echo "{ROOTFS} $($b wc -c </tmp/rootfs) bytes"
+    esac
+done
 for stage in fetch-offline fetch files; do
     echo "bootlab: Ignition: $stage"
     /ignition --platform=metal --stage=$stage --root=/sysroot --config-cache=/run/ignition.json \\
