@@ -1,7 +1,7 @@
 """What a simulated client does next, and what it keeps for whoever checks the server."""
 
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 
@@ -44,6 +44,7 @@ class Witness:
     now: dict[str, set[str]] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    heard: Callable[[], None] = lambda: None  # called at each count
 
     def begin(self, group: str, node: str) -> None:
         """It may, from now on."""
@@ -57,6 +58,7 @@ class Witness:
     def count(self, what: str) -> None:
         """One more of these."""
         self.counts[what] = self.counts.get(what, 0) + 1
+        self.heard()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
