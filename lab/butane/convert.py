@@ -33,7 +33,8 @@ class Converter:
             return value
         found = Block(value.place)
         for key, part in value.items():
-            if not (key in _HERE_ONLY and (not where or key in ("with_mount_unit", "trees"))):
+            here = key in _HERE_ONLY and (not where or key in ("with_mount_unit", "trees"))
+            if not here and (key, part) != ("number", 0):  # of a partition: as if it were not there
                 found.put(camel(key), self.convert(part, (*where, key)), value.place_of(key))
         if "inline" in value or "local" in value:
             self._resource(value, found, where)
