@@ -191,3 +191,20 @@ def test_storing_a_plan_tells_what_ignitions_own_checker_says(
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 0, result.output
     assert "warning: configs[0] (odd.ign): ignition-validate: storage.files[0].mode: setuid" in result.output
+
+
+def test_a_plan_with_butane_is_set_as_ignition_and_its_faults_have_places(rack, tmp_path):
+    node = tmp_path / "node.bu"
+    node.write_text("variant: flatcar\nversion: 1.0.0\nstorage: {files: [{path: etc/rack}]}\n")
+    plan = {"configs": [{"kind": "butane", "path": str(node)}]}
+    plan |= {"kernel": {"name": "kernel", "path": str(rack.folder / "kernel")}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    words = ["plan", "validate", "bu", str(tmp_path / "plan.json"), "-c", str(rack.site)]
+    refused = CliRunner().invoke(cli, words)
+    assert f"{node}:3:26: storage.files[0].path: 'etc/rack' is not an absolute path" in str(refused.exception)
+    node.write_text(node.read_text().replace("etc/rack", "/etc/rack"))
+    assert CliRunner().invoke(cli, ["plan", "set", *words[2:]]).exit_code == 0
+    shown = CliRunner().invoke(cli, ["plan", "show", "bu", "--json", "-c", str(rack.site)])
+    (config,) = json.loads(shown.output)["configs"]
+    assert (config["kind"], config["name"]) == ("ignition", "node.ign")
+    assert json.loads(config["text"])["storage"]["files"] == [{"path": "/etc/rack"}]
