@@ -9,6 +9,7 @@ from lab.browse.comparing import Comparing
 from lab.browse.going import going
 from lab.browse.library import Library
 from lab.browse.nights import Nights
+from lab.browse.systems import systems
 
 
 class Answers:
@@ -31,6 +32,7 @@ class Answers:
             "nights": nights.nights,
             "night": nights.night,
             "trends": lambda **given: trends.trends(library, **given),
+            "systems": lambda: systems(library),
             "going": lambda: going(library),
         }
 

@@ -49,6 +49,7 @@ COMMANDS = {
     "token": "lab.cli.token:token",
     "log": "lab.cli.log:log",
     "node": "lab.cli.node:node",
+    "systems": "lab.cli.systems:systems",
     "claims": "lab.cli.claims:claims",
     "hostile": "lab.cli.hostile:hostile",
     "test": "lab.cli.test:test",

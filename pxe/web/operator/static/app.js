@@ -12,6 +12,7 @@ import { Rack } from "./rack.js";
 import { Rollouts } from "./rollouts.js";
 import { Run, Runs } from "./runs.js";
 import { Store } from "./store.js";
+import { Systems } from "./systems.js";
 import { Trends } from "./trends.js";
 import { reason } from "./trouble.js";
 
@@ -32,6 +33,7 @@ const views = {
   runs: (run) => (run ? new Run(run) : new Runs()),
   boot: (run, number) => new Boot(run, Number(number)),
   trends: (...cell) => new Trends(cell),
+  systems: () => new Systems(),
 };
 const WHOLE = { machine: (mac) => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac ?? ""), boot: (run, number) => run && /^[1-9]\d{0,8}$/.test(number ?? "") };
 const UNDER = { machine: "", boot: "runs" }; // which of the links leads to it
