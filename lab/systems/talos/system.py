@@ -7,12 +7,13 @@ from typing import Final
 
 from lab.errors import InfrastructureError, UsageError
 from lab.systems.interface import Ability, OsClient, Support, Wanted
+from lab.systems.kernelcheck import check_kernel
 from lab.systems.talos.boards import Target, support, target, with_overlay
 from lab.systems.talos.client import TalosClient
 from lab.systems.talos.factory import ARCHES, Factory
 from lab.systems.talos.schematic import VANILLA, Schematic, read_schematic
 from pxe.assets import AddRequest
-from pxe.boot.sniff import head_of, program
+from pxe.boot.sniff import head_of
 from pxe.plan import Arch, Asset, BootPlan, Config, ConfigKind
 
 CONFIG: Final = "talos.config={config}talos.yaml"
@@ -78,7 +79,7 @@ class Talos:
             return BootPlan(name=name, arch=Arch(aim.arch), loader=_asset(image, "uki", aim))
         if missing := [part for part in ("kernel", "initrd") if part not in image]:
             raise UsageError(f"the image has no {' and no '.join(missing)}; pull it again")
-        _check_kernel(image["kernel"], aim)
+        check_kernel(image["kernel"], aim.arch)
         kernel = "image" if "image" in image and not aim.uefi else "kernel"
         return BootPlan(
             name=name,
@@ -135,17 +136,6 @@ def _asset(image: Mapping[str, Path], part: str, aim: Target) -> Asset:
         "uki": f"metal-{arch}-secureboot-uki.efi",
     }
     return Asset(names[part], image[part])
-
-
-def _check_kernel(path: Path, aim: Target) -> None:
-    """Raise InfrastructureError where a publisher sent something else than a kernel for that processor."""
-    found = program(head_of(path))
-    if found.arch is None:
-        raise InfrastructureError(
-            f"what came as the kernel is none that we know ({found.kind or 'no program'})"
-        )
-    if found.arch != aim.arch and not {found.arch, aim.arch} <= {Arch.X86, Arch.X86_64}:
-        raise InfrastructureError(f"the kernel that came is for {found.arch}, not for {aim.arch}")
 
 
 def _cmdline(path: Path | None, aim: Target) -> str:
