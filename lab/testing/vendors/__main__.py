@@ -19,11 +19,12 @@ def main() -> None:
         one = of_each.add_parser(name, help=(vendor.__doc__ or "").partition("\n")[0])
         one.add_argument("--listen", default="127.0.0.1:8001", metavar="ADDRESS:PORT")
         one.add_argument("--cut-after", type=int, default=0, metavar="BYTES", help="cut every longer body")
+        one.add_argument("--stall", action="store_true", help="with --cut-after: stall there instead")
         one.add_argument("--cuts", type=int, default=None, metavar="N", help="so often only")
         vendor.options(one)  # type: ignore[attr-defined]  # each is a Vendor
     given = vars(parser.parse_args())
     name, listen = given.pop("name"), given.pop("listen")
-    faults = Faults(cut_after=given.pop("cut_after"), cuts=given.pop("cuts"))
+    faults = Faults(**{word: given.pop(word) for word in ("cut_after", "cuts", "stall")})
     address, _, port = listen.rpartition(":")
     if not port.isdigit():
         parser.error(f"--listen {listen}: write it like 127.0.0.1:8001")

@@ -66,10 +66,12 @@ class Vendor(Protocol):
 @dataclass(slots=True)
 class Faults:
     """What goes wrong. `cut_after`: every body that is longer is cut off after so many bytes, `cuts` times
-    (None: always). `status`: every request is answered with it; `status_of_rest`: those with a Range."""
+    (None: always); with `stall` the connection stays, and nothing more comes. `status`: every request is
+    answered with it; `status_of_rest`: those with a Range."""
 
     cut_after: int = 0
     cuts: int | None = None
+    stall: bool = False
     status: int = 0
     status_of_rest: int = 0
 
@@ -82,6 +84,7 @@ class VendorServer(AbstractContextManager["VendorServer"]):
         self.requests: list[tuple[str, str]] = []
         self.sent = 0  # bytes of bodies
         self._lock = threading.Lock()
+        self.ending = threading.Event()
         server = self
 
         class Handler(_Handler):
@@ -99,6 +102,7 @@ class VendorServer(AbstractContextManager["VendorServer"]):
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.ending.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
@@ -206,6 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
                 while left and (piece := file.read(min(_PIECE, left))):
                     self.wfile.write(piece)
                     left -= len(piece)
+        if cut and self.owner.faults.stall:
+            self.owner.ending.wait()
         if cut:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

@@ -156,6 +156,15 @@ def test_a_cut_off_download_goes_on_where_it_stopped(server, key, tmp_path):
     assert server.sent < whole + (1 << 20)
 
 
+def test_a_server_that_stalls_is_asked_for_the_rest(server, key, tmp_path, monkeypatch):
+    monkeypatch.setattr("pxe.assets.download._TIMEOUT", httpx.Timeout(2.0))
+    server.faults.cut_after, server.faults.cuts, server.faults.stall = 4 << 20, 1, True
+    done = pull(server, tmp_path, "--arch", "x86_64", "--keyring", key)
+    assert done.exit_code == 0, done.output
+    assert server.faults.cuts == 0
+    assert server.sent < sum(part.size for part in parts_of(tmp_path).values()) + (1 << 20)
+
+
 def test_a_server_that_is_not_well_is_said(server, tmp_path):
     server.faults.status = 503
     done = pull(server, tmp_path, "--arch", "x86_64")
