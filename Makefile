@@ -29,7 +29,7 @@ format:  ## rewrite the sources the way `check` wants them
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guided by coverage (about 4 minutes)
+fuzz:  ## a million mutated datagrams and requests of update clients, guided by coverage (about 5 minutes)
 	@tools/setup test
 	$(PY) tests/fuzz/seeds.py
 	$(PY) tests/fuzz/run.py dhcp -runs=70000 -verbosity=0
@@ -38,6 +38,9 @@ fuzz:  ## a million mutated datagrams against DHCP, TFTP and HTTP's names, guide
 	$(PY) tests/fuzz/run.py uploads -runs=30000 -verbosity=0
 	$(PY) tests/fuzz/run.py names -runs=10000 -verbosity=0
 	$(PY) tests/fuzz/run.py captures -runs=30000 -verbosity=0
+	$(PY) tests/fuzz/run.py omaha -runs=30000 -verbosity=0
+	$(PY) tests/fuzz/run.py graph -runs=30000 -verbosity=0
+	$(PY) tests/fuzz/run.py locks -runs=30000 -verbosity=0
 
 api-fuzz:  ## Schemathesis against the running API, 200 requests made up for each route (10 minutes and more)
 	@tools/setup test
@@ -60,6 +63,10 @@ upgrades:  ## 100 power cuts and every class of failed upgrade of refos on the e
 systems:  ## netboot Fedora CoreOS and Flatcar from their stand-ins, provisioned by the real Ignition (1 minute)
 	@tools/setup test
 	BOOTLAB_SYSTEMS="fcos flatcar" $(PY) -m pytest tests/hil/test_coreos.py
+
+update-fleet:  ## 10,000 simulated nodes through a staged update while the server is killed ten times (6 minutes)
+	@tools/setup test
+	$(PY) tests/hil/updates_fleet.py
 
 night:  ## the nightly matrix twice on three emulated boards, with three faults in the second night (15 minutes)
 	@tools/setup test

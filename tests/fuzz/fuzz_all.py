@@ -4,6 +4,7 @@ from fuzz_captures import Captures
 from fuzz_names import Names
 from fuzz_proxy import Proxy
 from fuzz_targets import Dhcp, Tftp
+from fuzz_updates import Graph, Locks, Omaha
 from fuzz_uploads import Uploads
 
 TARGETS = {
@@ -13,4 +14,7 @@ TARGETS = {
     "uploads": Uploads,
     "names": Names,
     "captures": Captures,
+    "omaha": Omaha,
+    "graph": Graph,
+    "locks": Locks,
 }

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing by atheris.
 
-usage: tests/fuzz/run.py dhcp|proxy|tftp|uploads|names|captures [-runs=N] [libFuzzer's options]
+usage: tests/fuzz/run.py TARGET [-runs=N] [libFuzzer's options]   (targets: those of fuzz_all.py)
 
 The corpus below tests/fuzz/corpus grows: inputs that reach something new are kept there. Prints how many
 inputs and datagrams there were, and how much memory they left behind.
@@ -16,7 +16,7 @@ import atheris
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parents[1]))
-with atheris.instrument_imports(include=["pxe"]):
+with atheris.instrument_imports(include=["pxe", "lab.updates"]):
     from fuzz_all import TARGETS
     from fuzz_targets import FORGET, datagrams
 
