@@ -128,11 +128,15 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
-    """What machines may tell of themselves: UDP ports of syslog and netconsole; None: not received."""
+    """What machines may tell of themselves: UDP ports of syslog and netconsole; None: not received.
+
+    `relay` is a Unix socket for programs of ours on this host that hear machines in other ways.
+    """
 
     listen: IPv4Address
     syslog: int | None = 514
     netconsole: int | None = 6666
+    relay: Path | None = None
 
 
 OWN_CERT = "api-cert.pem"  # in the state folder, where the service made one for itself

@@ -1,21 +1,30 @@
 """The part of a site file about machines' own log lines."""
 
 from ipaddress import IPv4Address
+from pathlib import Path
 
 from lab.config import schema
 from lab.config.dhcp import listen_address
+from lab.config.receivers import lines_socket
 from lab.config.yamlfile import Document
 from pxe.settings import LogSettings
 
 _SYSLOG_PORT = 514
 
 
-def log_settings(file: schema.ServiceFile) -> LogSettings | None:
+def log_settings(file: schema.SiteFile, base: Path) -> LogSettings | None:
     """Return what is received, None where nothing is."""
-    if file.logs is None:
+    logs, service = file.service.logs, file.service
+    relay = lines_socket(base / service.state) if file.receivers is not None else None
+    if logs is None and relay is None:
         return None
-    listen: IPv4Address = listen_address(file)
-    return LogSettings(listen=listen, syslog=file.logs.syslog, netconsole=file.logs.netconsole)
+    listen: IPv4Address = listen_address(service)
+    return LogSettings(
+        listen=listen,
+        syslog=logs.syslog if logs is not None else None,
+        netconsole=logs.netconsole if logs is not None else None,
+        relay=relay,
+    )
 
 
 def check_logs(document: Document) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lab.config.dhcp_schema import DhcpFile, InterfaceFile, PoolFile, SelectorFile
+from lab.config.receivers import ReceiversFile
 from lab.config.words import (
     Address,
     ArchName,
@@ -298,6 +299,10 @@ class SiteFile(_Part):
     rules: dict[str, RuleFile] = Field(default={}, description="plans of machines that name none, by name")
     places: dict[str, PlaceFile] = Field(default={}, description="the boards of this lab, by name")
     machines: list[MachineFile] = Field(default=[], description="other machines that boot from us")
+    receivers: ReceiversFile | None = Field(
+        default=None,
+        description="hears what nodes report by themselves (docs/console-logs.md); {} for all defaults",
+    )
     updates: str | None = Field(
         default=None,
         description="file of the update servers (docs/updates.md), which run beside the boot service",

@@ -51,7 +51,7 @@ def load_site(path: Path) -> Site:
     base, store = path.absolute().parent, store_of(document)
     machines = _machines(file)
     site = Site(
-        service=_service(file.service, base),
+        service=_service(file, base),
         plans=tuple(plan_of(name, plan, base, store) for name, plan in file.plans.items()),
         rules=tuple(rule_of(name, rule) for name, rule in file.rules.items()),
         machines=tuple(machines.values()),
@@ -64,7 +64,8 @@ def load_site(path: Path) -> Site:
     return site
 
 
-def _service(file: schema.ServiceFile, base: Path) -> ServiceSettings:
+def _service(site: schema.SiteFile, base: Path) -> ServiceSettings:
+    file = site.service
     tftp = tftp_settings(file, base)
     http = None
     if file.http is not None:
@@ -74,7 +75,7 @@ def _service(file: schema.ServiceFile, base: Path) -> ServiceSettings:
         dhcp=dhcp_settings(file),
         tftp=tftp,
         http=http,
-        logs=log_settings(file),
+        logs=log_settings(site, base),
         api=api_settings(file.api, base),
         loaders=loaders,
         unknown=UnknownMachines(file.unknown),

@@ -13,6 +13,7 @@ from pathlib import Path
 from pxe.errors import ServiceError
 from pxe.net.dhcp_socket import DhcpSockets, bind_dhcp
 from pxe.net.journal import Journal
+from pxe.net.syslog import RELAY
 from pxe.net.tftp import bind_tftp
 from pxe.net.tls import Tls, open_tls
 from pxe.net.udp import bind_udp
@@ -81,7 +82,7 @@ def bind_all(settings: ServiceSettings) -> Sockets:
             http = undo.enter_context(bind_tcp(settings.http.listen, settings.http.port, "HTTP"))
             names["http"] = "http://{}:{}".format(*http.getsockname())
         logs = bind_logs(settings.logs, undo) if settings.logs is not None else {}
-        names |= {source: "{}:{}".format(*sock.getsockname()) for source, sock in logs.items()}
+        names |= {source: _name(sock) for source, sock in logs.items()}
         tls = _open_tls(settings)
         api, local = undo.enter_context(bind_api(settings.api)), None
         if settings.api.on_tcp and settings.api.socket is not None:
@@ -113,13 +114,39 @@ def _open_tls(settings: ServiceSettings) -> Tls | None:
 
 
 def bind_logs(settings: LogSettings, undo: contextlib.ExitStack) -> dict[str, socket.socket]:
-    """Return the sockets of syslog and netconsole, those that are on. Raises ServiceError."""
+    """Return the sockets of syslog, netconsole and the relay, those that are on. Raises ServiceError."""
     ports = {"syslog": settings.syslog, "netconsole": settings.netconsole}
-    return {
+    found = {
         source: undo.enter_context(bind_udp(settings.listen, port, source))
         for source, port in ports.items()
         if port is not None
     }
+    if settings.relay is not None:
+        found[RELAY] = undo.enter_context(_bind_relay(settings.relay))
+    return found
+
+
+def _bind_relay(path: Path) -> socket.socket:
+    """A socket for datagrams, for us alone."""
+    path = path.absolute()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    umask = os.umask(0o177)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        path.unlink(missing_ok=True)  # of a service that was killed; the state folder has one service
+        sock.bind(str(path))
+    except OSError as exc:
+        sock.close()
+        reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number
+        raise ServiceError(f"cannot listen for machines' lines on {path}: {reason}") from None
+    finally:
+        os.umask(umask)
+    return sock
+
+
+def _name(sock: socket.socket) -> str:
+    where = sock.getsockname()
+    return f"{_UNIX}{where}" if isinstance(where, str) else "{}:{}".format(*where)
 
 
 def bind_tcp(address: IPv4Address, port: int, what: str) -> socket.socket:

@@ -1,5 +1,7 @@
 """Receives what machines say over syslog and netconsole, and hands it on as lines of that machine.
 
+What another program of ours heard of a machine (RELAY) goes the same way, with the address that it names.
+
 Who sent a datagram is told by its address, as for TFTP; UDP proves nothing, so the lines are for reading and
 decide nothing. Each sender has a budget; one that keeps sending beyond it is dropped by the kernel for a
 second, so that a flood from one machine takes nothing from the others.
@@ -22,10 +24,12 @@ from pxe.net.mute import mute
 from pxe.trouble import RULES, Judge
 from pxe.wire.logline import LogLine
 from pxe.wire.netconsole import Assembler
+from pxe.wire.relayed import parse_relayed
 from pxe.wire.syslog import MAX_DATAGRAM, parse_syslog
 
 _log = logging.getLogger(__name__)
 
+RELAY: Final = "relay"
 LINES: Final = (4000, 500)  # of one sender: at once (a kernel's whole log), and each second
 _TROUBLES: Final = (20, 1)  # events of one sender
 _WORDS: Final = (20, 1)  # lines of our own log about strangers
@@ -66,6 +70,7 @@ class LogReceiver:
         self, sockets: dict[str, socket.socket], mac_of: MacOf, take: Take, emit: Callable[[Event], None]
     ) -> None:
         self._by_fd = {sock.fileno(): (source, sock) for source, sock in sockets.items()}
+        self._udp = [sock for source, sock in sockets.items() if source != RELAY]
         self._mac_of, self._take, self._emit = mac_of, take, emit
         self._senders: OrderedDict[str, _Sender] = OrderedDict()
         self._muted = False
@@ -107,14 +112,34 @@ class LogReceiver:
                 data, peer = sock.recvfrom(MAX_DATAGRAM)
             except OSError:  # nothing left
                 return
-            self._on_datagram(source, data, peer[0], now, t_ns)
+            if source == RELAY:
+                self._on_relayed(data, now, t_ns)
+            else:
+                self._on_datagram(source, data, peer[0], now, t_ns)
 
-    def _on_datagram(self, source: str, data: bytes, ip: str, now: float, t_ns: int) -> None:
+    def _on_relayed(self, data: bytes, now: float, t_ns: int) -> None:
+        """Whoever relays has seen to it that no machine says too much; the budget is for all it says."""
+        found = parse_relayed(data)
+        if found is None:
+            return
+        try:
+            sender = self._sender(str(IPv4Address(found[0])), now)
+        except ValueError:
+            return
+        if sender is not None and sender.budget.spend(now):
+            sender.heard = now
+            self._hand_on(sender, [found[1]], now, t_ns)
+
+    def _sender(self, ip: str, now: float) -> _Sender | None:
         sender = self._senders.get(ip)
         if sender is None or now - sender.asked >= _KNOWN_SECONDS:
             sender = self._who(ip, sender, now)
-            if sender is None:
-                return
+        return sender
+
+    def _on_datagram(self, source: str, data: bytes, ip: str, now: float, t_ns: int) -> None:
+        sender = self._sender(ip, now)
+        if sender is None:
+            return
         if not sender.budget.spend(now):
             sender.dropped += 1
             if sender.dropped == _FLOOD:
@@ -175,13 +200,13 @@ class LogReceiver:
                 self._hand_on(sender, sender.assembler.flush(), now, t_ns)
         if self._muted:
             self._muted = False
-            for _, sock in self._by_fd.values():
+            for sock in self._udp:
                 mute(sock, ())
 
     def _mute(self) -> None:
         flooding = [s.address for s in self._senders.values() if s.dropped >= _FLOOD]
         self._muted = True
-        for _, sock in self._by_fd.values():
+        for sock in self._udp:
             mute(sock, flooding)
 
     def _strange(self, ip: str, now: float) -> None:

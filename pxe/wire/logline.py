@@ -11,7 +11,8 @@ _HARMFUL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """One line that a machine said. `source` is syslog or netconsole; `severity` 0 (emergency) to 7 (debug)
+    """One line that a machine said. `source` is syslog, netconsole, or what a
+    program that relays calls it (kmsg, event); `severity` 0 (emergency) to 7 (debug)
     and `facility` as in RFC 5424 section 6.2.1, None where the machine did not say. `app` is the program,
     `number` the kernel's own count of its records.
     """

@@ -1,6 +1,7 @@
-"""The lab's ear for kernel logs: nodes send JSON, one line a message, over TCP.
+"""The lab's ear for kernel logs: nodes send JSON, one line a message over TCP, or one datagram a message.
 
-A node finds it by `talos.logging.kernel=tcp://HOST:PORT` on its command line, or the document KmsgLogConfig.
+A node finds it by `talos.logging.kernel=tcp://HOST:PORT` (or udp://) on its command line, or the document
+KmsgLogConfig.
 Keys: msg, talos-time (RFC 3339), talos-level, facility, seq, clock (microseconds since the kernel began: boot
 times without a serial line), priority.
 """
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 
 from lab.clients.talos.errors import printable
 from lab.clock import now_ns
+from lab.keepalive import keep_alive
 
 _MAX_LINE = 64 << 10  # bytes; the kernel's own limit is below 2 KiB
 _MAX_CONNECTIONS = 256
+_MAX_OF_ONE = 8  # connections of one address: one that hangs shall not take the room of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,13 @@ async def kernel_log(take: Callable[[KernelLine], None], listener: socket.socket
     open_now: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("peername")
-        if len(open_now) >= _MAX_CONNECTIONS:
+        peer = writer.get_extra_info("peername") or ("", 0)
+        same = sum(1 for other in open_now if other.get_extra_info("peername")[:1] == peer[:1])
+        if len(open_now) >= _MAX_CONNECTIONS or same >= _MAX_OF_ONE:
             writer.transport.abort()
             return
         open_now.add(writer)
+        keep_alive(writer.get_extra_info("socket"))
         try:
             async for line in _lines(reader):
                 take(parse(now_ns(), peer[0], line))
@@ -92,6 +97,32 @@ async def kernel_log(take: Callable[[KernelLine], None], listener: socket.socket
     finally:
         for writer in list(open_now):
             writer.transport.abort()
+
+
+@asynccontextmanager
+async def kernel_log_datagrams(
+    take: Callable[[KernelLine], None], bound: socket.socket
+) -> AsyncIterator[None]:
+    """Give every line of the datagrams that come to a bound UDP socket to `take`, stamped as it came."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(take), sock=bound)
+    try:
+        yield
+    finally:
+        transport.close()
+        await asyncio.sleep(0)  # a closed transport closes its socket in the loop's next turn
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, take: Callable[[KernelLine], None]) -> None:
+        self._take = take
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """See DatagramProtocol."""
+        t_ns = now_ns()
+        for line in data.split(b"\n"):
+            if line.strip():
+                self._take(parse(t_ns, addr[0], line))
 
 
 class _TooLong(Exception):

@@ -4,22 +4,34 @@ A node finds it by `talos.events.sink=HOST:PORT` on its command line, or the doc
 """
 
 import asyncio
+import logging
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
+from google.protobuf.message import DecodeError
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server, Stream
 
 from lab.clients.talos.events import decode
 from lab.clients.talos.model import NodeEvent
 from lab.clock import now_ns
+from lab.keepalive import keep_alive
 from lab.machineapi.events_grpc import EventSinkServiceBase
 from lab.machineapi.events_pb2 import EventRequest, EventResponse
 from lab.machineapi.limits import limit_messages
 
+if TYPE_CHECKING:
+    from grpclib._typing import IServable
+
+_log = logging.getLogger(__name__)
 _MAX_EVENT = 1 << 20  # bytes; events of real nodes are some hundred
+_MAX_CONNECTIONS, _MAX_OF_ONE = 256, 8
 
 
 class _Sink(EventSinkServiceBase):
@@ -27,26 +39,80 @@ class _Sink(EventSinkServiceBase):
         self._take = take
 
     async def Publish(self, stream: "Stream[EventRequest, EventResponse]") -> None:
-        limit_messages(stream, _MAX_EVENT)
-        request = await stream.recv_message()
+        request = await receive(stream, _MAX_EVENT)
         t_ns = now_ns()
-        if request is None:
-            return
-        peer = stream.peer.addr() if stream.peer is not None else None
-        node = peer[0] if peer else ""
+        node = host_of(stream)
         self._take(decode(t_ns, node, request.data, request.id, request.actor_id))
         await stream.send_message(EventResponse())
 
 
-class _Server(Server):
-    """Ends its connections when it ends; grpclib's leaves them open, and nodes keep theirs for ever."""
+async def receive(stream: "Stream[Any, Any]", most: int) -> Any:
+    """Read the one request of a call; raises GRPCError for what is none, or is larger than `most` bytes."""
+    limit_messages(stream, most)
+    try:
+        request = await stream.recv_message()
+    except NotImplementedError:  # grpclib's, over the flag for compression
+        raise GRPCError(Status.UNIMPLEMENTED, "compressed messages are not read here") from None
+    except (DecodeError, AssertionError, struct.error) as error:  # the last two: grpclib's, over one cut off
+        raise GRPCError(Status.INVALID_ARGUMENT, f"the request cannot be read: {error}") from None
+    if request is None:
+        raise GRPCError(Status.INVALID_ARGUMENT, "there is no request")
+    return request
 
-    def __init__(self, sink: _Sink) -> None:
-        super().__init__([sink])
-        self._open: WeakSet[H2Protocol] = WeakSet()
+
+def host_of(stream: "Stream[Any, Any]") -> str:
+    """The address of who calls."""
+    peer = stream.peer.addr() if stream.peer is not None else None
+    return str(peer[0]) if peer else ""
+
+
+class _Connection(H2Protocol):
+    """A caller. One address gets some connections and no more: who hangs shall not take the others' room."""
+
+    open_now: "WeakSet[_Connection]"
+    host = ""
+    cut: Callable[[], None] | None = None  # at once, without a word
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        stream = cast(asyncio.Transport, transport)
+        self.host = str((transport.get_extra_info("peername") or ("",))[0])
+        same = sum(1 for other in self.open_now if other.cut is not None and other.host == self.host)
+        if same > _MAX_OF_ONE or len(self.open_now) > _MAX_CONNECTIONS:
+            stream.abort()
+            return
+        self.cut = stream.abort
+        keep_alive(transport.get_extra_info("socket"))
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.open_now.discard(self)
+        if self.cut is not None:
+            self.cut = None
+            super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See Protocol. What is no HTTP/2 can make grpclib fail in many ways; none is worth a traceback."""
+        if self.cut is None:
+            return
+        try:
+            super().data_received(data)
+        except Exception as exc:
+            _log.debug("%s: what it sends is no gRPC: %r", self.host, exc)
+            self.cut()
+
+
+class PlainServer(Server):
+    """gRPC without TLS. Ends its connections when it ends; grpclib's leaves them open, and nodes keep theirs
+    for ever."""
+
+    def __init__(self, service: "IServable") -> None:
+        super().__init__([service])
+        self._open: WeakSet[_Connection] = WeakSet()
 
     def _protocol_factory(self) -> H2Protocol:
-        protocol = super()._protocol_factory()
+        plain = super()._protocol_factory()
+        protocol = _Connection(plain.handler, plain.config, plain.h2_config)
+        protocol.open_now = self._open
         self._open.add(protocol)
         return protocol
 
@@ -55,8 +121,8 @@ class _Server(Server):
         self.close()
         await self.wait_closed()
         for protocol in list(self._open):
-            if (connection := getattr(protocol, "connection", None)) is not None:
-                connection._transport.abort()
+            if protocol.cut is not None:
+                protocol.cut()
         await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
 
 
@@ -66,7 +132,7 @@ async def event_sink(take: Callable[[NodeEvent], None], listener: socket.socket)
 
     An event that cannot be read has a `fault`; nothing that a node sends ends the sink.
     """
-    server = _Server(_Sink(take))
+    server = PlainServer(_Sink(take))
     await server.start(sock=listener)
     try:
         yield
