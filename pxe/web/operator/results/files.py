@@ -23,7 +23,7 @@ _TYPES = {
     ".html": "text/html; charset=utf-8", ".json": "application/json", ".jsonl": _TEXT, ".log": _TEXT,
     ".txt": _TEXT, ".xml": _TEXT, ".cast": "application/octet-stream", ".pcapng": "application/octet-stream",
 }  # fmt: skip
-_TOP = re.compile(r"\d{4}-\d{2}-\d{2}|nights")
+_TOP = re.compile(r"\d{4}-\d{2}-\d{2}|nights|claims")
 POLICY = (
     "sandbox allow-scripts allow-downloads; default-src 'none'; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,7 +50,7 @@ def get_results_file(path: str) -> Response:
 
 
 def _inside(folder: Path, path: str) -> Path:
-    """The file that is meant. Raises Unknown for all that is no file of a run or a night, also by a link."""
+    """The file that is meant. Raises Unknown for all that is no file of a run, a night or a sheet, also by a link."""
     parts = PurePosixPath(path).parts
     named = len(parts) > 1 and _TOP.fullmatch(parts[0]) is not None
     if not named or "\0" in path or any(part.startswith(".") for part in parts):

@@ -183,3 +183,12 @@ def test_the_stream_says_that_results_are_new(service, here):
     ((number, told),) = watch.since(0)
     assert told == Told("results", {})
     assert b"event: results\n" in watch.encode([(number, told)])
+
+
+def test_a_sheet_of_claims_is_a_file_like_others(client, here):
+    page = here.folder / "claims" / "20261102T000000Z-refos-000000" / "claims.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>holds</p>")
+    answer = client.get(f"/api/v1/results/{page.relative_to(here.folder)}", **BASE)
+    assert (answer.status_code, answer.data) == (200, b"<p>holds</p>")
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox ")
