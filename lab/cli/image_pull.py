@@ -24,6 +24,7 @@ from lab.cli.image_store import Opened, json_option, with_store
 from lab.cli.plan_yaml import plan_yaml
 from lab.cli.progress import watching
 from lab.errors import LabError
+from lab.systems.firstboot import butane_sources
 from lab.systems.interface import OperatingSystem, Wanted
 from pxe.assets import Manifest, Store, add_image
 from pxe.errors import PxeError
@@ -148,7 +149,7 @@ def run_pull(system: OperatingSystem, wanted: Wanted, pulling: Pulling) -> Manif
         if manifest.image not in before:
             store.remove(manifest.image)
         raise
-    text = plan_yaml(plan, manifest, store)
+    text = plan_yaml(plan, manifest, store, butane_sources(wanted))
     support = system.support(wanted.board) if wanted.board else None
     if pulling.as_json:
         level = {"level": support.level, "reason": support.reason} if support is not None else None

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pxe.assets import Manifest, Store
@@ -13,8 +14,11 @@ _NO_TEXT = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")  # to o
 _WORDS = ("action", "arch", "cmdline", "fdt_address", "transport", "then")
 
 
-def plan_yaml(plan: BootPlan, manifest: Manifest, store: Store) -> str:
-    """Return `plans:` with this plan alone. A file that is no part of the image is told by its path."""
+def plan_yaml(
+    plan: BootPlan, manifest: Manifest, store: Store, sources: Mapping[str, dict[str, Any]] | None = None
+) -> str:
+    """Return `plans:` with this plan alone. A file that is no part of the image is told by its path;
+    `sources` has configs, by name, that a site file tells by what they were made of."""
     usual = BootPlan(name=plan.name)
     lines = ["plans:", f"  {_scalar(plan.name)}:"]
     for role in _ROLES:
@@ -37,7 +41,8 @@ def plan_yaml(plan: BootPlan, manifest: Manifest, store: Store) -> str:
             lines += [f"      {_scalar(name)}: {json.dumps(text)}" for name, text in texts.items()]
     if plan.configs:
         lines.append("    configs:")
-        lines += [f"      - {_config(config)}" for config in plan.configs]
+        told = sources or {}
+        lines += [f"      - {_flow(told.get(config.name) or _config(config))}" for config in plan.configs]
     return "\n".join(lines) + "\n"
 
 
@@ -49,12 +54,12 @@ def _asset(asset: Asset, role: str, manifest: Manifest, store: Store) -> str:
     return _flow({"path": str(asset.path), "name": asset.name})
 
 
-def _config(config: Config) -> str:
+def _config(config: Config) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": str(config.kind), "name": config.name}
     for key, value in (("file", config.path), ("env", config.env), ("text", config.text)):
         if value is not None:
             found[key] = str(value)
-    return _flow(found | ({"secret": True} if config.secret else {}))
+    return found | ({"secret": True} if config.secret else {})
 
 
 def _flow(values: dict[str, Any]) -> str:

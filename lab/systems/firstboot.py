@@ -1,6 +1,7 @@
 """What Flatcar and Fedora CoreOS have in common: Ignition's config of a plan, and the machine it is for."""
 
 from pathlib import Path
+from typing import Any
 
 from lab.config.boards import board_type_files, load_board_type
 from lab.config.butane import ignition_of
@@ -32,6 +33,16 @@ def arch_of(wanted: Wanted, known: tuple[str, ...], title: str) -> str:
 def console_of(wanted: Wanted) -> str:
     """Return the kernel arguments of the board's console, "" where no board is named."""
     return load_board_type(wanted.board).console_args if wanted.board else ""
+
+
+def butane_sources(wanted: Wanted) -> dict[str, dict[str, Any]]:
+    """Return how a site file names the plan's config, where that is Butane: translated there, too."""
+    path = Path(wanted.extras.get("config", "")).absolute()
+    if path.suffix not in _BUTANE:
+        return {}
+    found: dict[str, Any] = {"kind": "butane", "name": CONFIG, "file": str(path)}
+    folder = wanted.extras.get("files_dir", "")
+    return {CONFIG: found | ({"files_dir": str(Path(folder).absolute())} if folder else {})}
 
 
 def ignition_config(wanted: Wanted) -> Config | None:
