@@ -1,7 +1,5 @@
 """MachineService: bootstrap, etcd, kubeconfig, certificates of clients: what a node does for its cluster."""
 
-import io
-import tarfile
 from collections.abc import AsyncIterator
 
 from grpclib.const import Status
@@ -73,13 +71,7 @@ async def snapshot(call: Call, request: pb.EtcdSnapshotRequest) -> AsyncIterator
 
 async def kubeconfig(call: Call, request: object) -> AsyncIterator[common_pb2.Data]:
     """Yield a tar.gz with one file."""
-    text = await _cluster(call, "kubeconfig").kubeconfig()
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        entry = tarfile.TarInfo("kubeconfig")
-        entry.size, entry.mode = len(text), 0o600
-        archive.addfile(entry, io.BytesIO(text))
-    data = packed.getvalue()
+    data = _packed(await _cluster(call, "kubeconfig").kubeconfig())
     for begin in range(0, len(data), _PIECE):
         yield common_pb2.Data(data=data[begin : begin + _PIECE])
 
@@ -98,3 +90,15 @@ async def client_configuration(
         ca=made.ca, crt=made.certificate, key=made.key, talosconfig=made.talosconfig
     )
     return pb.GenerateClientConfigurationResponse(messages=[answer])
+
+
+def _packed(text: bytes) -> bytes:
+    import io  # not at every boot
+    import tarfile
+
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("kubeconfig")
+        entry.size, entry.mode = len(text), 0o600
+        archive.addfile(entry, io.BytesIO(text))
+    return packed.getvalue()
