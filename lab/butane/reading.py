@@ -148,10 +148,10 @@ class _Reader:
 
     def _unknown(self, known: Node | None) -> str:
         if known is None:
-            return f"there is no such key in {self._version}; it is passed over"
+            return f"there is no such key in {self._version}"
         newer = [v for v, minor in VERSIONS[self._version.variant].items() if minor >= known.since]
         hint = f"it came with {newer[0]}" if newer else "Ignition has it, this variant not yet"
-        return f"there is no such key in {self._version}, {hint}; it is passed over"
+        return f"there is no such key in {self._version}; {hint}"
 
     def _pairs(self, node: yaml.MappingNode, where: KeyPath) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
         """Its keys and values, with what it takes over by `<<` behind its own."""

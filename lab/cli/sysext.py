@@ -1,13 +1,15 @@
 """`bootlab sysext`: system extensions for Flatcar and other systemd hosts. docs/flatcar.md is the manual."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import click
-import yaml
 
+from lab.errors import UsageError
 from lab.systems.flatcar.sysext import ARCHES, Release, build, source_of
 
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}")
 _VARIANTS = {"flatcar": ("flatcar", "1.0.0"), "fedora": ("fcos", "1.4.0")}
 
 
@@ -52,6 +54,8 @@ def build_sysext(
       bootlab sysext build tcpdump --version 4.99 --sysext-level 1.0 ./tcpdump:/usr/bin/tcpdump
     """
     release = Release(id=host, level=sysext_level, version_id=version_id, arch=arch or "")
+    if not _VERSION.fullmatch(version):
+        raise UsageError(f"version {version!r}: letters, digits, '.', '_', '+', '~' and '-'")
     folder.mkdir(parents=True, exist_ok=True)
     image = folder / f"{'-'.join(filter(None, (name, version, arch)))}.raw"
     build(name, release, [source_of(word) for word in files], image)
@@ -65,29 +69,34 @@ def activation(name: str, version: str, host: str, image: Path) -> str:
     """Return Butane that fetches an image, links it where systemd-sysext looks, says when it is usable."""
     variant, spec = _VARIANTS.get(host, _VARIANTS["flatcar"])
     target = f"/opt/extensions/{name}/{image.name}"
-    release = f"/usr/lib/extension-release.d/extension-release.{name}"
-    unit = (
-        f"[Unit]\nDescription=Say that {name} is usable\nAfter=systemd-sysext.service\n"
-        f"ConditionPathExists={release}\n"
-        "[Service]\nType=oneshot\nStandardOutput=journal+console\n"
-        f"ExecStart=/bin/echo bootlab: extension {name} {version} is usable\n"
-        "[Install]\nWantedBy=multi-user.target\n"
-    )
-    source = f"http://{{server}}/{image.name}"
     digest = hashlib.sha512(image.read_bytes()).hexdigest()
-    contents = {"source": source, "verification": {"hash": f"sha512-{digest}"}}
-    butane = {
-        "variant": variant,
-        "version": spec,
-        "storage": {
-            "files": [{"path": target, "mode": 0o644, "contents": contents}],
-            "links": [{"path": f"/etc/extensions/{name}.raw", "target": target, "hard": False}],
-        },
-        "systemd": {
-            "units": [
-                {"name": "systemd-sysext.service", "enabled": True},
-                {"name": f"{name}-usable.service", "enabled": True, "contents": unit},
-            ]
-        },
-    }
-    return yaml.safe_dump(butane, sort_keys=False, width=1000)
+    return f"""\
+variant: {variant}
+version: {spec}
+storage:
+  files:
+    - path: {target}
+      mode: 0644
+      contents:
+        source: http://{{server}}/{image.name}
+        verification: {{hash: sha512-{digest}}}
+  links:
+    - {{path: /etc/extensions/{name}.raw, target: {target}, hard: false}}
+systemd:
+  units:
+    - name: systemd-sysext.service
+      enabled: true
+    - name: {name}-usable.service
+      enabled: true
+      contents: |
+        [Unit]
+        Description=Say that {name} is usable
+        After=systemd-sysext.service
+        ConditionPathExists=/usr/lib/extension-release.d/extension-release.{name}
+        [Service]
+        Type=oneshot
+        StandardOutput=journal+console
+        ExecStart=/bin/echo bootlab: extension {name} {version} is usable
+        [Install]
+        WantedBy=multi-user.target
+"""

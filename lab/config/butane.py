@@ -4,6 +4,7 @@ Not when a machine asks: the boot service knows nothing of the lab, and an autho
 lines and columns. A secret one would have to lie in the plan as text, where it can be read: refused.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ def ignition_of(path: Path, folder: Path | None) -> str:
     except PlanError as exc:
         raise ConfigError([f"{path}: {exc}"]) from None
     found = translate(text, folder)
-    faults = [finding.text(str(path)) for finding in found.findings if finding.unknown or not finding.warning]
+    faults = [finding for finding in found.findings if finding.unknown or not finding.warning]
     if faults:
-        raise ConfigError(faults)
+        raise ConfigError([replace(fault, warning=False).text(str(path)) for fault in faults])
     return found.text()
 
 

@@ -93,5 +93,5 @@ def test_faults_of_it_are_faults_of_the_site(folder, config, says):
 
 def test_a_key_that_there_is_not_is_a_fault_of_the_site(folder):
     (folder / "node.bu").write_text("variant: fcos\nversion: 1.4.0\nstroage: {}\n")
-    with pytest.raises(ConfigError, match=r"node\.bu:3:1: warning: stroage: there is no such key"):
+    with pytest.raises(ConfigError, match=r"node\.bu:3:1: stroage: there is no such key"):
         site(folder)
