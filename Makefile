@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 # A board in QEMU keeps one core busy: one test for each core. By hand, plain pytest runs them one by one.
 PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
-.PHONY: help demo test check unit format fuzz api-fuzz lossy refos-twice upgrades systems night bench clean
+.PHONY: help demo test check unit format fuzz api-fuzz lossy refos-twice upgrades systems update-fleet night bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile

@@ -15,6 +15,7 @@ PARTS = (
     "rollout",
     "results",
     "statistics",
+    "updates",
 )
 
 

@@ -1,6 +1,6 @@
 """10,000 simulated nodes through a staged update over HTTP, while the server is killed ten times.
 
-    python tests/hil/updates_fleet.py [--flatcar 8000] [--coreos 2000] [--kills 10] [--speed 120] [--hours 10]
+    python tests/hil/updates_fleet.py [--flatcar 8000] [--coreos 2000] [--kills 10] [--speed 120] [--hours 12]
 
 Nodes of Flatcar and Fedora CoreOS (lab.testing.updaters) do in minutes what takes hours; some downloads break
 off, some new versions do not boot, some nodes never come back. At the end two counts must be within limits
@@ -25,15 +25,15 @@ from lab.updates.config import read_settings
 from lab.updates.record import Record, check_limits
 from lab.updates.timing import attempts, statistics
 
-LIMITS = {"omaha/flatcar/stable": 300, "fleetlock/default": 100}
+LIMITS = {"omaha/flatcar/stable": 500, "fleetlock/default": 50}
 
 
 def main() -> None:
     options = parse()
     with tempfile.TemporaryDirectory(prefix="bootlab-updates-") as name:
         file = write_file(Path(name))
-        text = file.read_text().replace("max_concurrent: 5", "max_concurrent: 300")
-        file.write_text(text.replace("slots: 3", "slots: 100, lease_seconds: 60, tolerate_lost: 1000"))
+        text = file.read_text().replace("max_concurrent: 5", "max_concurrent: 500")
+        file.write_text(text.replace("slots: 3", "slots: 50, lease_seconds: 60, tolerate_lost: 1000"))
         settings = read_settings(file)
         chances = Chances(download=0.05, boot=0.03, lost=0.003)
         fleet = make_fleet(settings, options.flatcar, options.coreos, chances)
@@ -98,7 +98,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--coreos", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--speed", type=float, default=120.0)
-    parser.add_argument("--hours", type=float, default=10.0)
+    parser.add_argument("--hours", type=float, default=12.0)
     parser.add_argument("--connections", type=int, default=64)
     return parser.parse_args()
 
