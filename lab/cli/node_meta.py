@@ -96,11 +96,13 @@ def netstat(
 
 def _row(record: netstat_pb2.ConnectRecord) -> list[str]:
     state = _STATES.Name(record.state) if record.state in _STATES.values() else "?"
-    local, remote = (
-        f"{printable(ip)}:{port}"
-        for ip, port in ((record.localip, record.localport), (record.remoteip, record.remoteport))
-    )
+    local, remote = _at(record.localip, record.localport), _at(record.remoteip, record.remoteport)
     return [printable(record.l4proto), local, remote, state]
+
+
+def _at(address: str, port: int) -> str:
+    shown = printable(address)
+    return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
 
 
 def _owner(record: netstat_pb2.ConnectRecord) -> str:

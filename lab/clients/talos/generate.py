@@ -73,13 +73,13 @@ class Cluster:
 
 def machine_config(cluster: Cluster, secrets: ClusterSecrets, kind: str, hostname: str = "") -> str:
     """Return the YAML of one node's config; `kind` is one of TYPES."""
-    base: dict[str, Any] = {
-        "version": "v1alpha1",
-        "debug": False,
-        "persist": True,
-        "machine": _machine(cluster, secrets, kind),
-        "cluster": _cluster(cluster, secrets, kind),
-    }
+    base: dict[str, Any] = {"version": "v1alpha1"}
+    if cluster.version == REFOS:  # which has no cluster, and would warn of each key that it ignores
+        base["machine"] = _refos(cluster, secrets)
+    else:
+        base |= {"debug": False, "persist": True}
+        base["machine"] = _machine(cluster, secrets, kind)
+        base["cluster"] = _cluster(cluster, secrets, kind)
     name = {"hostname": hostname} if hostname else {"auto": "stable"}
     documents: list[Mapping[str, Any]] = [base, _document("HostnameConfig", name)]
     if _install_document(cluster):
@@ -87,18 +87,18 @@ def machine_config(cluster: Cluster, secrets: ClusterSecrets, kind: str, hostnam
     return "---\n".join(dump_data(document) for document in documents)
 
 
+def _refos(cluster: Cluster, secrets: ClusterSecrets) -> dict[str, Any]:
+    """Each node of refos signs for itself, so each has the key of the authority."""
+    sans = {"certSANs": list(cluster.sans)} if cluster.sans else {}
+    return {"ca": encoded(secrets.machine), **sans, **_install(cluster, {})}
+
+
 def _machine(cluster: Cluster, secrets: ClusterSecrets, kind: str) -> dict[str, Any]:
-    # Who has the key signs for nodes: in Talos the control plane alone does, and refos each for itself
-    own_key = kind == CONTROL_PLANE or cluster.version == REFOS
-    machine: dict[str, Any] = {
-        "type": kind,
-        "token": secrets.machine_token,
-        "ca": encoded(secrets.machine, key=own_key),
-    }
+    # Who has the key signs for nodes: the control plane alone
+    ca = encoded(secrets.machine, key=kind == CONTROL_PLANE)
+    machine: dict[str, Any] = {"type": kind, "token": secrets.machine_token, "ca": ca}
     if cluster.sans:
         machine["certSANs"] = list(cluster.sans)
-    if cluster.version == REFOS:
-        return machine | _install(cluster, {})
     machine["kubelet"] = {"defaultRuntimeSeccompProfileEnabled": True, "disableManifestsDirectory": True}
     machine["kubelet"] |= _image(cluster, "ghcr.io/siderolabs/kubelet")
     machine["features"] = {

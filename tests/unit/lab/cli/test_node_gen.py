@@ -78,7 +78,7 @@ def test_a_config_for_each_machine_of_a_site(run: Run, tmp_path: Path, secrets: 
     (tmp_path / "w1.yaml.patch").write_text("machine: {certSANs: [w1.example]}\n")
     made = run(
         "config", "rack1", ENDPOINT, "--with-secrets", secrets, "--site", "lab.yaml", "-o", "out",
-        "-p", "@dns.yaml", "-p", "w1=@w1.yaml.patch", "--version", "refos",
+        "-p", "@dns.yaml", "-p", "w1=@w1.yaml.patch",
     )  # fmt: skip
     assert made.exit_code == 0, made.output
     cp1, w1, third = (
