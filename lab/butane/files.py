@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _MOST = 32 << 20  # bytes of one file; a whole config that is served has at most 1 MiB
@@ -10,6 +11,15 @@ _MOST = 32 << 20  # bytes of one file; a whole config that is served has at most
 
 class Refused(ValueError):
     """A file that may not or cannot be taken in; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is in a tree, at `path` in it: bytes, a link's target, or None for a folder."""
+
+    path: str
+    content: bytes | str | None
+    program: bool = False
 
 
 class Files:
@@ -22,17 +32,15 @@ class Files:
         """Return a file's bytes. Raises Refused: outside of the folder, not there, no file, too long."""
         return _content(self._inside(name), name)
 
-    def tree(self, name: str) -> Iterator[tuple[str, bytes | str, bool]]:
-        """Yield what is in a folder: the path in it, bytes or a link's target, whether it can be executed.
-
-        In the order of names, folders among the files. Links are not followed. Raises Refused.
-        """
+    def tree(self, name: str) -> Iterator[Found]:
+        """Yield a folder and what is in it, in the order of names. Links are not followed. Raises Refused."""
         root = self._inside(name)
         if not root.is_dir():
             raise Refused(f"{name} {'is no folder' if root.exists() else 'is not there'}")
         yield from self._walk(root, "")
 
-    def _walk(self, folder: Path, below: str) -> Iterator[tuple[str, bytes | str, bool]]:
+    def _walk(self, folder: Path, below: str) -> Iterator[Found]:
+        yield Found(below.rstrip("/"), None)
         try:
             names = sorted(os.listdir(folder))
         except OSError as exc:
@@ -43,9 +51,9 @@ class Files:
             if stat.S_ISDIR(mode):
                 yield from self._walk(path, f"{inner}/")
             elif stat.S_ISLNK(mode):
-                yield inner, os.readlink(path), False
+                yield Found(inner, os.readlink(path))
             elif stat.S_ISREG(mode):
-                yield inner, _content(path, inner), bool(mode & 0o111)
+                yield Found(inner, _content(path, inner), program=bool(mode & 0o111))
             else:
                 raise Refused(f"{inner} is no file, folder or link; a tree has nothing else")
 

@@ -15,6 +15,7 @@ _NUMBERS = {"BIOS-BOOT": 1, "PowerPC-PReP-boot": 1, "EFI-SYSTEM": 2, "boot": 3, 
 _BOOT_DISK = "/dev/disk/by-id/coreos-boot-disk"
 _MOUNTABLE = re.compile(r"/(etc|var)(/|$)")
 _ROOT_MIB = 8192
+_STRICT = 7  # the minor version of fcos in which some warnings became errors
 _DISKS = {"s390x-eckd": re.compile(r"/dev/dasd[a-z]"), "s390x-zfcp": re.compile(r"/dev/sd[a-z]")}
 
 
@@ -108,7 +109,9 @@ def _boot_device(config: Block, version: Version) -> Iterator[_Said]:
         return
     layout, disks = device.get("layout"), (device.get("mirror") or {}).get("devices", ())
     if disks and layout is None:
-        yield _Said(("boot_device", "mirror"), "goes with a layout; x86_64 is taken", warning=True)
+        older = version.number < _STRICT
+        words = "goes with a layout; x86_64 is taken" if older else "needs boot_device.layout"
+        yield _Said(("boot_device", "mirror"), words, warning=older)
     if len(disks) == 1:
         yield _Said(("boot_device", "mirror", "devices"), "a mirror has two devices at least")
     if layout is not None and layout not in layouts(version):
@@ -116,7 +119,11 @@ def _boot_device(config: Block, version: Version) -> Iterator[_Said]:
         yield _Said(("boot_device", "layout"), words)
     elif layout in S390X:
         yield from _s390x(layout, bool(disks), device.get("luks") or {})
-    yield from _cex(layout, device.get("luks") or {})
+    luks = device.get("luks") or {}
+    sealed = luks.get("tang") or luks.get("tpm2") or (luks.get("cex") or {}).get("enabled")
+    if version.number >= _STRICT and luks.get("device") and not sealed:
+        yield _Said(("boot_device", "luks"), "names a device and no way to open it: tang, tpm2 or cex")
+    yield from _cex(layout, luks)
 
 
 def _s390x(layout: str, mirrored: bool, luks: Any) -> Iterator[_Said]:

@@ -15,7 +15,7 @@ from pxe.boot.configs.spec import SPEC, Group, Node, Scalar, Scalars
 # variant -> version -> minor version of the Ignition spec that comes out
 VERSIONS: Final[Mapping[str, Mapping[str, int]]] = {
     "flatcar": {"1.0.0": 3, "1.1.0": 4},
-    "fcos": {"1.0.0": 0, "1.1.0": 1, "1.2.0": 2, "1.3.0": 2, "1.4.0": 3, "1.5.0": 4, "1.6.0": 5},
+    "fcos": {"1.0.0": 0, "1.1.0": 1, "1.2.0": 2, "1.3.0": 2, "1.4.0": 3, "1.5.0": 4, "1.6.0": 5, "1.7.0": 6},
 }
 _CAPITAL = re.compile(r"(MiB|[A-Z])")
 _TEXT, _FLAG = Scalar(str), Scalar(bool)
@@ -79,7 +79,10 @@ def _base() -> dict[str, Node]:
     units = _group(_group(fields["systemd"]).fields["units"])
     dropins = _with(units.fields["dropins"], contents_local=Scalar(str, _LOCAL_UNITS))
     units = _with(units, contents_local=Scalar(str, _LOCAL_UNITS), dropins=dropins)
-    tree = Group({"local": _TEXT, "path": _TEXT}, since=_LOCAL, many=True)
+    owner = _group(_group(storage.fields["files"]).fields["user"])
+    owned: dict[str, Node] = {"user": replace(owner, since=6), "group": replace(owner, since=6)}
+    owned |= {"file_mode": Scalar(int, 6), "dir_mode": Scalar(int, 6)}
+    tree = Group({"local": _TEXT, "path": _TEXT, **owned}, since=_LOCAL, many=True)
     filesystems = _with(storage.fields["filesystems"], with_mount_unit=Scalar(bool, _LOCAL))
     users = _with(passwd.fields["users"], ssh_authorized_keys_local=Scalars(_LOCAL_UNITS))
     ignition = {key: part for key, part in _group(fields["ignition"]).fields.items() if key != "version"}

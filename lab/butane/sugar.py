@@ -1,13 +1,11 @@
-"""What Butane adds to a config by itself: mount units, trees of files, users of GRUB.
+"""What Butane adds to a config by itself: mount units, and users of GRUB.
 
 The texts of the units are those that upstream's Butane writes: a config translated here and there is one.
 """
 
 from lab.butane.dataurl import data_url
-from lab.butane.files import Files, Refused
 from lab.butane.schema import Version
-from lab.butane.values import Block, Place, Report, Series, block_of, series_of
-from lab.machineconfig.yamltext import path_text
+from lab.butane.values import Block, Place, Series, block_of, series_of
 
 _ALLOWED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
 _SWAP_SINCE = 3  # minor versions of the Ignition spec
@@ -82,54 +80,6 @@ def _needs_network(device: str, storage: Block, version: Version) -> bool:
         if tang and device in (f"/dev/mapper/{name}", f"/dev/disk/by-id/dm-name-{name}"):
             return True
     return False
-
-
-def add_trees(config: Block, ignition: Block, files: Files, report: Report) -> None:
-    """Put the files and links of `storage.trees` into the storage of `ignition`."""
-    trees = (config.get("storage") or {}).get("trees", ())
-    for number, tree in enumerate(trees):
-        place = tree.place
-        where = path_text(("storage", "trees", number))
-        if not tree.get("local"):
-            report.error(place, where, "local is missing: a folder of this disk")
-            continue
-        target = (tree.get("path") or "/").rstrip("/")
-        try:
-            for inner, content, program in files.tree(tree["local"]):
-                _add_node(ignition["storage"], f"{target}/{inner}", content, place, where, report, program)
-        except Refused as exc:
-            report.error(tree.place_of("local"), f"{where}.local", str(exc))
-
-
-def _add_node(
-    storage: Block, path: str, content: bytes | str, place: Place, where: str, report: Report, program: bool
-) -> None:
-    """One file or link; one that the config names with other fields, but without contents, gets them."""
-    part, field = ("links", "target") if isinstance(content, str) else ("files", "contents")
-    others = {"files", "directories", "links"} - {part}
-    node = next((item for item in storage.get(part, ()) if item.get("path") == path), None)
-    taken = any(item.get("path") == path for name in others for item in storage.get(name, ()))
-    given = (node or {}).get(field)
-    if taken or (given and (part == "links" or given.get("source"))):
-        report.error(place, where, f"{path} is in this config already, with contents or of another kind")
-        return
-    if node is None:
-        node = block_of(place, path=path)
-        if part not in storage:
-            storage.put(part, Series(place), place)
-        storage[part].add(node, place)
-    if isinstance(content, str):
-        node.put("target", content, place)
-        return
-    packed = (given or {}).get("compression") or ""
-    source, compression = data_url(content, compress=not packed)
-    node.put(
-        "contents",
-        block_of(place, **{**(given or {}), "source": source, "compression": packed or compression}),
-        place,
-    )
-    if "mode" not in node:
-        node.put("mode", 0o755 if program else 0o644, place)
 
 
 def grub_users(config: Block) -> Block:

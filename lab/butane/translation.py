@@ -13,7 +13,8 @@ from lab.butane.merge import merged
 from lab.butane.reading import Unreadable, read
 from lab.butane.rules import check
 from lab.butane.schema import Version, snake
-from lab.butane.sugar import add_trees, grub_users, mount_units
+from lab.butane.sugar import grub_users, mount_units
+from lab.butane.trees import add_trees
 from lab.butane.values import Block, Finding, KeyPath, Report, place_at
 from pxe.boot.configs.fill import samples
 from pxe.boot.configs.ignition import parse
