@@ -20,7 +20,9 @@ _SUPPORT: Final = {
     ),
     "raspberrypi-pi3": Support(Level.NOT_EXPECTED, f"it has 1 GB of RAM; {_MEMORY}", "flatcar.org, PXE"),
     "raspberrypi-pi5": Support(
-        Level.NOT_EXPECTED, "its kernel has no driver for the RP1, where Ethernet is", _KERNEL
+        Level.NOT_EXPECTED,
+        "of all Raspberry Pis only the Pi 4 is named anywhere",
+        "flatcar/Flatcar#502 (open)",
     ),
     "jetson-nano": Support(Level.NOT_EXPECTED, "its kernel has no Tegra210 (of Tegra, only 132)", _KERNEL),
     "jetson-orin": Support(Level.NOT_EXPECTED, "its kernel has no Tegra234 (of Tegra, only 132)", _KERNEL),
