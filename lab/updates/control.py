@@ -1,6 +1,7 @@
 """What people do to a running server, as JSON over its Unix socket: the server's half and the caller's."""
 
 import json
+import socket
 from pathlib import Path
 
 import httpx
@@ -34,13 +35,16 @@ def act(state: State, what: str, body: bytes, now: float) -> None:
 
 def ask(folder: Path, what: str, **words: str) -> None:
     """Have the server of this state folder do it. Raises UsageError where it says no, InfrastructureError."""
-    socket = folder / SOCKET_NAME
+    path = folder / SOCKET_NAME
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=_SECONDS) as client:
+        # First by ourselves: httpcore leaves a socket open that cannot be connected
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(path))
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), timeout=_SECONDS) as client:
             answer = client.post(f"http://updates/operator/{what}", json=words)
     except (httpx.HTTPError, OSError) as exc:
         raise InfrastructureError(
-            f"{socket}: the update server does not answer ({exc}); is it running, and is it yours?"
+            f"{path}: the update server does not answer ({exc}); is it running, and is it yours?"
         ) from exc
     if answer.is_success:
         return
