@@ -81,7 +81,10 @@ class _Connection(H2Protocol):
             stream.abort()
             return
         self.cut = stream.abort
-        keep_alive(transport.get_extra_info("socket"))
+        sock = transport.get_extra_info("socket")
+        keep_alive(sock)
+        # asyncio and grpclib do so only where the listener was made with IPPROTO_TCP: else 40 ms an answer
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -1,7 +1,7 @@
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -60,3 +60,9 @@ def running(folder: Path, lines: Path | None = None) -> Iterator[Receivers]:
 def receivers(tmp_path: Path) -> Iterator[Receivers]:
     with running(tmp_path / "heard") as found:
         yield found
+
+
+@pytest.fixture
+def listening() -> Callable[[Path], AbstractContextManager[Receivers]]:
+    """Start receivers that write to a folder."""
+    return running

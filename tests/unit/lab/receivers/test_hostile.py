@@ -1,5 +1,6 @@
 """Senders that mean no good: none ends the receivers, fills the disk, or shuts others out."""
 
+import asyncio
 import json
 import random
 import socket
@@ -10,11 +11,16 @@ from time import monotonic
 
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
+from grpclib.client import Channel
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.clients.talos.events import decode
 from lab.clients.talos.kernellog import parse
+from lab.machineapi.events_grpc import EventSinkServiceStub
+from lab.machineapi.events_pb2 import EventRequest
 from lab.receivers import notebook, service
 from lab.receivers.notebook import Notebook
 
@@ -143,3 +149,20 @@ def test_numbers_that_are_none_are_written(tmp_path: Path, number: str) -> None:
     hearing = service.Hearing(Notebook(tmp_path), None)
     hearing.kernel(parse(0, "n", f'{{"msg": "\\ud800", "seq": {number}, "priority": {number}}}'.encode()))
     assert json.loads((tmp_path / "kernel.jsonl").read_text())["node"] == "n"
+
+
+def test_a_sink_that_is_flooded_answers_and_keeps_some(tmp_path, monkeypatch, listening):
+    monkeypatch.setattr(service, "RECORDS", (20, 1))
+
+    async def publish(port: int) -> None:
+        async with Channel("127.0.0.1", port) as channel:
+            for number in range(200):
+                await EventSinkServiceStub(channel).Publish(EventRequest(id=str(number)), timeout=60)
+            big = EventRequest(data=Packed(value=bytes(2 << 20)))
+            with pytest.raises(GRPCError) as refused:
+                await EventSinkServiceStub(channel).Publish(big, timeout=60)
+            assert refused.value.status is Status.RESOURCE_EXHAUSTED
+
+    with listening(tmp_path / "heard") as receivers:
+        asyncio.run(publish(receivers.events))
+        assert 20 <= len(receivers.records("events")) < 100
