@@ -24,7 +24,8 @@ class GroupLocks:
         self.holders: dict[str, float] = {}
         self.lost: dict[str, float] = {}
         self.paused = ""
-        self.unhealthy = ""  # what the health check says; "" is well
+        # What the health check says; "" is well
+        self.unhealthy = f"{settings.health_url} was not asked yet" if settings.health_url else ""
 
 
 class Ledger:

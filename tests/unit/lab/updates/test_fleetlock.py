@@ -242,3 +242,8 @@ class Semaphore(RuleBasedStateMachine):
 
 Semaphore.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestSemaphore = Semaphore.TestCase
+
+
+def test_a_group_is_not_well_before_it_was_asked():
+    locks = Locks(workers(health_url="http://lb/ready"))
+    assert locks.lock("a") == "failed_lock_unhealthy"

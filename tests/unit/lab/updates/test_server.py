@@ -3,7 +3,10 @@
 import contextlib
 import json
 import os
+import resource
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
@@ -145,6 +148,51 @@ def test_a_clean_end_and_pauses_that_outlive_it(updates_file):
     with Running(updates_file) as again:
         query = {"stream": "stable", "basearch": "aarch64"}
         assert httpx.get(f"{again.url}/v1/graph", params=query, timeout=60).json()["edges"] == []
+
+
+def test_a_full_disk_is_503_and_what_was_not_stored_never_was(updates_file):
+    """The limit of the server's process on the size of its files stands for the disk."""
+    with Running(updates_file) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        assert lock(client, "pre-reboot", "a").status_code == 200
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        answers = [lock(client, "pre-reboot", node) for node in "bcdef"]
+        assert [answer.status_code for answer in answers] == [503] * 5
+        assert answers[0].json()["kind"] == "storage"
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        assert [lock(client, "pre-reboot", node).status_code for node in "aghi"] == [200, 200, 200, 409]
+    with contextlib.closing(Record(updates_file.parent / "state")) as record:
+        assert [e.node for e in record.events() if e.kind == "locked"] == ["a", "g", "h"]
+
+
+class _Health(BaseHTTPRequestHandler):
+    well = True
+
+    def do_GET(self):
+        self.send_response(200 if _Health.well else 500)
+        self.end_headers()
+
+    def log_message(self, *_words):
+        pass
+
+
+def test_nobody_reboots_while_the_group_is_not_well(updates_file):
+    with HTTPServer(("127.0.0.1", 0), _Health) as checked:
+        threading.Thread(target=checked.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{checked.server_port}/"
+        text = updates_file.read_text()
+        health = f"slots: 30, health_url: '{url}', health_seconds: 0.05"
+        updates_file.write_text(text.replace("slots: 3", health))
+        with Running(updates_file) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+            for well, wanted in ((True, 200), (False, 409), (True, 200)):
+                _Health.well = well
+                for node in range(10_000):
+                    answer = lock(client, "pre-reboot", f"{well} {node}")
+                    lock(client, "steady-state", f"{well} {node}")
+                    if answer.status_code == wanted:
+                        break
+                assert answer.status_code == wanted
+                assert well or answer.json()["kind"] == "failed_lock_unhealthy"
+        checked.shutdown()
 
 
 def test_a_port_that_is_taken_is_one_sentence(shared, updates_file):
