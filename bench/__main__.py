@@ -6,6 +6,7 @@ import sys
 PARTS = (
     "tftp",
     "http",
+    "pull",
     "rack",
     "dhcp",
     "boot",

@@ -1,5 +1,6 @@
 """Adding an image: fetch each part, hold it against what was promised, and only then let it count."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ from pxe.assets.download import new_client
 from pxe.assets.lock import locked
 from pxe.assets.manifest import ImageName, Manifest, Part, check_part_name
 from pxe.assets.packages import PackageFiles, package_files
-from pxe.assets.signature import check_detached, is_clear_signed, open_clear_signed
+from pxe.assets.signature import DetachedCheck, check_detached, is_clear_signed, open_clear_signed
 from pxe.assets.source import Fetched, Fetcher
 from pxe.assets.store import Store, digest, storing
 from pxe.assets.sums import Checksum, checksum, find_checksum
@@ -67,7 +68,7 @@ def add_image(store: Store, request: AddRequest, watch: Watch = no_watch) -> Man
         parts = {}
         for name, source in request.parts.items():
             promised = trust.promised(name, source)
-            with fetcher.fetch(source, name) as fetched:
+            with fetcher.fetch(source, name, trust.beginning(promised)) as fetched:
                 checked = trust.check(fetched, promised, source)
                 if not fetched.path.is_relative_to(store.blobs):
                     store.put(fetched.path, fetched.sha256)
@@ -164,6 +165,13 @@ class _Trust:
         suffix = self._promises.signature
         return sums, self._fetcher.small(source + suffix) if suffix else None
 
+    def beginning(self, promised: tuple[list[Checksum], Path | None]) -> Callable[[], DetachedCheck] | None:
+        """What holds a part's own signature against it while it comes."""
+        signature, keyring = promised[1], self._promises.keyring
+        if signature is None or keyring is None:
+            return None
+        return lambda: DetachedCheck(signature, keyring, self._folder)
+
     def check(
         self, fetched: Fetched, promised: tuple[list[Checksum], Path | None], source: str
     ) -> tuple[str, ...]:
@@ -178,5 +186,10 @@ class _Trust:
             checked.append(wanted.said_by)
         keyring = self._promises.keyring
         if signature is not None and keyring is not None:
-            checked.append(f"openpgp {check_detached(fetched.path, signature, keyring, self._folder)}")
+            signer = (
+                fetched.signed.fingerprint()
+                if fetched.signed is not None
+                else check_detached(fetched.path, signature, keyring, self._folder)
+            )
+            checked.append(f"openpgp {signer}")
         return (*checked, *(self._signed_by if sums and self._listing is not None else ()))

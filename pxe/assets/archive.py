@@ -1,10 +1,11 @@
-"""An archive of images, for hosts without a way out: a tar of `index.json` and the files by their SHA-256.
+"""An archive of images, for hosts without a way out: a tar of an index and the files, by their SHA-256.
 
 The same images give the same bytes: members in order, no times, no owners. Read by the header alone: a member
 that is no plain file of a known name and size is refused before a byte of it is used, so no path in an
 archive ever becomes one on disk.
 """
 
+import hashlib
 import json
 import re
 import tarfile
@@ -14,7 +15,7 @@ from typing import IO, Any
 from pxe.assets.manifest import Manifest, read_manifest
 from pxe.errors import AssetError, ChecksumError
 
-INDEX = "index.json"
+_INDEX = re.compile(r"index-([0-9a-f]{64})\.json")
 SCHEMA = 1
 BLOCK = 512
 _LONGEST_INDEX = 16 << 20
@@ -26,6 +27,11 @@ def index_of(manifests: Iterable[Manifest]) -> bytes:
     """Return the index of an archive of these images."""
     images = [manifest.to_json() for manifest in sorted(manifests, key=lambda found: found.image)]
     return json.dumps({"schema": SCHEMA, "images": images}, indent=1).encode() + b"\n"
+
+
+def index_name(index: bytes) -> str:
+    """Return the name of the index in an archive."""
+    return f"index-{hashlib.sha256(index).hexdigest()}.json"
 
 
 def member_name(sha256: str) -> str:
@@ -58,26 +64,42 @@ class Reader:
             raise self.fault("is cut short")
         return data
 
-    def member(self, name: str, size: int | None = None) -> int:
-        """Go to the content of the next member, which must be that one; return its size in bytes."""
+    def member(self, name: str, size: int) -> None:
+        """Go to the content of the next member, which must be that one."""
+        found = self._header(name)
+        if found.name != name:
+            raise self.fault(f"has {_shown(found.name)} where {name} should be")
+        if found.size != size:
+            raise self.fault(f"has {name} with {found.size} bytes instead of {size}")
+
+    def padding(self, size: int) -> None:
+        """Go behind the last block of a member of `size` bytes."""
+        if self.exactly(-size % BLOCK).strip(b"\0"):
+            raise self.fault("has something between its files")
+
+    def _header(self, wanted: str) -> tarfile.TarInfo:
         block = self.exactly(BLOCK)
         try:
             found = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError:
-            raise self.fault(f"has no {name} where it should be") from None
-        if found.name != name or found.type != tarfile.REGTYPE or found.size < 0:
-            raise self.fault(f"has {_shown(found.name)} where {name} should be")
-        if size is not None and found.size != size:
-            raise self.fault(f"has {name} with {found.size} bytes instead of {size}")
-        return found.size
+            raise self.fault(f"has something else where {wanted} should be") from None
+        if found.type != tarfile.REGTYPE or found.size < 0 or block != header(found.name, found.size):
+            raise self.fault(f"has {_shown(found.name)} where {wanted} should be")
+        return found
 
     def index(self) -> list[Manifest]:
         """Return the images that the archive says it holds."""
-        size = self.member(INDEX)
-        if size > _LONGEST_INDEX:
-            raise self.fault(f"has an index of {size} bytes")
-        raw = self.exactly(size)
-        self.exactly(-size % BLOCK)
+        found = self._header("an index")
+        match = _INDEX.fullmatch(found.name)
+        if match is None or found.size > _LONGEST_INDEX:
+            raise self.fault(f"has {_shown(found.name)} of {found.size} bytes where an index should be")
+        raw = self.exactly(found.size)
+        self.padding(found.size)
+        if hashlib.sha256(raw).hexdigest() != match[1]:
+            raise self.fault("has an index that was changed")
+        return self._images(raw)
+
+    def _images(self, raw: bytes) -> list[Manifest]:
         try:
             found = json.loads(raw)
             if found["schema"] != SCHEMA:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from pxe.assets.archive import INDEX, header, index_of, member_name, padding
+from pxe.assets.archive import header, index_name, index_of, member_name, padding
 from pxe.assets.manifest import ImageName, Manifest, Part
 from pxe.assets.store import Store, storing
 from pxe.assets.watch import Progress, Watch, no_watch
@@ -60,7 +60,7 @@ def files_of(manifests: Sequence[Manifest]) -> dict[str, Part]:
 
 def _write(store: Store, manifests: Sequence[Manifest], out: _Summed, progress: Progress) -> str:
     index = index_of(manifests)
-    out.write(header(INDEX, len(index)) + index + padding(len(index)))
+    out.write(header(index_name(index), len(index)) + index + padding(len(index)))
     files = files_of(manifests)
     total = sum(part.size for part in files.values())
     for sha256, part in files.items():

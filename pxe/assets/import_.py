@@ -60,7 +60,7 @@ def _taken(reader: Reader, path: Path, size: int, sha256: str) -> Iterator[int]:
             yield len(chunk)
     if summed.hexdigest() != sha256:
         raise reader.fault(f"has a file with SHA-256 {summed.hexdigest()}, its index says {sha256}")
-    reader.exactly(-size % BLOCK)
+    reader.padding(size)
 
 
 def _check_whole(source: Path, sha256: str) -> None:

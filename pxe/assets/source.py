@@ -6,7 +6,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any
 import httpx
 
 from pxe.assets.download import Validator, download, forget, partial_note
+from pxe.assets.follow import Follower
 from pxe.assets.lock import locked
 from pxe.assets.packages import PackageFiles
+from pxe.assets.signature import DetachedCheck
 from pxe.assets.store import Store, digest, storing
-from pxe.assets.watch import Watch
+from pxe.assets.watch import Progress, Watch
 from pxe.errors import AssetError, ChecksumError, PlanError
 
 _SMALL = 16 << 20  # bytes; no list of checksums and no signature is as long
@@ -26,12 +28,14 @@ _SMALL = 16 << 20  # bytes; no list of checksums and no signature is as long
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file that came, not yet checked by anybody. `size` in bytes; `file` is its name upstream."""
+    """A file that came. `size` in bytes; `file` is its name upstream. `signed`: its signature, where that was
+    held against it on the way; else nobody has checked it yet."""
 
     path: Path
     file: str
     sha256: str
     size: int
+    signed: DetachedCheck | None = None
 
 
 def is_url(source: str) -> bool:
@@ -52,13 +56,18 @@ class Fetcher:
         self._count = 0
 
     @contextmanager
-    def fetch(self, source: str, label: str) -> Iterator[Fetched]:
-        """Yield what `source` gives. Where the block ends well it may have moved the file away; a
-        ChecksumError in it throws the file away. Raises PlanError or AssetError, one sentence."""
+    def fetch(
+        self, source: str, label: str, signed: Callable[[], DetachedCheck] | None = None
+    ) -> Iterator[Fetched]:
+        """Yield what `source` gives; `signed` makes what may hold a signature against it.
+
+        Where the block ends well it may have moved the file away; a ChecksumError in it throws the file away.
+        Raises PlanError or AssetError, one sentence.
+        """
         if self._package is not None:
             yield self._copied(self._package.find(source), label)
         elif is_url(source):
-            with self._cached(source, label) as fetched:
+            with self._cached(source, label, signed) as fetched:
                 yield fetched
         else:
             yield self._copied(Path(source), label)
@@ -95,12 +104,12 @@ class Fetcher:
         return folder / name
 
     @contextmanager
-    def _cached(self, url: str, label: str) -> Iterator[Fetched]:
+    def _cached(self, url: str, label: str, signed: Callable[[], DetachedCheck] | None) -> Iterator[Fetched]:
         key = hashlib.sha256(url.encode()).hexdigest()
         partial, memory = self._store.partial / key, self._store.urls / f"{key}.json"
-        with locked(self._store.partial / f"{key}.lock"):
+        with locked(self._store.partial / f"{key}.lock"), Follower(partial, signed) as follower:
             known, sha256 = self._remembered(memory, url)
-            got = download(self._client, url, partial, self._watch(label), known)
+            got = download(self._client, url, partial, _both(follower.told, self._watch(label)), known)
             if got is None:
                 path = self._store.blob(sha256)
                 size = path.stat().st_size
@@ -112,9 +121,10 @@ class Fetcher:
                     )
                 yield Fetched(path, _file_name(url), sha256, size)
                 return
-            sha256 = digest(partial, "sha256")
+            size = partial.stat().st_size
+            sha256 = follower.sha256(size)
             try:
-                yield Fetched(partial, _file_name(url), sha256, partial.stat().st_size)
+                yield Fetched(partial, _file_name(url), sha256, size, follower.check)
             except ChecksumError:
                 forget(partial)
                 raise
@@ -130,6 +140,14 @@ class Fetcher:
         except (OSError, ValueError, KeyError, TypeError):
             pass  # never fetched, or forgotten: it is fetched then
         return None, ""
+
+
+def _both(told: Callable[[int], None], progress: Progress) -> Progress:
+    def tell(done: int, total: int | None) -> None:
+        told(done)
+        progress(done, total)
+
+    return tell
 
 
 def _remember(memory: Path, url: str, validator: Validator, sha256: str) -> None:
