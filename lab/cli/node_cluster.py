@@ -1,11 +1,13 @@
 """`bootlab node bootstrap, kubeconfig, etcd, access`: what a control plane node does for its cluster."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from lab.cli.api import print_json, print_table
+from lab.cli.node_config import printable_lines
 from lab.cli.node_options import json_option, with_node
 from lab.clients.talos.certs import ROLES
 from lab.clients.talos.events import as_dict
@@ -135,7 +137,7 @@ def _check_free(file: Path, *, force: bool) -> None:
 
 def _save(file: Path, text: str, *, force: bool) -> None:
     if str(file) == "-":
-        click.echo(text.rstrip("\n"))
+        click.echo(printable_lines(text) if sys.stdout.isatty() else text.rstrip("\n"))
         return
     _check_free(file, force=force)
     write_private(file, text.encode())

@@ -134,6 +134,8 @@ def _machines(site: Path | None, named: Sequence[str]) -> list[_Machine]:
         for machine in load_site(site).machines:
             kind = CONTROL_PLANE if CONTROL_PLANE in machine.tags else WORKER
             name = machine.name or machine.mac.replace(":", "-")
+            if not _NAME.fullmatch(name):
+                raise UsageError(f"{site}: machine {name}: is no host name, which a node's name must be")
             found.append(_Machine(kind, name, str(machine.ip or "")))
         if not found:
             raise UsageError(f"{site}: has no machines; list them in `machines` or `places`")
@@ -192,7 +194,7 @@ def _talosconfig(cluster: Cluster, secrets: ClusterSecrets, machines: Sequence[_
 
 
 def _write(files: Mapping[Path, str], *, force: bool) -> None:
-    """All or none: a config beside secrets of another cluster is worse than nothing."""
+    """Nothing where one is there: a config beside secrets of another cluster is worse than none."""
     there = [str(path) for path in files if path.exists()]
     if there and not force:
         raise UsageError(f"{', '.join(there)}: there already; --force overwrites, another --output does not")

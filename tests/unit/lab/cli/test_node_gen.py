@@ -96,6 +96,13 @@ def test_a_config_for_each_machine_of_a_site(run: Run, tmp_path: Path, secrets: 
     assert context.nodes == ("10.0.0.11", "10.0.0.12")
 
 
+def test_a_machine_s_name_must_be_a_host_name(run: Run, tmp_path: Path, secrets: str) -> None:
+    (tmp_path / "lab.yaml").write_text(SITE.replace("name: w1", 'name: "../w1"'))
+    refused = run("config", "r", ENDPOINT, "--with-secrets", secrets, "--site", "lab.yaml")
+    assert "../w1" in str(refused.exception)
+    assert not list(tmp_path.glob("*1.yaml"))
+
+
 def test_machines_by_name(run: Run, tmp_path: Path, secrets: str) -> None:
     made = run("config", "r", ENDPOINT, "--with-secrets", secrets, "-m", "a=controlplane", "-m", "b")
     assert made.exit_code == 0, made.output
