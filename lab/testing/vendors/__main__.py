@@ -1,6 +1,7 @@
 """`python -m lab.testing.vendors NAME --listen ADDRESS:PORT`: run one stand-in until Ctrl-C."""
 
 import argparse
+import signal
 import sys
 
 import click
@@ -25,6 +26,7 @@ def main() -> None:
     given = vars(parser.parse_args())
     name, listen = given.pop("name"), given.pop("listen")
     faults = Faults(**{word: given.pop(word) for word in ("cut_after", "cuts", "stall")})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by way of what must be tidied up
     address, _, port = listen.rpartition(":")
     if not port.isdigit():
         parser.error(f"--listen {listen}: write it like 127.0.0.1:8001")
