@@ -4,20 +4,16 @@ Paths and shapes as of 2026-08 (facts/os.md, section 5). The kernels are Debian'
 the guest with the real Ignition, which fetches the root filesystem as the live system does, and leaves it.
 """
 
-import argparse
 import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-from lab.images import installer_directory
-from lab.smalllinux import small_initrd
 from lab.systems.fcos.stream import ARCHES
-from lab.testing.ignition import ignition_initrd
-from lab.testing.vendors.kernels import file_sum, kernel
-from lab.testing.vendors.openpgp import Signer
+from lab.testing.vendors.kernels import file_sum
 from lab.testing.vendors.server import Answer, Request, text
+from lab.testing.vendors.signed import SignedFiles
 
 RELEASES = {
     "stable": ("44.20260802.3.0", "44.20260719.3.1", "42.20250512.3.0"),
@@ -27,7 +23,6 @@ RELEASES = {
 RHCOS = "9.6.20260801-0"
 OLD_NAMES = "42.20250512.3.0"  # a release whose kernel is called otherwise: names come from the metadata
 KEY = "/fedora.gpg"
-FAULTS = ("bad-signature", "truncated", "wrong-kernel", "no-signatures")
 ROOTFS = bytes(range(256)) * 4096
 _STREAM = re.compile(r"/streams/([a-z]+)\.json")
 _RELEASES = re.compile(r"/prod/streams/([a-z]+)/releases\.json")
@@ -36,17 +31,10 @@ _FILE = re.compile(r"/prod/streams/([a-z]+)/builds/([0-9.-]+)/([a-z0-9_]+)/([A-Z
 _OURS = {theirs: ours for ours, theirs in ARCHES.items()}
 
 
-class CoreosBuilds:
+class CoreosBuilds(SignedFiles):
     """Fedora CoreOS' build server: streams, releases, live files with .sig; /rhcos.json as RHCOS has it."""
 
-    def __init__(self, *, fault: str = "") -> None:
-        self._fault = fault
-        self._signer = Signer("Stand-in for Fedora's key <nobody@example.org>")
-
-    @staticmethod
-    def options(parser: argparse.ArgumentParser) -> None:
-        """Add what goes wrong on request."""
-        parser.add_argument("--fault", choices=FAULTS, default="", help="what is wrong with its files")
+    key_of = "Fedora"
 
     def answer(self, request: Request) -> Answer:
         """Return the answer to a request."""
@@ -54,7 +42,7 @@ class CoreosBuilds:
             return text("method not allowed", 405)
         path, found = request.path, None
         if path == KEY:
-            return Answer(self._signer.public, "application/pgp-keys")
+            return self.public_key()
         if path == "/rhcos.json":
             return _json(self._stream("rhcos-4.20", RHCOS, request.base))
         if (match := _STREAM.fullmatch(path)) and match[1] in RELEASES:
@@ -101,26 +89,15 @@ class CoreosBuilds:
         if part is None or machine not in _OURS:
             return None
         content = self._content(part, machine)
-        if plain == name:
-            return Answer(self._damaged(part, content))
-        if self._fault == "no-signatures" or version == RHCOS:
-            return None
-        return Answer(self._signer.sign(b"of another file" if self._fault == "bad-signature" else content))
+        if plain != name:
+            return None if version == RHCOS else self.signature(content)
+        return Answer(self.perhaps_cut(content) if part == "rootfs" else content)
 
     def _content(self, part: str, machine: str) -> bytes | Path:
         arch = _OURS[machine]
-        if part == "kernel":
-            other = {"arm64": "x86_64", "x86_64": "arm64"}
-            return kernel(other[arch] if self._fault == "wrong-kernel" else arch)
         if part == "rootfs":
             return ROOTFS
-        return (
-            ignition_initrd() if arch == "arm64" else small_initrd(installer_directory(arch)[0] / "initrd.gz")
-        )
-
-    def _damaged(self, part: str, content: bytes | Path) -> bytes | Path:
-        broken = self._fault == "truncated" and part == "rootfs" and isinstance(content, bytes)
-        return content[: len(content) // 2] if broken and isinstance(content, bytes) else content
+        return self.kernel(arch) if part == "kernel" else self.initrd(arch)
 
     def _sum(self, part: str, machine: str) -> str:
         content = self._content(part, machine)

@@ -4,18 +4,14 @@ Paths as of 2026-08 (facts/os.md, section 4): /CHANNEL takes the place of the ho
 kernels are Debian's; the initrd for arm64 is the guest with the real Ignition. No Flatcar ever ran from it.
 """
 
-import argparse
 import json
 import re
 from pathlib import Path
 
-from lab.images import installer_directory
-from lab.smalllinux import small_initrd
 from lab.systems.flatcar.releases import BOARDS, DIGESTS, INITRD, KERNEL
-from lab.testing.ignition import ignition_initrd
-from lab.testing.vendors.kernels import file_sum, kernel
-from lab.testing.vendors.openpgp import Signer
+from lab.testing.vendors.kernels import file_sum
 from lab.testing.vendors.server import Answer, Request, text
+from lab.testing.vendors.signed import SignedFiles
 
 VERSIONS = {
     "stable": ("4593.2.4", "4593.2.3", "4459.2.1"),
@@ -24,30 +20,22 @@ VERSIONS = {
     "lts": ("4081.3.6",),
 }
 KEY = "/security/image-signing-key/Flatcar_Image_Signing_Key.asc"
-FAULTS = ("bad-signature", "truncated", "wrong-kernel", "no-signatures")
 _FILE = re.compile(r"/([a-z]+)/((?:amd64|arm64)-usr)/([0-9.]+|current)/([A-Za-z0-9_.]+)")
 _LIST = re.compile(r"/([a-z]+)/releases-json/releases-([a-z]+)\.json")
 _ARCHES = {board: arch for arch, board in BOARDS.items()}
 
 
-class FlatcarReleases:
+class FlatcarReleases(SignedFiles):
     """Flatcar's release servers: version.txt, kernels, initrds, .sig and .DIGESTS, the list of versions."""
 
-    def __init__(self, *, fault: str = "") -> None:
-        self._fault = fault
-        self._signer = Signer("Stand-in for Flatcar's image signing key <nobody@example.org>")
-
-    @staticmethod
-    def options(parser: argparse.ArgumentParser) -> None:
-        """Add what goes wrong on request."""
-        parser.add_argument("--fault", choices=FAULTS, default="", help="what is wrong with its files")
+    key_of = "Flatcar's image signing"
 
     def answer(self, request: Request) -> Answer:
         """Return the answer to a request."""
         if request.method not in ("GET", "HEAD"):
             return text("method not allowed", 405)
         if request.path == KEY:
-            return Answer(self._signer.public, "application/pgp-keys")
+            return self.public_key()
         if (match := _LIST.fullmatch(request.path)) and match[1] == match[2] and match[1] in VERSIONS:
             return _listed(match[1])
         match = _FILE.fullmatch(request.path)
@@ -62,30 +50,18 @@ class FlatcarReleases:
         content = self._content(arch, version, plain)
         if content is None:
             return None
-        if plain == name:
-            return Answer(self._damaged(content) if name == INITRD else content)
-        if self._fault == "no-signatures":
-            return None
-        return Answer(self._signer.sign(b"of another file" if self._fault == "bad-signature" else content))
+        if plain != name:
+            return self.signature(content)
+        return Answer(self.perhaps_cut(content) if name == INITRD else content)
 
     def _content(self, arch: str, version: str, name: str) -> bytes | Path | None:
         if name == "version.txt":
             build, branch, patch = version.split(".")
             numbers = f"FLATCAR_BUILD={build}\nFLATCAR_BRANCH={branch}\nFLATCAR_PATCH={patch}\n"
             return f"{numbers}FLATCAR_VERSION={version}\nFLATCAR_VERSION_ID={version}\n".encode()
-        if name == KERNEL:
-            other = {"arm64": "x86_64", "x86_64": "arm64"}
-            return kernel(other[arch] if self._fault == "wrong-kernel" else arch)
-        if name == INITRD:
-            # The first one that provisions a disk; of x86_64 there is only what starts a shell
-            return ignition_initrd() if arch == "arm64" else _shell()
+        if name in (KERNEL, INITRD):
+            return self.kernel(arch) if name == KERNEL else self.initrd(arch)
         return self._digests(arch, version) if name == DIGESTS else None
-
-    def _damaged(self, content: bytes | Path) -> bytes | Path:
-        if self._fault != "truncated" or not isinstance(content, Path):
-            return content
-        whole = content.read_bytes()
-        return whole[: len(whole) // 2]
 
     def _digests(self, arch: str, version: str) -> bytes:
         lines = []
@@ -96,10 +72,6 @@ class FlatcarReleases:
                 assert isinstance(content, Path)
                 lines.append(f"{file_sum(content, algorithm)}  {name}")
         return ("\n".join(lines) + "\n").encode()
-
-
-def _shell() -> Path:
-    return small_initrd(installer_directory("x86_64")[0] / "initrd.gz")
 
 
 def _listed(channel: str) -> Answer:
