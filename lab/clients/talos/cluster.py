@@ -3,10 +3,13 @@
 Every method raises as those of NodeClient do.
 """
 
+import asyncio
 import hashlib
 import io
 import tarfile
+import zlib
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -14,8 +17,8 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from lab.clients.talos.channel import Answers, Connection
-from lab.clients.talos.errors import NodeError, printable
-from lab.machineapi import cluster_pb2
+from lab.clients.talos.errors import NodeError, NodeUnreachable, printable
+from lab.machineapi import cluster_pb2, common_pb2
 from lab.machineapi.machine_grpc import MachineServiceStub
 
 One = TypeVar("One", bound=Message)
@@ -50,22 +53,21 @@ class ClusterCalls:
         """Yield etcd's database in pieces. Raises NodeError at the end where its checksum does not hold."""
         digest, last, size = hashlib.sha256(), b"", 0
         stream = self._connection.stream(self._stub.EtcdSnapshot, cluster_pb2.EtcdSnapshotRequest())
-        async for data in stream:
-            _check(self._connection.node, data.metadata.error)
-            size += len(data.data)
-            last += data.data
+        async for piece in self._pieces("EtcdSnapshot", stream):
+            size += len(piece)
+            last += piece
             digest.update(last[:-_DIGEST])
             last = last[-_DIGEST:]
-            yield data.data
+            yield piece
         if size % _PAGE != _DIGEST or digest.digest() != last:
             raise NodeError(self._connection.node, f"the snapshot ({size} bytes) is cut short or damaged")
 
     async def kubeconfig(self) -> str:
         """A kubeconfig (YAML) of an administrator of the cluster."""
         packed = b""
-        async for data in self._connection.stream(self._stub.Kubeconfig, Empty()):
-            _check(self._connection.node, data.metadata.error)
-            packed += data.data
+        stream = self._connection.stream(self._stub.Kubeconfig, Empty())
+        async for piece in self._pieces("Kubeconfig", stream):
+            packed += piece
             if len(packed) > _LARGEST:
                 raise NodeError(self._connection.node, f"sends more than {_LARGEST} bytes as a kubeconfig")
         return _unpacked(self._connection.node, packed)
@@ -79,6 +81,21 @@ class ClusterCalls:
         )
         reply = await self._connection.ask(self._stub.GenerateClientConfiguration, request)
         return only(self._connection.node, reply.messages)
+
+    async def _pieces(self, name: str, stream: Answers[common_pb2.Data]) -> Answers[bytes]:
+        """Yield what the pieces have; each must come within the connection's timeout."""
+        node, seconds = self._connection.node, self._connection.timeout
+        async with aclosing(stream):
+            while True:
+                try:
+                    async with asyncio.timeout(seconds):
+                        data = await anext(stream, None)
+                except TimeoutError:
+                    raise NodeUnreachable(node, f"{name}: nothing more within {seconds:g} s") from None
+                if data is None:
+                    return
+                _check(node, data.metadata.error)
+                yield data.data
 
 
 def only(node: str, messages: Sequence[One]) -> One:
@@ -95,11 +112,16 @@ def _check(node: str, error: str) -> None:
 
 
 def _unpacked(node: str, packed: bytes) -> str:
+    """The first file of a tar.gz, which must be whole; no more of it than a kubeconfig can have."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
+        unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # of gzip, whose checksum it compares
+        content = unzip.decompress(packed, 2 * _LARGEST)
+        if not unzip.eof:
+            raise NodeError(node, "what it sends as a kubeconfig is cut short, or too large")
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             for entry in archive:
                 if entry.isfile() and entry.size <= _LARGEST and (file := archive.extractfile(entry)):
                     return file.read(_LARGEST).decode()
-    except (tarfile.TarError, OSError, EOFError, ValueError) as exc:
+    except (zlib.error, tarfile.TarError, OSError, EOFError, ValueError) as exc:
         raise NodeError(node, f"what it sends as a kubeconfig cannot be read: {exc}") from exc
     raise NodeError(node, "the archive that it sends has no kubeconfig in it")
