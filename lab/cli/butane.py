@@ -35,8 +35,16 @@ _SECONDS = 60.0
     is_flag=True,
     help="Let the installed `butane` translate it, too; exit code 1 where it differs.",
 )
+@click.option("--with-butane", is_flag=True, help="Let it translate alone: for openshift, r4e and others.")
 def butane(
-    file: Path, folder: Path | None, output: Path | None, *, strict: bool, pretty: bool, compare: bool
+    file: Path,
+    folder: Path | None,
+    output: Path | None,
+    *,
+    strict: bool,
+    pretty: bool,
+    compare: bool,
+    with_butane: bool,
 ) -> None:
     """Translate the Butane FILE (- is standard input) to an Ignition config.
 
@@ -44,6 +52,10 @@ def butane(
     `ignition-validate` is installed, it is asked about the outcome, too.
     """
     text, name = _read(file)
+    if with_butane:
+        words = [*(["--strict"] if strict else []), *(["--pretty"] if pretty else [])]
+        _give(_upstream(text, folder, name, *words), output)
+        return
     found = translate(text, folder)
     for finding in found.warnings:
         click.echo(finding.text(name), err=True)
@@ -52,13 +64,17 @@ def butane(
     said = _second_opinion(found)
     if strict and (found.warnings or said):
         raise UsageError(f"{name}: warnings count as errors with --strict")
-    outcome = f"{found.text(pretty=pretty)}\n"
-    if output is not None:
-        write_whole(output, outcome.encode())
-    else:
-        click.echo(outcome, nl=False)
+    _give(found.text(pretty=pretty), output)
     if compare:
         _compare(text, folder, found, name)
+
+
+def _give(outcome: str, output: Path | None) -> None:
+    text = outcome.rstrip("\n") + "\n"
+    if output is not None:
+        write_whole(output, text.encode())
+    else:
+        click.echo(text, nl=False)
 
 
 def _read(file: Path) -> tuple[str, str]:
@@ -86,19 +102,25 @@ def _second_opinion(found: Translation) -> tuple[str, ...]:
 
 
 def _compare(text: str, folder: Path | None, found: Translation, name: str) -> None:
-    """Raise UsageError where upstream's program makes another config of the text."""
+    """Say whether upstream's program makes the same config of the text; exit code 1 where it does not."""
+    other = difference(found.config, json.loads(_upstream(text, folder, name)))
+    if other:
+        click.echo(f"{name}: {_UPSTREAM} makes another config of it, see {other}", err=True)
+        sys.exit(1)
+    click.echo(f"{name}: {_UPSTREAM} makes the same config of it", err=True)
+
+
+def _upstream(text: str, folder: Path | None, name: str, *words: str) -> str:
+    """What upstream's program makes of the text. Raises UsageError where it refuses it, or is not here."""
     program = shutil.which(_UPSTREAM)
     if program is None:
-        raise UsageError("--compare needs upstream's `butane` in PATH; it is not installed here")
-    argv = [program, "--raw", *(["--files-dir", str(folder)] if folder is not None else [])]
+        raise UsageError("upstream's `butane` is not installed here, or not in PATH; Debian has none")
+    argv = [program, *words, *(["--files-dir", str(folder)] if folder is not None else [])]
     try:
         done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise InfrastructureError(f"{program}: {exc}") from None
     if done.returncode:
         raise UsageError(f"{name}: {_UPSTREAM} refuses it: {done.stderr.strip()}")
-    other = difference(found.config, json.loads(done.stdout))
-    if other:
-        click.echo(f"{name}: {_UPSTREAM} makes another config of it, see {other}", err=True)
-        sys.exit(1)
-    click.echo(f"{name}: {_UPSTREAM} makes the same config of it", err=True)
+    click.echo(done.stderr, err=True, nl=False)
+    return done.stdout

@@ -95,3 +95,23 @@ def test_a_key_that_there_is_not_is_a_fault_of_the_site(folder):
     (folder / "node.bu").write_text("variant: fcos\nversion: 1.4.0\nstroage: {}\n")
     with pytest.raises(ConfigError, match=r"node\.bu:3:1: stroage: there is no such key"):
         site(folder)
+
+
+def test_upstreams_program_is_asked_where_it_is_installed(folder, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "not installed here" in str(run(folder / "node.bu", "--with-butane").exception)
+    program = folder / "bin" / "butane"  # says what it was given, as JSON, and refuses what is empty
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\nread -r line || { echo "no variant" >&2; exit 1; }\n'
+        'echo \'{"ignition": {"version": "3.3.0"}, "argv": "\'"$*"\'", "line": "\'"$line"\'"}\'\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
+    done = run("-", "--with-butane", "--pretty", "-d", folder / "files", text="variant: openshift\n")
+    said = json.loads(done.stdout)
+    assert said["line"] == "variant: openshift"
+    assert said["argv"] == f"--pretty --files-dir {folder / 'files'}"
+    assert "refuses it: no variant" in str(run("-", "--with-butane", text="").exception)
+    differs = run(folder / "node.bu", "-d", folder / "files", "--compare")
+    assert (differs.exit_code, "makes another config of it, see argv" in differs.stderr) == (1, True)
