@@ -150,7 +150,9 @@ class _Node(Node):
 
     def __init__(self, platform: Platform, world: World, fault: Fault, power: SimulatedNode) -> None:
         version = platform.slots.table[platform.slots.booted].version
-        settings = replace(world.settings, personality=personality_of(version, world.settings.personality))
+        settings, manners = world.settings, personality_of(version, world.settings.personality)
+        if manners is not settings.personality:  # a fleet of thousands shares one object
+            settings = replace(settings, personality=manners)
         super().__init__(platform, settings, read_config=world.trust.read)
         network = platform.network
         at = network.address + (f":{world.port}" if world.port != 50000 else "")
