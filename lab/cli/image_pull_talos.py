@@ -64,7 +64,8 @@ def talos(
     manifest = run_pull(Talos(), wanted, pulling)
     if pulling.as_json:
         return
-    click.echo("Image Factory publishes no checksums to everybody: its TLS alone vouches for them", err=True)
+    vouches = "over plain http nothing" if upstream.startswith("http:") else "its TLS alone"
+    click.echo(f"Image Factory publishes no checksums to everybody: {vouches} vouches for them", err=True)
     if "image" in manifest.parts:
         click.echo(
             "the kernel is an EFI zboot one, which UEFI starts and U-Boot's booti does not: the plain kernel "

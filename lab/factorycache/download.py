@@ -44,6 +44,7 @@ class Download:
         self._client, self._url, self._path, self._store = client, url, path, store
         self.entry = Entry(path, 0)
         self.written = 0
+        self.disk_failed = False
         self._error: Exception | None = None
         self._started, self._over = asyncio.Event(), False
         self._changed = asyncio.Condition()
@@ -94,6 +95,7 @@ class Download:
         except OSError as exc:
             _log.error("%s: %s; not kept", self._store.folder, exc.strerror or exc)
             self._store.forget(self._path)
+            self.disk_failed = True
             self._error = NoRoom(str(exc.strerror or exc))
         finally:
             self._over = True

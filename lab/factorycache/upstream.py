@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from time import monotonic
 
 import httpx
 
@@ -12,6 +13,7 @@ from lab.systems.talos.factory import check_id
 
 _MOST = 8 << 20
 _SECONDS = 30.0
+_FULL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Upstream:
     def __init__(self, base: str, store: CacheStore, client: httpx.AsyncClient) -> None:
         self.base, self._store, self.client = base, store, client
         self._downloads: dict[str, Download] = {}
+        self._full_until = 0.0
 
     async def download(self, path: str, schematic: str) -> Download:
         """Return the download of a path, the one that is under way where one is, once it has begun.
@@ -36,6 +39,8 @@ class Upstream:
         A schematic that Image Factory does not know, and we do, is told to it. Raises Refused, NoRoom,
         Broken.
         """
+        if monotonic() < self._full_until:
+            raise NoRoom("the disk took nothing a moment ago")
         try:
             return await self._joined(path)
         except Refused as exc:
@@ -102,6 +107,8 @@ class Upstream:
         found = self._downloads.get(path)
         if found is not None and found.task.done():
             del self._downloads[path]
+            if found.disk_failed:  # a quota, say: free space alone does not tell
+                self._full_until = monotonic() + _FULL_SECONDS
 
     async def close(self) -> None:
         """End what is under way; what came of it stays."""

@@ -1,6 +1,7 @@
 """The cache between a stand-in Image Factory and its askers."""
 
 import asyncio
+import resource
 import subprocess
 import sys
 import threading
@@ -257,3 +258,24 @@ def test_as_a_program_until_it_is_told_to_end(vendor, tmp_path):
         process.terminate()
         said = process.communicate(timeout=30)[1]
         assert (process.returncode, "Traceback" in said) == (0, False)
+
+
+def no_large_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+
+def test_a_disk_that_says_no_in_the_middle(vendor, tmp_path):
+    """A limit of the process does what a quota does: there is free space, and writing fails."""
+    argv = [sys.executable, "-m", "lab.factorycache", "--listen", "127.0.0.1", "--port", "0"]
+    argv += ["--limit", str(1 << 30), "--folder", str(tmp_path), "--upstream", vendor.url]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(argv, preexec_fn=no_large_files, **pipes) as process:
+        url = process.stdout.readline().rpartition(" ")[2].strip()
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url + KERNEL)
+        assert httpx.get(url + KERNEL).content == path_of("kernel-amd64").read_bytes(), "passed through"
+        assert list((tmp_path / "partial").iterdir()) == []
+        process.terminate()
+        said = process.communicate(timeout=30)[1]
+    assert "File too large; not kept" in said
+    assert "Traceback" not in said
