@@ -88,8 +88,10 @@ def expiry(pem: bytes, what: str, now: datetime | None = None) -> tuple[bool, st
         return True, f"{what} is valid only from {begin:%Y-%m-%d %H:%M} UTC on: is this host's clock right?"
     if moment >= end:
         return True, f"{what} expired on {end:%Y-%m-%d %H:%M} UTC"
-    if end - moment < _SOON:
-        return False, f"{what} expires on {end:%Y-%m-%d %H:%M} UTC, in {(end - moment).days} days"
+    left = end - moment
+    if left < _SOON:
+        words = f"{left.days} days" if left.days else f"{left.seconds // 3600} hours"
+        return False, f"{what} expires on {end:%Y-%m-%d %H:%M} UTC, in {words}"
     return False, ""
 
 
