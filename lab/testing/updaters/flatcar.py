@@ -4,6 +4,8 @@ Source: src/update_engine/{omaha_request_action,update_check_scheduler,update_at
 flatcar/update_engine.
 """
 
+import base64
+import hashlib
 import random
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from lab.testing.updaters.steps import NEVER, Answer, Ask, Chances, Life, Wait, 
 
 APP = "{e96281a6-d1af-4bde-9a0a-97b76e56dc57}"
 OWN_SERVER = 1 << 28  # in every error code, where SERVER= is not Flatcar's
-_TRANSFER, _ROLLBACK, _INVALID, _NOT_XML, _EMPTY, _HTTP = 9, 44, 34, 31, 30, 2000
+_TRANSFER, _HASH, _SIZE, _EMPTY, _NOT_XML, _INVALID, _ROLLBACK, _HTTP = 9, 10, 11, 30, 31, 34, 44, 2000
 _FIRST, _PERIOD, _FUZZ, _LONGEST = 7 * 60, 45 * 60, 10 * 60, 4 * 3600
 _LOST, _FAILED = "lost", "download failed"
 _REBOOT_DELAY, _GOOD_AFTER = 300.0, 45.0
@@ -78,8 +80,10 @@ class Flatcar:
         if self._rng.random() < self._chances.download:
             yield Wait(seconds / 2)
             return (yield from self._gave_up(_TRANSFER))
-        if self._download and (yield Ask("GET", offer.url)) is None:
-            return (yield from self._gave_up(_TRANSFER))
+        if self._download:
+            got = yield Ask("GET", offer.url)
+            if code := _wrong(offer, got):
+                return (yield from self._gave_up(code))
         yield Wait(seconds)
         yield from self._event(14, 1)
         yield Wait(seconds / 4)
@@ -170,6 +174,16 @@ class Flatcar:
             f'board="{self.board}" hardware_class="" delta_okay="false" >\n{inside}</app>\n</request>\n'
         )
         return Ask("POST", "/v1/update/", body.encode())
+
+
+def _wrong(offer: Offer, got: Answer | None) -> int:
+    """The error code for what was downloaded; 0 where it is the payload of the offer."""
+    if got is None or got.status != 200:
+        return _TRANSFER
+    if len(got.body) != offer.size:
+        return _SIZE
+    digest = base64.b64encode(hashlib.sha256(got.body).digest()).decode()
+    return 0 if digest == offer.sha256 else _HASH
 
 
 def _offer(check: ElementTree.Element) -> Offer | None:

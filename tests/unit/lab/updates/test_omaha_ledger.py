@@ -3,9 +3,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from lab.testing.updaters.flatcar import APP
 from lab.testing.updaters.scene import BEGIN, NEW, OLD, Scene
 from lab.updates.omaha.group import Refusal
 from lab.updates.omaha.instance import Instance, Status
+from lab.updates.omaha.messages import AppRequest, Request
 from lab.updates.settings import OfficeHours, Policy
 
 HOUR = 3600.0
@@ -208,6 +210,20 @@ def test_a_node_that_changes_its_group_gives_its_slot_back():
 def test_the_app_id_in_either_case():
     scene = Scene()
     assert scene.ask("a", app=scene.app.id.upper()).package is not None
+
+
+def test_several_apps_in_one_request_each_have_their_answer():
+    scene = Scene(Policy(max_concurrent=1))
+    apps = tuple(
+        AppRequest(id=id_, version=OLD, track=track, machine=machine, check=True)
+        for id_, track, machine in ((APP, "stable", "a"), ("{other}", "stable", "a"), (APP, "stable", "b"))
+    )
+    answers = scene.ledger.handle(Request(protocol="3.0", apps=apps), "", BEGIN)
+    assert [(answer.id, answer.check) for answer in answers] == [
+        (APP, "ok"),
+        ("{other}", "error-internal"),
+        (APP, "noupdate"),
+    ]
 
 
 def test_a_restart_keeps_slots_and_periods():

@@ -7,11 +7,16 @@ import json
 import pytest
 
 from lab.testing.updaters import live, virtual
+from lab.testing.updaters.flatcar import Flatcar
 from lab.testing.updaters.fleet import make_fleet
 from lab.testing.updaters.running import Running
+from lab.testing.updaters.scene import BEGIN, NEW, OLD, Scene
 from lab.testing.updaters.slots import Slots
-from lab.testing.updaters.steps import NEVER, Chances
+from lab.testing.updaters.steps import NEVER, Answer, Ask, Chances, Witness
 from lab.updates.config import read_settings
+from lab.updates.omaha.codes import read_code
+from lab.updates.omaha.parse import parse
+from lab.updates.omaha.render import render
 from lab.updates.payloads import hash_payloads, packages
 from lab.updates.record import Record, check_limits
 from lab.updates.router import Router
@@ -19,7 +24,6 @@ from lab.updates.state import State
 from lab.updates.store import Store
 from lab.updates.timing import attempts, statistics
 
-BEGIN = 1_795_392_000.0
 OMAHA, LOCKS = "omaha/flatcar/stable", "fleetlock/default"
 
 
@@ -139,3 +143,22 @@ def test_two_slots_as_gpt_has_them():
     slots.mark_good()
     assert slots.choose().version == "3"
     assert slots.slots[0].priority < slots.slots[1].priority
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(None, 9), (Answer(503, b""), 9), (Answer(200, b"short"), 11), (Answer(200, b"forged!"), 10)],
+    ids=["no connection", "refused", "truncated", "forged"],
+)
+def test_a_node_refuses_a_payload_that_is_not_the_offered_one(answer, code):
+    scene = Scene()
+    life = Flatcar(1, OLD, "stable", Witness(), download=True).life()
+    asked, told = [], None
+    while len(asked) < 4:
+        step, told = life.send(told), None
+        if isinstance(step, Ask):
+            asked.append(step)
+            told = answer if step.method == "GET" else Answer(200, render([scene.ask("a")], BEGIN))
+    assert asked[2].path == f"http://lab/payloads/{NEW}.gz"
+    (app,) = parse(asked[3].body).apps
+    assert read_code(app.events[0].code).base == code
