@@ -7,7 +7,7 @@ from lab.errors import UsageError
 from lab.systems.interface import Ability, CannotError, Level, OsClient, Support, Wanted
 from lab.systems.talos.client import TalosClient
 from pxe.assets import AddRequest
-from pxe.plan import Arch, Asset, BootPlan
+from pxe.plan import Arch, Asset, BootPlan, Config, ConfigKind
 
 _BUILT = "nobody publishes it: it is built here, by `bootlab image build refos`"
 _CONSOLES = {Arch.ARM64: ("arm64", "console=ttyAMA0"), Arch.X86_64: ("amd64", "console=ttyS0")}
@@ -23,6 +23,10 @@ _DRIVERS = Support(
     "lab/refos/build/recipe.py",
 )
 _UNTRIED = Support(Level.EXPECTED, "the same devices as on the emulated boards that run it; not tried")
+
+
+def _config(file: Path) -> Config:
+    return Config(kind=ConfigKind.TALOS, name="talos.yaml", path=file.absolute(), secret=True)
 
 
 class Refos:
@@ -43,7 +47,7 @@ class Refos:
     def plan(self, name: str, image: Mapping[str, Path], wanted: Wanted) -> BootPlan:
         """Netboot it, in maintenance; where the image has a `bundle`, that is served to install from.
 
-        `wanted.extras["config"]` is a URL of its first configuration, such as `{config}talos.yaml`.
+        `wanted.extras["config"]` is the file of its first configuration, as in Talos' plan.
         """
         arch = Arch(wanted.arch) if wanted.arch else Arch.ARM64
         if arch not in _CONSOLES:
@@ -53,6 +57,7 @@ class Refos:
         if missing:
             raise UsageError(f"the image of refos has no {' and no '.join(missing)}; build it again")
         config = wanted.extras.get("config", "")
+        asks = ["talos.config={config}talos.yaml"] if config else []
         bundle = image.get("bundle")
         version = wanted.version or "0"
         return BootPlan(
@@ -60,8 +65,9 @@ class Refos:
             arch=arch,
             kernel=Asset("kernel", image["kernel"]),
             initrd=Asset("initrd", image["initrd"]),
-            cmdline=" ".join([console, "panic=5", *([f"talos.config={config}"] if config else [])]),
+            cmdline=" ".join([console, "panic=5", *asks]),
             files=(Asset(f"refos-{version}-{word}.raucb", bundle),) if bundle else (),
+            configs=(_config(Path(config)),) if config else (),
         )
 
     def support(self, board_type: str) -> Support:

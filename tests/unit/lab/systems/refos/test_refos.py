@@ -23,11 +23,13 @@ def test_plan_of_each_architecture() -> None:
     plan = Refos().plan("r", IMAGE, Wanted(version="1.2.0", arch="arm64"))
     assert plan.cmdline == "console=ttyAMA0 panic=5"
     assert [asset.name for asset in plan.assets()] == ["kernel", "initrd", "refos-1.2.0-arm64.raucb"]
-    wanted = Wanted(arch="x86_64", extras={"config": "{config}talos.yaml"})
+    wanted = Wanted(arch="x86_64", extras={"config": "node1.yaml"})
     pc = Refos().plan("r", {"kernel": Path("k"), "initrd": Path("i")}, wanted)
     assert pc.arch is Arch.X86_64
     assert pc.cmdline == "console=ttyS0 panic=5 talos.config={config}talos.yaml"
     assert pc.files == ()
+    (config,) = pc.configs
+    assert (config.name, config.path, config.secret) == ("talos.yaml", Path("node1.yaml").absolute(), True)
 
 
 def test_plan_of_what_cannot_be_booted() -> None:
