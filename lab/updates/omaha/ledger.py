@@ -18,7 +18,7 @@ class Ledger:
     """All applications, their groups and their nodes. One owner; every call is one indivisible decision."""
 
     def __init__(self, apps: Sequence[App], packages: Packages, changes: Changes, max_nodes: int) -> None:
-        self._apps = {app.id.lower(): app for app in apps}
+        self._apps = {_plain(app.id): app for app in apps}
         self._packages = packages
         self._changes = changes
         self._max_nodes = max_nodes
@@ -68,7 +68,7 @@ class Ledger:
         return True
 
     def _app(self, asked: AppRequest, address: str, now: float) -> AppAnswer:
-        app = self._apps.get(asked.id.lower())
+        app = self._apps.get(_plain(asked.id))
         if app is None:
             return _refused(asked, "error-unknownApplication")
         group = self.groups.get((app.name, asked.track))
@@ -187,6 +187,11 @@ def next_version(channel: Channel, running: str) -> str | None:
         if older(running, version):
             return version
     return None
+
+
+def _plain(app_id: str) -> str:
+    """Ids are compared without case and braces: nodes send braces, other servers' files have none."""
+    return app_id.strip("{}").lower()
 
 
 def _refused(asked: AppRequest, status: str) -> AppAnswer:

@@ -207,9 +207,10 @@ def test_a_node_that_changes_its_group_gives_its_slot_back():
     assert scene.kinds() == ["granted", "left", "granted"]
 
 
-def test_the_app_id_in_either_case():
+def test_the_app_id_in_either_case_and_without_braces():
     scene = Scene()
-    assert scene.ask("a", app=scene.app.id.upper()).package is not None
+    for app_id in (scene.app.id.upper(), scene.app.id.strip("{}")):
+        assert scene.ask("a", app=app_id).package is not None
 
 
 def test_several_apps_in_one_request_each_have_their_answer():
