@@ -15,7 +15,7 @@ from pxe.assets.store import Store, digest, storing
 from pxe.assets.sums import Checksum, checksum, find_checksum
 from pxe.assets.watch import Watch, no_watch
 from pxe.assets.zboot import is_zboot, unpack
-from pxe.errors import ChecksumError, PlanError
+from pxe.errors import AssetError, ChecksumError, PlanError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,10 @@ def add_image(store: Store, request: AddRequest, watch: Watch = no_watch) -> Man
 def _unpacked(store: Store, kernel: Part, folder: Path) -> Part:
     """The kernel inside an EFI zboot kernel, vouched for by what vouches for that."""
     with storing(folder):
-        data = unpack(store.blob(kernel.sha256).read_bytes())
+        try:
+            data = unpack(store.blob(kernel.sha256).read_bytes())
+        except AssetError as exc:
+            raise AssetError(f"{kernel.file} is an EFI zboot kernel, and {exc}") from None
         path = folder / "Image"
         path.write_bytes(data)
     sha256 = digest(path, "sha256")

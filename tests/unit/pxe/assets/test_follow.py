@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pxe.assets.follow import Follower
@@ -12,6 +12,7 @@ from pxe.errors import AssetError
 MIB = 1 << 20
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 3 * MIB), min_size=1, max_size=5), st.integers(0, 3))
 def test_it_is_that_of_what_was_written_last(tmp_path_factory, pieces, again):
     path = tmp_path_factory.mktemp("f") / "file"

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import lzma
 import struct
 import subprocess
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.cli.image import image
+from pxe.assets import AddRequest, Promises, Store, add_image
 from pxe.assets.zboot import unpack
 from pxe.boot.sniff import program
 from pxe.errors import AssetError
@@ -83,3 +85,32 @@ def test_the_command_names_the_file_that_is_none(tmp_path):
     done = CliRunner().invoke(image, ["unpack", str(kernel), str(tmp_path / "Image")])
     assert "no EFI zboot kernel" in str(done.exception)
     assert list(tmp_path.iterdir()) == [kernel]
+
+
+def added(tmp_path, kernel, **changes):
+    path = tmp_path / "vmlinuz"
+    path.write_bytes(kernel)
+    parts = {"kernel": str(path)}
+    request = AddRequest(name="n", version="1", arch="arm64", parts=parts, unpack="image", **changes)
+    store = Store(tmp_path / "images")
+    return store, add_image(store, request)
+
+
+def test_a_zboot_kernel_that_comes_in_is_unpacked_beside_itself(tmp_path):
+    kernel = zboot(PACK["gzip"](IMAGE))
+    promises = Promises(sha256={"kernel": hashlib.sha256(kernel).hexdigest()})
+    store, manifest = added(tmp_path, kernel, promises=promises)
+    made = manifest.parts["image"]
+    assert store.blob(made.sha256).read_bytes() == IMAGE
+    assert made.source == f"unpacked from vmlinuz, SHA-256 {manifest.parts['kernel'].sha256}"
+    assert made.checked == manifest.parts["kernel"].checked == ("sha256 (given)",)
+
+
+def test_another_kernel_stays_alone(tmp_path):
+    assert list(added(tmp_path, IMAGE)[1].parts) == ["kernel"]
+
+
+def test_a_damaged_zboot_kernel_is_no_image(tmp_path):
+    with pytest.raises(AssetError, match="vmlinuz is an EFI zboot kernel, and its payload is damaged"):
+        added(tmp_path, zboot(b"not gzip"))
+    assert Store(tmp_path / "images").manifests() == []
