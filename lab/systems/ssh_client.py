@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from time import monotonic
 
@@ -64,7 +64,7 @@ class SshClient:
         """Set host name, DNS servers and files (see lab.systems.hostconfig); returns the difference."""
         return await Configurer(self.node).configure(read_host_config(config), dry_run=dry_run)
 
-    async def upgrade(self, source: str) -> AsyncIterator[Step]:
+    async def upgrade(self, source: str) -> AsyncGenerator[Step, None]:
         """Upgrade by the system's own command, reboot, and wait until it answers again."""
         commands = await self._known(Ability.UPGRADE)
         async for step in commands.upgrade(self.node, source):

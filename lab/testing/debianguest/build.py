@@ -3,11 +3,13 @@
 import fcntl
 import gzip
 import hashlib
+import os
 import shutil
 import stat
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -40,7 +42,7 @@ _APPLETS = (
 )
 _PRESENT = ("initramfs-tools", "kmod", "linux-base", "libc6")
 _PROGRAMS = {"mmdebstrap": "mmdebstrap", "mksquashfs": "squashfs-tools"}
-_SECONDS = 900.0
+_IN_USE = 3600.0  # seconds since the last use
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,27 @@ def guest_image(tell: Callable[[str], None] = lambda text: None) -> GuestImage:
                 new.folder.mkdir()
                 _build(new, top, tell)
                 for old in top.glob("guest-*"):
-                    shutil.rmtree(old)
+                    if time.time() - old.stat().st_mtime > _IN_USE:
+                        shutil.rmtree(old)
                 new.folder.rename(image.folder)
+        os.utime(image.folder)
     return image
+
+
+def guest_tree(image: GuestImage) -> Path:
+    """Return a folder with the files of the root file system, unpacked at the first call.
+
+    Who is not root gets them as files of their own. Raises InfrastructureError.
+    """
+    tree = image.folder / "tree"
+    with (image.folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not tree.is_dir():
+            new = image.folder / "tree.new"
+            shutil.rmtree(new, ignore_errors=True)
+            run(["unsquashfs", "-quiet", "-no-progress", "-dest", str(new), str(image.rootfs)])
+            new.rename(tree)
+    return tree
 
 
 def _key() -> str:
