@@ -18,13 +18,15 @@ class Notebook:
         self.version = ""
         self.runs: list[str] = []
         self._findings: dict[str, Finding] = {}
-        self._began, self._since = utc_now(), time.monotonic()
+        self._began = utc_now()
+        self._since = self._last = time.monotonic()
 
     def add(self, finding: Finding) -> Finding:
         """Keep a finding; return it. Raises UsageError where the claim was tried before."""
         if finding.claim in self._findings:
             raise UsageError(f"{finding.claim} was tried twice")
         self._findings[finding.claim] = finding
+        self._last = time.monotonic()
         return finding
 
     def leave(self, reasons: Mapping[str, str]) -> None:
@@ -43,7 +45,7 @@ class Notebook:
             against=self.against,
             emulated=self.emulated,
             began=self._began,
-            seconds=round(time.monotonic() - self._since, 1),
+            seconds=round(self._last - self._since, 1),
             findings=tuple(self._findings[name] for name in sorted(self._findings)),
             runs=tuple(self.runs),
             host=f"{host.cpu}, {host.cores} cores, load {host.load}",

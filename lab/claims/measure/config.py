@@ -10,17 +10,20 @@ _PAIRS = 200
 T = TypeVar("T")  # a configuration; equal ones are ==
 
 
-def reproducible(again: str, first: Mapping[str, str], second: Mapping[str, str], how: str) -> Finding:
-    """C04: `again` is what applying the same configuration once more would change ("" nothing); `first` and
-    `second` what two boots from it came to, by name; `how` they were made."""
+def reproducible(again: str | None, first: Mapping[str, str], second: Mapping[str, str], how: str) -> Finding:
+    """C04: `again` is what applying the same configuration once more would change ("" nothing, None: it is
+    applied once in a machine's life); `first` and `second` what two boots from it came to, by name;
+    `how` they were made."""
     differing = sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
-    same = not again.strip() and not differing
+    same = not (again or "").strip() and not differing
+    applied = (
+        "" if again is None else f"Applied again it changes {'something' if again.strip() else 'nothing'}. "
+    )
     return Finding(
         claim="C04",
         verdict=Verdict.HOLDS if same else Verdict.FAILS,
-        sentence=f"Applied again it changes {'nothing' if not again.strip() else 'something'}; of "
-        f"{len(first)} things compared between two boots {len(differing) or 'none'} differ"
-        + (f": {', '.join(differing[:8])}." if differing else "."),
+        sentence=f"{applied}Of {len(first)} things compared between two boots {len(differing) or 'none'} "
+        "differ" + (f": {', '.join(differing[:8])}." if differing else "."),
         values=(Value("compared", len(first)), Value("different", len(differing))),
         method=how,
         evidence=tuple(f"{n}: {first.get(n, '-')[:60]!r} {second.get(n, '-')[:60]!r}" for n in differing[:8]),

@@ -26,12 +26,15 @@ def configured(during: float | None, after: tuple[float, float] | None, how: str
     )
 
 
-def dns(change: float, asked: float | None, servers: tuple[str, ...], how: str) -> Finding:
-    """C09: seconds until the node told of its new resolvers, and until it asked one (None: it never did)."""
+def dns(
+    change: float, asked: float | None, servers: tuple[str, ...], how: str, done: str = "One call"
+) -> Finding:
+    """C09: seconds until the node told of its new resolvers, and until it asked one (None: it never did).
+    `done` is what it took."""
     return Finding(
         claim="C09",
         verdict=Verdict.PARTLY if asked is None else Verdict.HOLDS,
-        sentence=f"One call; the node told of its new resolvers ({', '.join(servers)}) after {change:.2f} s"
+        sentence=f"{done}; the node told of its new resolvers ({', '.join(servers)}) after {change:.2f} s"
         + (
             " and never asked them."
             if asked is None

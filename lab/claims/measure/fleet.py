@@ -24,11 +24,11 @@ def one_or_many(rolled: Sequence[Rolled], how: str) -> Finding:
     large = {nodes: rate for nodes, rate in rates.items() if nodes >= 100} or rates
     alike = max(large.values()) / min(large.values()) <= _ALIKE
     failed = sum(each.failed for each in rolled)
-    told = ", ".join(f"{nodes} nodes {rate:.0f}/s" for nodes, rate in rates.items())
+    told = ", ".join(f"{nodes} {rate:.0f}/s" for nodes, rate in rates.items())
     return Finding(
         claim="C10",
         verdict=Verdict.HOLDS if alike and not failed else Verdict.PARTLY,
-        sentence=f"The same plan file and command: {told}; {failed} failed.",
+        sentence=f"The same plan file and command; nodes: {told}; {failed} failed.",
         values=tuple(
             value
             for each in rolled

@@ -134,7 +134,7 @@ def test_c09_dns(book, guest, probe, tmp_path):
         server.kill()
         server.wait(10)
     how = "Three commands over SSH: a drop-in of systemd-resolved, its restart, a query."
-    book.add(enrol.dns(told, heard, (NEW_DNS,), how))
+    book.add(enrol.dns(told, heard, (NEW_DNS,), how, "A file and a restart"))
     assert heard is not None
 
 
@@ -149,7 +149,7 @@ def test_c04_c08_cloud_init_twice(book, tmp_path):
             with ShellProbe(guest.login, guest.trust, "debian") as probe:
                 seen.append(made_of(probe))
     how = "Two machines netbooted with one seed; SHA-256 of every file below /etc but their identity."
-    book.add(config.reproducible("", *seen, how=how))
+    book.add(config.reproducible(None, *seen, how=how))
     how = "cloud-init with our NoCloud seed; afterwards there is no way in but SSH."
     found = book.add(enrol.configured(seconds[0], None, how))
     assert found.verdict is Verdict.PARTLY, found

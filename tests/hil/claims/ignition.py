@@ -128,7 +128,9 @@ def test_c04_reproducible(book, twice):
         {path: digest for path, digest in each.files.items() if path not in VARYING} for each in twice
     )
     how = "Two empty disks provisioned from one config; every file's SHA-256 but " + ", ".join(VARYING) + "."
-    found = book.add(config.reproducible("", first, second, how + " It is applied once in a machine's life."))
+    found = book.add(
+        config.reproducible(None, first, second, how + " It is applied once in a machine's life.")
+    )
     assert found.verdict is Verdict.HOLDS, found
     assert {"/etc/a", "/etc/b", "/etc/systemd/system/x.service"} <= first.keys()
 

@@ -100,6 +100,7 @@ def test_the_same_configuration_twice():
     assert (same.verdict, other.verdict) == (Verdict.HOLDS, Verdict.FAILS)
     assert "b" in other.sentence
     assert reproducible("- x", {}, {}, "by hand").verdict is Verdict.FAILS
+    assert "Applied again" not in reproducible(None, {"a": "1"}, {"a": "1"}, "").sentence
 
 
 def test_independent_patches_compose_and_lists_do_not():
