@@ -15,7 +15,7 @@ from lab.model import MilestoneRule, Source
 from lab.testing.vendors.factory import Factory, path_of
 from lab.testing.vendors.kernels import CONFIGURED, SEEN
 from lab.testing.vendors.server import VendorServer
-from pxe.events import ConfigDelivered
+from pxe.events import ConfigDelivered, ConfigRefused
 
 pytestmark = pytest.mark.hil
 
@@ -51,6 +51,29 @@ def plan(tmp_path):
     return load_site(tmp_path / "lab.yaml").plans[0]
 
 
+class HeldUntilAsked:
+    """Holds the machine once its kernel runs; releases it when it has asked for its configuration in vain."""
+
+    def __init__(self, service, mac):
+        self._service, self._mac = service, mac
+        self.refused = []
+
+    def powered_on(self, t_ns):
+        pass
+
+    def milestone(self, milestone):
+        if milestone.name == "kernel":
+            self._service.hold(self._mac)
+
+    def event(self, event):
+        if isinstance(event, ConfigRefused):
+            self.refused.append(event)
+            self._service.release(self._mac)
+
+    def console(self, t_ns, data):
+        pass
+
+
 def test_it_boots_with_the_arguments_of_its_image_and_its_configuration(matrix, plan):
     def made(console_args, arch):
         seen = MilestoneRule("arguments", Source.CONSOLE, SEEN, "the guest has its arguments")
@@ -60,7 +83,10 @@ def test_it_boots_with_the_arguments_of_its_image_and_its_configuration(matrix, 
         deadlines = {"arguments": 60, "configured": 60}
         return Image(plan=plan, milestones=(seen, configured), deadlines=deadlines)
 
-    booted = matrix.boot("uboot", image=made)
+    board = matrix.board("uboot")
+    held = HeldUntilAsked(matrix.session().service(board.place), board.place.mac)
+    booted = matrix.boot("uboot", image=made, observers=(held,))
+    assert [event.name for event in held.refused][:1] == ["talos.yaml"], "404 until it was released"
     assert booted.files("tftp") == ["boot.scr.uimg", "Image", "initramfs-arm64.xz"]
     console = booted.board.console.transcript.text_since(booted.outcome.timeline.t0_ns)
     arguments = next(line for line in console.splitlines() if SEEN in line)
