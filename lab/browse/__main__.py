@@ -27,9 +27,11 @@ _NICE = 5  # what boards wait for goes first
 class Server:
     """Answers what comes over `line`, until it ends."""
 
-    def __init__(self, line: socket.socket, results: Path, index_file: Path) -> None:
+    def __init__(
+        self, line: socket.socket, results: Path, index_file: Path, updates_file: Path | None = None
+    ) -> None:
         self._line, self._sending = line, threading.Lock()
-        self._answers = Answers(results, index_file, lambda number: self._send(_line({"changed": number})))
+        self._answers = Answers(results, index_file, self._changed, updates_file)
 
     def serve(self) -> None:
         """Return when the other end is gone."""
@@ -54,6 +56,9 @@ class Server:
             data = _line({"id": asked["id"], "trouble": sentence})
         self._send(data)
 
+    def _changed(self, number: int) -> None:
+        self._send(_line({"changed": number}))
+
     def _send(self, data: bytes) -> None:
         try:
             with self._sending:
@@ -67,11 +72,11 @@ def _line(told: dict[str, Any]) -> bytes:
 
 
 def main() -> None:
-    """Serve; arguments are the results folder and the file of the index."""
+    """Serve; arguments: the results folder, the file of the index, the file of the update servers if any."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s")
     os.nice(_NICE)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as line:
-        Server(line, Path(sys.argv[1]), Path(sys.argv[2])).serve()
+        Server(line, *(Path(word) for word in sys.argv[1:4])).serve()
     os._exit(0)  # whatever its threads are at: nobody waits for it
 
 

@@ -10,15 +10,22 @@ from lab.browse.going import going
 from lab.browse.library import Library
 from lab.browse.nights import Nights
 from lab.browse.systems import systems
+from lab.browse.updates import updates
 
 
 class Answers:
     """All that may be asked of a results folder. Thread-safe; `watch` is to run in a thread of its own.
 
-    `changed` is called with a number that goes up, from any thread.
+    `changed` is called with a number that goes up, from any thread. `updates_file`: the update servers'.
     """
 
-    def __init__(self, results: Path, index_file: Path, changed: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        results: Path,
+        index_file: Path,
+        changed: Callable[[int], None],
+        updates_file: Path | None = None,
+    ) -> None:
         self._library = library = Library(results, index_file)
         self._changed, self._number = changed, 0
         self._comparing = Comparing(library, self._tell)
@@ -33,6 +40,7 @@ class Answers:
             "night": nights.night,
             "trends": lambda **given: trends.trends(library, **given),
             "systems": lambda: systems(library),
+            "updates": lambda: updates(updates_file),
             "going": lambda: going(library),
         }
 

@@ -96,13 +96,14 @@ class _Reader:
 class ResultsProcess:
     """What was measured below `folder` (pxe.web.results.Results). Thread-safe; nothing runs before `ask`.
 
-    The index is kept in `state_dir`.
+    The index is kept in `state_dir`. `updates_file`: of the update servers, where the lab has some.
     """
 
-    def __init__(self, folder: Path, state_dir: Path) -> None:
+    def __init__(self, folder: Path, state_dir: Path, updates_file: Path | None = None) -> None:
         self.folder = folder.absolute()
         index = state_dir.absolute() / "results-index.sqlite"
-        self._argv = [sys.executable, "-m", "lab.browse", str(self.folder), str(index)]
+        more = [] if updates_file is None else [str(updates_file)]
+        self._argv = [sys.executable, "-m", "lab.browse", str(self.folder), str(index), *more]
         self._reader: _Reader | None = None
         self._lock, self._room = threading.Lock(), threading.BoundedSemaphore(_AT_ONCE)
         self._version = 0

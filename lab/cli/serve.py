@@ -58,7 +58,7 @@ def serve(config: Path, events_file: Path | None, pcap: Path | None, *, verbose:
             site.plans,
             site.rules,
             events_file=events_file,
-            results=lambda: ResultsProcess(site.results, site.service.state_dir),
+            results=lambda: ResultsProcess(site.results, site.service.state_dir, site.updates),
         )
 
 

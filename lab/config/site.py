@@ -31,6 +31,7 @@ class Site:
     machines: tuple[Machine, ...] = ()
     places: tuple[Place, ...] = ()
     companions: tuple[Companion, ...] = ()
+    updates: Path | None = None
     results: Path
 
     def place(self, name: str) -> Place | None:
@@ -57,6 +58,7 @@ def load_site(path: Path) -> Site:
         machines=tuple(machines.values()),
         places=tuple(_place(name, place) for name, place in file.places.items()),
         companions=companions_of(file, base, document),
+        updates=base / file.updates if file.updates is not None else None,
         results=base / file.results,
     )
     check_words(document, site.plans, site.rules, machines, site.service)

@@ -15,6 +15,7 @@ import { Store } from "./store.js";
 import { Systems } from "./systems.js";
 import { Trends } from "./trends.js";
 import { reason } from "./trouble.js";
+import { Updates } from "./updates.js";
 
 const SPEAK_MS = 10_000; // a screen reader hears of new failures at most this often
 const store = new Store();
@@ -34,6 +35,7 @@ const views = {
   boot: (run, number) => new Boot(run, Number(number)),
   trends: (...cell) => new Trends(cell),
   systems: () => new Systems(),
+  updates: () => new Updates(),
 };
 const WHOLE = { machine: (mac) => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac ?? ""), boot: (run, number) => run && /^[1-9]\d{0,8}$/.test(number ?? "") };
 const UNDER = { machine: "", boot: "runs" }; // which of the links leads to it

@@ -1,6 +1,6 @@
 // Shortcuts of one key. They can be switched off (WCAG 2.1.4): speech input would press them by accident.
 
-const PLACES = { r: "#/", p: "#/plans", l: "#/leases", u: "#/unknown", n: "#/nights", t: "#/trends", b: "#/runs", s: "#/systems" };
+const PLACES = { r: "#/", p: "#/plans", l: "#/leases", u: "#/unknown", n: "#/nights", t: "#/trends", b: "#/runs", s: "#/systems", o: "#/updates" };
 const OFF = "bootlab-no-shortcuts";
 
 export function keys(search) {

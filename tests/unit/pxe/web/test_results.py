@@ -77,7 +77,15 @@ def test_everything_is_as_it_is_described(client):
     one = f"runs/{run}"
     boots = (f"{one}/boots?limit=1&after=1&state=ready", f"{one}/boots/1", f"{one}/boots/1/console")
     cell = "place=pi-4&image=refos&suite=boot"
-    whole = ("running", "systems", "nights?limit=1", "nights/latest", "trends?limit=2", f"trends?{cell}&stage=all")
+    whole = (
+        "running",
+        "systems",
+        "updates",
+        "nights?limit=1",
+        "nights/latest",
+        "trends?limit=2",
+        f"trends?{cell}&stage=all",
+    )
     for path in (one, *boots, *whole):
         assert get(path).status_code == 200, path
     assert get("nights/latest").json["cells"][0]["place"] == "qemu1"
@@ -108,7 +116,7 @@ def test_an_answer_that_is_known_is_not_sent_again(client):
 
 def test_a_viewer_may_read_and_nobody_else(client, service):
     secret = service.tokens.add("eve", Role.VIEWER)
-    for path in ("runs", "nights", "trends", "systems", "running", "results/x/y.json"):
+    for path in ("runs", "nights", "trends", "systems", "updates", "running", "results/x/y.json"):
         assert client.get(f"/api/v1/{path}", **BASE).status_code == 401
         headers = {"Authorization": f"Bearer {secret}"}
         assert client.get(f"/api/v1/{path}", headers=headers, **BASE).status_code in (200, 404)
