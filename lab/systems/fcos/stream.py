@@ -57,16 +57,19 @@ class Streams:
     def release(self, stream: str, version: str, arch: str) -> Release:
         """Return a release; "" for the stream's newest."""
         if not version:
-            return self._read(self._server.json(f"/streams/{_word(stream)}.json"), arch, self.base)
+            return self._release(self._server.json(f"/streams/{_word(stream)}.json"), arch, self.base)
         known = self.versions(stream)
         if version not in known:
             said = nearest(version, known, known[:_SHOWN])
             raise UsageError(f"stream {stream} has no release {version}; {said}")
         path = f"/prod/streams/{_word(stream)}/builds/{version}/release.json"
-        found = self._read(self._server.json(path), arch, self.base)
+        found = self._release(self._server.json(path), arch, self.base)
         if found.version != version:
             raise InfrastructureError(f"{self.base}{path} is of another release, {found.version[:60]}")
         return found
+
+    def _release(self, raw: Any, arch: str, where: str) -> Release:
+        return release_of(raw, arch, where, allow_http=self._allow_http)
 
     def at(self, url: str, arch: str) -> Release:
         """Return the release that the metadata at `url` tells of: RHCOS, or another system of that kind."""
@@ -75,26 +78,29 @@ class Streams:
         )
         parts = urlsplit(whole)
         server = Publisher(f"{parts.scheme}://{parts.netloc}", _WHAT)
-        return self._read(server.json(parts.path), arch, whole)
+        return self._release(server.json(parts.path), arch, whole)
 
-    def _read(self, raw: Any, arch: str, where: str) -> Release:
-        """Either shape: of a stream (artifacts, formats), of a release (media, artifacts)."""
-        try:
-            machines = raw["architectures"]
-            stream = str(raw["stream"])
-            if ARCHES[arch] not in machines:
-                there = ", ".join(str(machine) for machine in machines)
-                raise UsageError(f"{where}: {stream} is not made for {ARCHES[arch]}; there are {there}")
-            machine = machines[ARCHES[arch]]
-            metal = machine["artifacts"]["metal"] if "artifacts" in machine else machine["media"]["metal"]
-            formats = metal["formats"] if "formats" in metal else metal["artifacts"]
-            files = {part: _artifact(formats["pxe"][name]) for part, name in PARTS.items()}
-            version = str(metal.get("release") or raw["release"])
-        except (KeyError, TypeError, AttributeError):
-            raise InfrastructureError(f"{where}: no metadata of CoreOS with files to netboot") from None
-        for artifact in files.values():
-            check_upstream(artifact.location, "a file", example=PUBLIC, allow_http=self._allow_http)
-        return Release(stream, version, files)
+
+def release_of(raw: Any, arch: str, where: str, *, allow_http: bool = False) -> Release:
+    """Return the release that metadata tells of, of a stream (artifacts, formats) or a release (media,
+    artifacts); `where` names it in messages. Raises UsageError: not for `arch`; InfrastructureError: no such
+    metadata."""
+    try:
+        machines = raw["architectures"]
+        stream = str(raw["stream"])
+        if ARCHES[arch] not in machines:
+            there = ", ".join(str(machine) for machine in machines)
+            raise UsageError(f"{where}: {stream} is not made for {ARCHES[arch]}; there are {there}")
+        machine = machines[ARCHES[arch]]
+        metal = machine["artifacts"]["metal"] if "artifacts" in machine else machine["media"]["metal"]
+        formats = metal["formats"] if "formats" in metal else metal["artifacts"]
+        files = {part: _artifact(formats["pxe"][name]) for part, name in PARTS.items()}
+        version = str(metal.get("release") or raw["release"])
+    except (KeyError, TypeError, AttributeError):
+        raise InfrastructureError(f"{where}: no metadata of CoreOS with files to netboot") from None
+    for artifact in files.values():
+        check_upstream(artifact.location, "a file", example=PUBLIC, allow_http=allow_http)
+    return Release(stream, version, files)
 
 
 def _artifact(raw: Any) -> Artifact:

@@ -4,11 +4,13 @@ import httpx
 import pytest
 import yaml
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab.cli.image_pull_fcos import fcos
 from lab.config.site import load_site
 from lab.errors import InfrastructureError, UsageError
-from lab.systems.fcos.stream import Streams
+from lab.systems.fcos.stream import Streams, release_of
 from lab.systems.fcos.system import FedoraCoreos
 from lab.systems.interface import Ability, CannotError, Wanted
 from lab.testing.vendors.coreos import KEY, OLD_NAMES, RHCOS, CoreosBuilds
@@ -173,6 +175,25 @@ def test_another_kind_of_server_is_said_to_be_one(content):
         for call in (lambda s: s.release("stable", "", "arm64"), lambda s: s.versions("stable")):
             with pytest.raises((InfrastructureError, UsageError)):
                 call(Streams(server.url))
+
+
+WORDS = ["architectures", "stream", "aarch64", "artifacts", "media", "metal", "formats", "pxe", "release"]
+WORDS += ["kernel", "initramfs", "rootfs", "location", "sha256", "signature", "http://127.0.0.1/x"]
+JSON = st.recursive(
+    st.none() | st.integers() | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(JSON, JSON)
+def test_metadata_of_any_shape_is_a_release_or_said_to_be_none(raw, machine):
+    for value in (raw, {"stream": "s", "release": "1", "architectures": {"aarch64": machine}}):
+        try:
+            found = release_of(value, "arm64", "here")
+        except (InfrastructureError, UsageError):
+            continue
+        assert set(found.files) == {"kernel", "initrd", "rootfs"}
 
 
 def test_automatic_rollback_is_what_it_cannot_with_the_reason():
