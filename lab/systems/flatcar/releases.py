@@ -45,16 +45,15 @@ class Releases:
     def versions(self) -> list[str]:
         """Return the versions of the channel, the newest first."""
         raw = self._site.json(f"/releases-json/releases-{self.channel}.json")
-        if not isinstance(raw, dict):
-            raise InfrastructureError(f"{self._site.base}: its list of releases is none")
         arch = self.board.partition("-")[0]
-        found = [
-            version
-            for version, release in raw.items()
-            if _VERSION.fullmatch(version)
-            and isinstance(release, dict)
-            and arch in release.get("architectures", [arch])
-        ]
+        try:
+            found = [
+                version
+                for version, release in raw.items()
+                if _VERSION.fullmatch(version) and arch in release.get("architectures", [arch])
+            ]
+        except (AttributeError, TypeError):
+            raise InfrastructureError(f"{self._site.base}: its list of releases is none") from None
         return sorted(found, key=lambda version: [int(part) for part in version.split(".")], reverse=True)
 
     def current(self) -> str:

@@ -11,10 +11,11 @@ from click.testing import CliRunner
 from lab.cli.image_pull_flatcar import flatcar
 from lab.config.site import load_site
 from lab.errors import ConfigError, InfrastructureError, UsageError
+from lab.systems.flatcar.releases import Releases
 from lab.systems.flatcar.system import Flatcar
 from lab.systems.interface import Ability, Level, Wanted
 from lab.testing.vendors.flatcar import KEY, FlatcarReleases
-from lab.testing.vendors.server import VendorServer
+from lab.testing.vendors.server import Answer, VendorServer
 from pxe.assets import Store
 from pxe.errors import AssetError, ChecksumError
 
@@ -191,6 +192,36 @@ def test_releases_come_newest_first(server):
 def test_what_cannot_be_is_said_before_anything_is_fetched(wanted, says):
     with pytest.raises(UsageError, match=says):
         Flatcar().pull(wanted)
+
+
+class Talker:
+    """Answers everything with the same bytes."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def answer(self, _request):
+        return Answer(self.content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"<html>",
+        b"FLATCAR_VERSION=../../x\n",
+        b'{"1.2.3": 4}',
+        b'{"1.2.3": {"architectures": 4}}',
+    ],
+)
+def test_another_kind_of_server_is_said_to_be_one(content):
+    with VendorServer(Talker(content)) as server:
+        releases = Releases("stable", "arm64", server.url)
+        with pytest.raises(InfrastructureError):
+            releases.versions()
+        with pytest.raises(InfrastructureError, match="is it Flatcar's server"):
+            releases.choose("")
 
 
 def test_boards_that_its_kernel_does_not_know():
