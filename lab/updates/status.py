@@ -17,8 +17,12 @@ def groups(record: Record) -> list[dict[str, Any]]:
     found = []
     for row in record.rows(select(tables.served)):
         label = str(row["label"])
-        more = _OF[label.partition("/")[0]](record, label)
-        found.append({"group": label, "paused": paused.get(label, ""), **json.loads(row["detail"]), **more})
+        group = {"group": label, "paused": paused.get(label, ""), **json.loads(row["detail"])}
+        group |= _OF[label.partition("/")[0]](record, label)
+        lost, tolerated = group.get("lost", 0), group.get("tolerate_lost", 0)
+        if lost > tolerated and not group["paused"]:
+            group["paused"] = f"{lost} never came back, {tolerated} tolerated"
+        found.append(group)
     return found
 
 

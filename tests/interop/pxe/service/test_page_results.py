@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from itertools import pairwise
 
+import httpx
 import pytest
 
 from lab.clock import now_ns
@@ -13,6 +14,8 @@ from lab.store import RunWriter
 from lab.testing.browser import FAULTS
 from lab.testing.madenights import Made, make
 from lab.testing.runs import boots, info
+from lab.testing.updaters.scene import write_file
+from lab.updates.control import ask
 
 pytestmark = pytest.mark.interop
 
@@ -38,8 +41,11 @@ def lab(tmp_path_factory):
     service = RUNNING.Running(
         folder, kernel=RUNNING.sparse(folder / "kernel", 1 << 20), api_port=RUNNING.free_port()
     )
+    updates = write_file(folder)
+    service.updates = f"127.0.0.1:{RUNNING.free_port()}"
+    updates.write_text(updates.read_text().replace("127.0.0.1:0", service.updates))
     site = json.loads(service.site.read_text())
-    service.site.write_text(json.dumps({**site, "results": str(folder / "results")}))
+    service.site.write_text(json.dumps({**site, "results": str(folder / "results"), "updates": str(updates)}))
     service.results, service.runs = folder / "results", [run.name for run in runs]
     try:
         yield service.start()
@@ -98,13 +104,31 @@ def test_a_run_is_seen_while_it_goes_on_and_what_a_board_says_stays_text(lab, vi
     assert page.title() == "bootlab: boots"
 
 
+def test_update_groups_as_nodes_lock_and_people_pause(lab, visit):
+    page = visit(f"{lab.api}/#/updates")
+    page.locator("tr", has_text="fleetlock/default").locator("td", has_text="0 of 3").wait_for()
+    page.evaluate("() => { window.hit = () => { document.title = 'hit'; }; }")
+    body = {"client_params": {"id": HOSTILE, "group": "default"}}
+    header = {"fleet-lock-protocol": "true"}
+    said = httpx.post(f"http://{lab.updates}/v1/pre-reboot", json=body, headers=header, timeout=60)
+    assert said.status_code == 200
+    page.locator("td", has_text="1 of 3").wait_for()
+    page.locator("tr", has_text=HOSTILE).filter(has_text="may reboot").wait_for()
+    ask(lab.results.parent / "state", "pause", group="omaha/flatcar/stable", reason="bug 7")
+    page.locator("td", has_text="paused: bug 7").wait_for()
+    page.locator("tr", has_text="reason=bug 7").wait_for()
+    assert page.locator("main img, main script").count() == 0
+    assert page.title() != "hit"
+
+
 @pytest.mark.parametrize("widths", [{"light": (390, 1280)}, {"dark": (1280,)}], ids=["light", "dark"])
 def test_nothing_is_too_wide_or_too_pale(lab, visit, widths):
     ((scheme, sizes),) = widths.items()
     page = visit(f"{lab.api}/#/runs", color_scheme=scheme, reduced_motion="reduce")
     failing = lab.runs[2]
     views = {"nights": ".slowest, .squares", f"runs/{failing}": ".facts", f"boot/{failing}/1": ".said",
-             "trends": ".plot svg", "trends/pi-4/refos/boot": ".plot svg", "runs": "table"}  # fmt: skip
+             "trends": ".plot svg", "trends/pi-4/refos/boot": ".plot svg", "runs": "table",
+             "updates": "table"}  # fmt: skip
     for where, drawn in views.items():
         page.evaluate("where => { location.hash = `#/${where}`; }", where)
         page.locator(f"main {drawn}").first.wait_for()

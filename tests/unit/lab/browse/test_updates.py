@@ -21,6 +21,22 @@ def test_servers_that_have_not_run_yet_and_a_file_with_a_fault(tmp_path):
     assert "updates.yaml:1: listen:" in updates(file)["problem"]
 
 
+def test_a_group_that_waits_for_lost_nodes_says_so(tmp_path):
+    file = write_file(tmp_path)
+    file.write_text(file.read_text().replace("slots: 3", "slots: 3, lease_seconds: 10"))
+    settings = read_settings(file)
+    with contextlib.closing(Store(settings.state)) as store:
+        state = State(settings, {}, store)
+        store.describe(state.announce(BEGIN))
+        state.load(BEGIN)
+        state.fleetlock.pre_reboot(Client("node1", "default"), BEGIN)
+        state.tick(BEGIN + 10)
+        store.save([state.changes.take()])
+    told = updates(file)
+    assert told["groups"][-1]["paused"] == "1 never came back, 0 tolerated"
+    assert told["locks"][0]["state"] == "lost"
+
+
 def test_groups_slots_and_events(tmp_path):
     file = write_file(tmp_path)
     settings = read_settings(file)
