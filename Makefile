@@ -41,6 +41,8 @@ fuzz:  ## a million mutated datagrams and requests of update clients, guided by 
 	$(PY) tests/fuzz/run.py omaha -runs=30000 -verbosity=0
 	$(PY) tests/fuzz/run.py graph -runs=30000 -verbosity=0
 	$(PY) tests/fuzz/run.py locks -runs=30000 -verbosity=0
+	$(PY) tests/fuzz/run.py schematics -runs=20000 -verbosity=0
+	$(PY) tests/fuzz/run.py archives -runs=30000 -verbosity=0
 
 api-fuzz:  ## Schemathesis against the running API, 200 requests made up for each route (10 minutes and more)
 	@tools/setup test
@@ -60,9 +62,9 @@ upgrades:  ## 100 power cuts and every class of failed upgrade of refos on the e
 	.venv/bin/bootlab test upgrades --cuts 100 --classes all
 	.venv/bin/bootlab test upgrades --cuts 0 --system lab.upgrades.refos:RefosPc
 
-systems:  ## netboot Fedora CoreOS and Flatcar from their stand-ins, provisioned by the real Ignition (1 minute)
+systems:  ## Fedora CoreOS and Flatcar from their stand-ins by the real Ignition; a system extension (3 minutes)
 	@tools/setup test
-	BOOTLAB_SYSTEMS="fcos flatcar" $(PY) -m pytest tests/hil/test_coreos.py
+	BOOTLAB_SYSTEMS="fcos flatcar" $(PY) -m pytest tests/hil/test_coreos.py tests/hil/sysext_guest.py
 
 update-fleet:  ## 10,000 simulated nodes through a staged update while the server is killed ten times (6 minutes)
 	@tools/setup test
