@@ -6,7 +6,7 @@ All raise LabError with one sentence; who calls them sets the deadline.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from grpclib.const import Status
 
@@ -17,6 +17,7 @@ from lab.clients.talos.waiting import boot_mark
 from lab.machineconfig import ConfigFaults, ForeignConfig
 from lab.rollout import plan
 from lab.rollout.session import Session
+from lab.rollout.ssh_changes import HostConfigChange, ssh_change_of
 
 _PAUSE_SECONDS = 0.5
 
@@ -38,6 +39,15 @@ class Change(Protocol):
 
     async def revert(self, session: Session) -> None:
         """Put the node back, from whatever state the change left it in."""
+        ...
+
+
+@runtime_checkable
+class Foreseen(Protocol):
+    """A change that can say in words what it would change."""
+
+    async def prospect(self, session: Session, before: dict[str, Any]) -> str:
+        """What `prepare` found to be changed, for people."""
         ...
 
 
@@ -256,6 +266,18 @@ class CommandChange:
             raise NodeError(session.node.name, f"{argv[0]} ended with {status}: {last}")
 
 
+class Changes:
+    """What carries out a plan's change at each of its nodes."""
+
+    def __init__(self, told: plan.Plan) -> None:
+        self._plan = told
+        self._by_api = change_of(told.change)
+
+    def at(self, node: plan.Node) -> Change:
+        """Return it."""
+        return self._by_api if node.ssh is None else ssh_change_of(self._plan.change_at(node)) or self._by_api
+
+
 def change_of(change: plan.Change) -> Change:
     """Return what carries out the plan's change."""
     match change:
@@ -267,3 +289,5 @@ def change_of(change: plan.Change) -> Change:
             return RollBackChange(change)
         case plan.Command():
             return CommandChange(change)
+        case plan.HostChange():
+            return HostConfigChange(change)

@@ -10,9 +10,11 @@ from typing import Any
 
 from lab.config import read
 from lab.config.yamlfile import Document, KeyPath
+from lab.errors import ConfigError
 from lab.machineconfig import ConfigFaults, patch
+from lab.systems.hostconfig import read_host_config
 
-_CHANGES = ("patch", "upgrade", "rollback", "command")
+_CHANGES = ("patch", "host", "upgrade", "rollback", "command")
 _OF_THE_NODE = ("cannot be deleted", "does not apply")  # may well apply to what a node has
 _GATES = ("ready", "resolves", "command")
 
@@ -22,7 +24,9 @@ def crosscheck(document: Document, base: Path) -> None:
     data = document.data
     change = read.section(data, "change")
     gates = read.get(data, "gates")
-    read.one_of(document, ("change",), change, _CHANGES)
+    both = "patch" in change and "host" in change  # for nodes of both kinds
+    read.one_of(document, ("change",), {k: v for k, v in change.items() if not both or k != "host"}, _CHANGES)
+    _check_over_ssh(document, base, change)
     for number, gate in enumerate(gates if isinstance(gates, list) else []):
         if isinstance(gate, dict):
             read.one_of(document, ("gates", number), gate, _GATES)
@@ -89,8 +93,38 @@ def _check_patch(document: Document, base: Path) -> None:
                     document.fault(where, f"{name}: {fault}")
 
 
+def _check_over_ssh(document: Document, base: Path, change: dict[str, Any]) -> None:
+    """Note a change that does not go with the way in which nodes are reached."""
+    groups = read.section(document.data, "nodes")
+    ssh = [name for name, group in groups.items() if read.get(group, "ssh") is not None]
+    api = [name for name, group in groups.items() if name not in ssh and not read.get(group, "groups")]
+    if ssh and "patch" in change and "host" not in change:
+        sentence = f"the nodes of {ssh[0]} have no machine configuration to patch: add a change.host for them"
+        document.fault(("change", "patch"), sentence)
+    if api and "host" in change and "patch" not in change:
+        sentence = f"the nodes of {api[0]} are reached by their API: say nodes.{api[0]}.ssh, or add a patch"
+        document.fault(("change", "host"), sentence)
+    for name in ssh:
+        for what in ("key", "known_hosts"):
+            file = read.get(groups, name, "ssh", what)
+            if isinstance(file, str) and not (base / file).is_file():
+                document.fault(("nodes", name, "ssh", what), f"there is no file {base / file}")
+    file = read.get(change, "host", "file")
+    if isinstance(file, str):
+        try:
+            read_host_config((base / file).read_text("utf-8"), base / file)
+        except (OSError, UnicodeDecodeError) as exc:
+            document.fault(("change", "host", "file"), f"{base / file} cannot be read: {exc}")
+        except ConfigError as exc:
+            for fault in exc.faults:
+                document.fault(("change", "host", "file"), fault)
+
+
 def _check_talosconfig(document: Document, base: Path, gates: list[Any]) -> None:
     name = read.get(document.data, "talosconfig")
+    groups = read.section(document.data, "nodes")
+    if groups and all(read.get(g, "ssh") is not None or read.get(g, "groups") for g in groups.values()):
+        return  # nobody has an API
     own = "command" in read.section(document.data, "change")
     if name is None and (not own or any("ready" in gate for gate in gates if isinstance(gate, dict))):
         document.fault((), "talosconfig: is missing: the file with our certificate for the nodes' API")

@@ -12,7 +12,7 @@ from lab.clients.talos.errors import NodeError
 from lab.clients.talos.tls import Credentials, MutualTls
 from lab.clock import now_ns
 from lab.errors import InfrastructureError, LabError
-from lab.rollout.changes import change_of
+from lab.rollout.changes import Changes
 from lab.rollout.engine import Engine, State, Task
 from lab.rollout.gates import Gates, sentence
 from lab.rollout.plan import Plan
@@ -45,7 +45,7 @@ class Driver:
         self._engine = writer.engine
         self._journal = writer.journal
         self._tell = tell
-        self._change = change_of(plan.change)
+        self._changes = Changes(plan)
         self._credentials = credentials_of(plan)
         self._pause_file = pause_file(writer.journal.path)
 
@@ -122,21 +122,22 @@ class Driver:
 
     async def _make(self, number: int, task: Task, session: Session) -> None:
         """Change the node, unless it has changed already."""
+        change = self._changes.at(session.node)
         if task is Task.CHANGE:
-            before = await self._change.prepare(session)
+            before = await change.prepare(session)
             if before is None:
                 return
             session.before = before
             session.since_ns = self._writer.changing(number, before)
             await self._journal.commit()
-        elif await self._change.in_place(session):
+        elif await change.in_place(session):
             return
-        await self._change.apply(session)
+        await change.apply(session)
 
     async def _revert(self, number: int, task: Task, session: Session) -> None:
         self._recall(number, session)
         async with self._deadline(session, "putting it back"):
-            await self._change.revert(session)
+            await self._changes.at(session.node).revert(session)
         self._writer.write(self._engine.answer(number, State.REVERTED))
 
     def _recall(self, number: int, session: Session) -> None:

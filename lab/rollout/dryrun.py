@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.errors import InfrastructureError, LabError
-from lab.rollout.changes import ConfigChange, change_of
+from lab.rollout.changes import Changes, Foreseen
 from lab.rollout.driver import credentials_of
 from lab.rollout.gates import sentence
 from lab.rollout.plan import Node, Plan
@@ -24,16 +24,16 @@ class Prospect:
 async def look(plan: Plan, tell: Callable[[Prospect], None]) -> list[Prospect]:
     """Ask all nodes, as many at once as the plan allows; returns one prospect each, in the plan's order."""
     room = asyncio.Semaphore(plan.pace.concurrency)
-    change, credentials = change_of(plan.change), credentials_of(plan)
+    changes, credentials = Changes(plan), credentials_of(plan)
 
     async def one(node: Node) -> Prospect:
         async with room:
-            session = Session(node, credentials)
+            session, change = Session(node, credentials), changes.at(node)
             try:
                 async with asyncio.timeout(plan.change_seconds):
                     before = await change.prepare(session)
                     detail = ""
-                    if before is not None and isinstance(change, ConfigChange):
+                    if before is not None and isinstance(change, Foreseen):
                         detail = await change.prospect(session, before)
                 found = Prospect(node.name, "in place" if before is None else "change", detail)
             except TimeoutError:

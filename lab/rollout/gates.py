@@ -10,6 +10,7 @@ from typing import Protocol
 from lab.clients.talos.errors import NodeError
 from lab.clients.talos.resources import KINDS, status_of
 from lab.dns.log import Follower
+from lab.errors import LabError
 from lab.rollout import plan
 from lab.rollout.session import Session
 
@@ -34,13 +35,25 @@ class ReadyGate:
     async def hold(self, session: Session) -> None:
         """See Gate."""
         last = ["nothing was heard of it"]
+        watched = self._asked if session.node.ssh is not None else self._watched
         try:
             async with asyncio.timeout(self._seconds):
-                while not await self._watched(session, last):
+                while not await watched(session, last):
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError:
             told = f"is not ready after {self._seconds:g} s: {last[0]}"
             raise NodeError(session.node.name, told) from None
+
+    async def _asked(self, session: Session, last: list[str]) -> bool:
+        """Whether a node over SSH is ready now."""
+        try:
+            health = await session.ssh.health()
+        except LabError as exc:
+            last[0] = sentence(session, exc)
+            await session.close()
+            return False
+        last[0] = "; ".join((f"systemd says {health.stage}", *health.reasons))
+        return health.ready
 
     async def _watched(self, session: Session, last: list[str]) -> bool:
         """Whether it became ready while we could watch; `last` is what was seen last."""
@@ -73,6 +86,7 @@ class ResolvesGate:
         """See Gate."""
         try:
             async with asyncio.timeout(self._gate.seconds):
+                await self._have_asked(session)
                 await self._follower.answered(session.node.address, self._gate.name, session.since_ns)
         except TimeoutError:
             asked = f"for {self._gate.name} " if self._gate.name else ""
@@ -81,6 +95,12 @@ class ResolvesGate:
                 f"did not ask the DNS server {asked}within {self._gate.seconds:g} s: {self._gate.log} shows "
                 f"no query of {session.node.address} since the change",
             ) from None
+
+    async def _have_asked(self, session: Session) -> None:
+        """A node without our code asks when it has a reason to: give it one."""
+        if session.node.ssh is not None and self._gate.name:
+            # Whether it was answered, and by whom, is for the server's log to say
+            await session.ssh.node.run(["getent", "ahostsv4", self._gate.name], timeout=self._gate.seconds)
 
 
 class CheckGate:
@@ -136,6 +156,7 @@ class Gates:
 def sentence(session: Session, error: Exception) -> str:
     """An error of a node as one line, without the node's name in front."""
     text = " ".join(str(error).split())
-    for name in (session.node.name, session.node.endpoint, f"{session.node.address}:{session.node.port}"):
+    names = [session.node.name, session.node.endpoint, f"{session.node.address}:{session.node.port}"]
+    for name in [*names, session.ssh.node.name] if session.node.ssh is not None else names:
         text = text.removeprefix(f"node {name}: ")
     return text

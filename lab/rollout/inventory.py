@@ -1,7 +1,7 @@
 """The nodes of a plan file: groups -> one list, in the order in which they are changed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from lab.config.site import Site
 from lab.config.yamlfile import Document, KeyPath
 from lab.errors import ConfigError
 from lab.rollout.crosscheck import order
-from lab.rollout.plan import API_PORT, Node
+from lab.rollout.plan import API_PORT, Node, OverSsh
 from lab.rollout.schema import GroupFile, PlanFile
 
 MAX_FILE_BYTES = 16 << 20
+SSH_PORT = 22
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Inventory:
         ordered = order(self.document)
         for name in ordered:
             group = self.file.nodes[name]
-            nodes = list(self._nodes(name, group, site))
+            nodes = [self._reached(node, group) for node in self._nodes(name, group, site)]
             if group.label is not None:
                 nodes = [node for node in nodes if group.label in node.labels]
             if not nodes and not group.groups and not self.document.faults and not self.elsewhere:
@@ -48,6 +49,14 @@ class Inventory:
         for name in ordered:
             self._unique(name, found[name], taken)
         return [(name, found[name]) for name in ordered if found[name]]
+
+    def _reached(self, node: Node, group: GroupFile) -> Node:
+        """The same, over SSH where its group says so."""
+        if group.ssh is None:
+            return node
+        key, known = ((self.base / name) if name else None for name in (group.ssh.key, group.ssh.known_hosts))
+        port = SSH_PORT if node.port == API_PORT else node.port
+        return replace(node, port=port, ssh=OverSsh(group.ssh.user, key, known))
 
     def _nodes(self, name: str, group: GroupFile, site: Site | None) -> Iterator[Node]:
         for number, part in enumerate(group.list_):

@@ -25,13 +25,24 @@ class Pause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OverSsh:
+    """How to log in at a node without an API."""
+
+    user: str
+    key: Path | None = None
+    known_hosts: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
-    """One machine with a machine API. `address` is what it is reached at and what it asks DNS from."""
+    """One machine. `address` is what it is reached at and what it asks DNS from; without `ssh` it has a
+    machine API."""
 
     name: str
     address: str
     port: int = API_PORT
     labels: frozenset[str] = frozenset()
+    ssh: OverSsh | None = None
 
     @property
     def endpoint(self) -> str:
@@ -45,6 +56,13 @@ class ConfigPatch:
 
     text: str
     mode: str = "no-reboot"
+
+
+@dataclass(frozen=True, slots=True)
+class HostChange:
+    """Set host name, DNS servers and files of nodes over SSH: lab.systems.hostconfig."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +92,7 @@ class Command:
     revert: tuple[str, ...] = ()
 
 
-Change = ConfigPatch | Upgrade | RollBack | Command
+Change = ConfigPatch | HostChange | Upgrade | RollBack | Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +148,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All of it. `change_seconds` is the longest that the change of one node may take."""
+    """All of it. `change_seconds` is the longest that the change of one node may take.
+
+    `over_ssh`: what is done to nodes over SSH, where that is another change.
+    """
 
     name: str
     file: Path
@@ -140,9 +161,15 @@ class Plan:
     gates: tuple[Gate, ...] = ()
     talosconfig: Path | None = None
     change_seconds: float = 120.0
+    over_ssh: HostChange | None = None
+
+    def change_at(self, node: Node) -> Change:
+        """Return what is done to a node."""
+        return self.over_ssh if node.ssh is not None and self.over_ssh is not None else self.change
 
     @property
     def digest(self) -> str:
         """SHA-256 over nodes and change: a journal goes on only with the same ones."""
         told = repr((tuple((n.name, n.address, n.port) for n in self.nodes), self.pace.steps, self.change))
+        told += repr(self.over_ssh) if self.over_ssh is not None else ""
         return hashlib.sha256(told.encode()).hexdigest()

@@ -34,6 +34,7 @@ def read_plan(path: Path) -> plan.Plan:
         nodes=nodes,
         pace=_pace(file, [len(members) for _, members in groups]),
         change=_change(file.change, base),
+        over_ssh=_over_ssh(file.change, base),
         gates=tuple(_gate(part, base) for part in file.gates),
         talosconfig=base / file.talosconfig if file.talosconfig is not None else None,
         change_seconds=file.change.seconds,
@@ -81,12 +82,19 @@ def _pace(file: schema.PlanFile, sizes: list[int]) -> plan.Pace:
 def _change(part: schema.ChangeFile, base: Path) -> plan.Change:
     if part.patch is not None:
         return plan.ConfigPatch((base / part.patch.file).read_text("utf-8"), part.patch.mode)
+    host = _over_ssh(part, base)
+    if host is not None:
+        return host
     if part.upgrade is not None:
         return plan.Upgrade(part.upgrade.image, part.upgrade.version)
     if part.rollback is not None:
         return plan.RollBack(part.rollback.version)
     assert part.command is not None
     return plan.Command(part.command.apply, part.command.check or (), part.command.revert or ())
+
+
+def _over_ssh(part: schema.ChangeFile, base: Path) -> plan.HostChange | None:
+    return plan.HostChange((base / part.host.file).read_text("utf-8")) if part.host is not None else None
 
 
 def _gate(part: schema.GateFile, base: Path) -> plan.Gate:

@@ -36,6 +36,18 @@ class NodeFile(Part):
     labels: tuple[str, ...] = Field(default=(), description="words to choose it by", examples=["[edge]"])
 
 
+class SshFile(Part):
+    """How to log in at nodes without an API."""
+
+    user: Name = Field(default="core", description="as whom to log in")
+    key: str | None = Field(
+        default=None, description="a file with our private key; the SSH agent's if left out"
+    )
+    known_hosts: str | None = Field(
+        default=None, description="a file with their host keys; ~/.ssh/known_hosts if left out"
+    )
+
+
 class GroupFile(Part):
     """Some nodes: written out, from a file, from the places of a lab, or those of other groups."""
 
@@ -52,6 +64,7 @@ class GroupFile(Part):
     label: str | None = Field(
         default=None, description="only those of its nodes that have this label", examples=["edge"]
     )
+    ssh: SshFile | None = Field(default=None, description="its nodes have no API: log in over SSH")
     after: tuple[str, ...] = Field(
         default=(), description="groups that must be through before this one", examples=["[core]"]
     )
@@ -64,6 +77,12 @@ class PatchFile(Part):
     mode: Literal["auto", "no-reboot", "reboot", "staged"] = Field(
         default="no-reboot", description="how the node takes it"
     )
+
+
+class HostFile(Part):
+    """A change of nodes over SSH: host name, DNS servers, files."""
+
+    file: str = Field(description="a file as of docs/ssh.md", examples=["dns.yaml"])
 
 
 class UpgradeFile(Part):
@@ -92,9 +111,10 @@ class CommandFile(Part):
 
 
 class ChangeFile(Part):
-    """What is done to each node: exactly one of these."""
+    """What is done to each node: exactly one of these; or patch for nodes with an API, host for others."""
 
     patch: PatchFile | None = Field(default=None, description="patch the machine configuration")
+    host: HostFile | None = Field(default=None, description="configure nodes over SSH")
     upgrade: UpgradeFile | None = Field(default=None, description="upgrade to an image")
     rollback: RollBackFile | None = Field(default=None, description="boot the other slot")
     command: CommandFile | None = Field(default=None, description="run programs of your own")

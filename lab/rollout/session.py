@@ -11,6 +11,7 @@ from lab.clients.talos.client import NodeClient
 from lab.clients.talos.errors import NodeError
 from lab.clients.talos.tls import Credentials
 from lab.rollout.plan import Node
+from lab.systems.ssh_client import SshClient
 
 _KEPT = 4096  # bytes of what a program says
 CALL_SECONDS = 20.0
@@ -29,6 +30,7 @@ class Session:
         self.prepared: Any = None  # what a change has worked out and need not do twice
         self._credentials = credentials
         self._client: NodeClient | None = None
+        self._ssh: SshClient | None = None
 
     @property
     def client(self) -> NodeClient:
@@ -39,10 +41,23 @@ class Session:
             self._client = NodeClient(f"{address}:{self.node.port}", self._credentials, timeout=CALL_SECONDS)
         return self._client
 
+    @property
+    def ssh(self) -> SshClient:
+        """The client of a node over SSH; it logs in at the first call."""
+        if self._ssh is None:
+            how = self.node.ssh
+            assert how is not None
+            address = f"[{self.node.address}]" if ":" in self.node.address else self.node.address
+            access = {"user": how.user, "key": str(how.key or ""), "known_hosts": str(how.known_hosts or "")}
+            self._ssh = SshClient(f"{address}:{self.node.port}", {**access, "timeout": str(CALL_SECONDS)})
+        return self._ssh
+
     async def close(self) -> None:
         """Close the connection; a later call makes another."""
         if self._client is not None:
             await self._client.connection.close()
+        if self._ssh is not None:
+            await self._ssh.close()
 
     async def run(self, argv: Sequence[str]) -> tuple[int, str]:
         """Run a program with {name}, {address}, {port} filled in; returns its status and its last line.

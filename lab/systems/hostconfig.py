@@ -10,7 +10,7 @@ import difflib
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -97,11 +97,29 @@ class Configurer:
         told = []
         for path, text, mode in await self._files(config):
             told.append(await self._file(path, text, mode, dry_run=dry_run))
-        if config.dns is not None and any(told) and not dry_run and await self._has_resolved():
-            await self._node.check(["systemctl", "restart", "systemd-resolved"], root=True)
+        if config.dns is not None and any(told) and not dry_run:
+            await self._resolve_anew()
         if config.hostname is not None:
             told.append(await self._hostname(config.hostname, dry_run=dry_run))
         return "".join(told)
+
+    async def before(self, config: HostConfig) -> dict[str, Any]:
+        """Return what `restore` needs to put back what `configure` would change; JSON-ready."""
+        files = [[path, await self._content(path), mode] for path, _text, mode in await self._files(config)]
+        name = (await self._node.check(["hostname"])).text.strip() if config.hostname is not None else None
+        return {"files": files, "hostname": name, "dns": config.dns is not None}
+
+    async def restore(self, before: dict[str, Any]) -> None:
+        """Put back what `before` said."""
+        changed = [await self._file(*file, dry_run=False) for file in before["files"]]
+        if before["dns"] and any(changed):
+            await self._resolve_anew()
+        if before["hostname"] is not None:
+            await self._hostname(before["hostname"], dry_run=False)
+
+    async def _resolve_anew(self) -> None:
+        if await self._has_resolved():
+            await self._node.check(["systemctl", "restart", "systemd-resolved"], root=True)
 
     async def _files(self, config: HostConfig) -> list[tuple[str, str | None, str]]:
         """Path, content and mode of each; no content: it shall not be there."""

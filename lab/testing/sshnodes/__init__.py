@@ -40,10 +40,18 @@ class Host:
         """The host key whose fingerprint its console printed."""
         return Fingerprints.of_console(self.console)
 
+    @property
+    def known(self) -> str:
+        """Its line of a known_hosts: nodes print their whole public key, too."""
+        public = next(line for line in self.console.splitlines() if line.startswith("ssh-ed25519 "))
+        return f"{self.login.host} {public}\n"
+
 
 @contextlib.contextmanager
 def ssh_nodes(sandbox: Sandbox, folder: Path, count: int = 1, system: str = "debian") -> Iterator[list[Host]]:
-    """Run nodes at 10.99.0.11 (the sandbox's own address and ten) and on; `folder` gets our private key, `id_ed25519`, and their folders.
+    """Run nodes at 10.99.0.11 (the sandbox's own address and ten) and on.
+
+    `folder` gets our private key, `id_ed25519`, and their folders.
 
     Raises InfrastructureError where they cannot be made.
     """

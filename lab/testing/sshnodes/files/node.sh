@@ -31,6 +31,7 @@ mkdir -p -m 700 "$root/home/core/.ssh"
 echo "$key" >"$root/home/core/.ssh/authorized_keys"
 chown -R 1000:1000 "$root/home/core"
 chroot "$root" ssh-keygen -q -t ed25519 -N '' -C "$name" -f /etc/ssh/ssh_host_ed25519_key
+cat "$root/etc/ssh/ssh_host_ed25519_key.pub"
 chroot "$root" ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub
 while :; do
     [ ! -e "$root/usr/local/bin/node-boots" ] || chroot "$root" node-boots

@@ -99,7 +99,7 @@ def test_a_plan_with_faults_is_exit_code_2(bootlab, tmp_path):
     code, told = bootlab()
     assert code == 2
     assert "waits for" in told
-    assert "plan.yaml:2: change: name exactly one of patch, upgrade, rollback, command" in told
+    assert "plan.yaml:2: change: name exactly one of patch, host, upgrade, rollback, command" in told
 
 
 def test_two_rollouts_that_share_a_node_are_refused_before_anything_is_touched(bootlab, tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.errors import ConfigError
-from lab.rollout.plan import Check, Command, ConfigPatch, Ready, Resolves, Scope
+from lab.rollout.plan import Check, Command, ConfigPatch, HostChange, OverSsh, Ready, Resolves, Scope
 from lab.rollout.planfile import cut, read_plan
 
 PATCH = """apiVersion: v1alpha1
@@ -252,3 +252,53 @@ def test_steps(sizes, canary, batches, lengths):
     steps = cut(sizes, canary, batches)
     assert [len(step) for step in steps] == lengths
     assert [step.start for step in steps[1:]] == [step.stop for step in steps[:-1]]
+
+
+BOTH = """talosconfig: talosconfig
+nodes:
+  api: {list: [{name: a, address: 10.99.0.11}]}
+  web: {list: [{name: b, address: 10.99.0.12}, {name: c, address: 10.99.0.13, port: 2222}], ssh: {user: lab, key: key}}
+change:
+  patch: {file: dns.yaml}
+  host: {file: host.yaml}
+"""
+
+
+def test_nodes_over_ssh_beside_nodes_with_an_api(folder):
+    (folder / "key").touch()
+    (folder / "host.yaml").write_text("dns: [10.99.0.53]\n")
+    plan = plan_of(folder, BOTH)
+    a, b, c = plan.nodes
+    assert (a.ssh, a.port) == (None, 50000)
+    assert (b.port, b.ssh) == (22, OverSsh("lab", folder / "key"))
+    assert c.endpoint == "10.99.0.13:2222"
+    assert isinstance(plan.change_at(a), ConfigPatch)
+    assert plan.change_at(b) == HostChange("dns: [10.99.0.53]\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("  host: {file: host.yaml}\n", "", "change.patch: the nodes of web have no machine configuration"),
+        ("  patch: {file: dns.yaml}\n", "", "change.host: the nodes of api are reached by their API"),
+        ("key: key", "key: other", "nodes.web.ssh.key: there is no file"),
+        ("host.yaml", "bad.yaml", "bad.yaml:1: hostnam: unknown key"),
+        ("ssh: {user: lab, key: key}", "ssh: {usr: lab}", "nodes.web.ssh.usr: unknown key"),
+    ],
+    ids=["patch-alone", "host-alone", "no-key", "bad-host", "unknown"],
+)
+def test_what_does_not_go_over_ssh(folder, old, new, fault):
+    (folder / "key").touch()
+    (folder / "host.yaml").write_text("dns: [10.99.0.53]\n")
+    (folder / "bad.yaml").write_text("hostnam: x\n")
+    with pytest.raises(ConfigError) as caught:
+        plan_of(folder, BOTH.replace(old, new))
+    assert fault in str(caught.value)
+
+
+def test_a_plan_over_ssh_needs_no_talosconfig(folder):
+    (folder / "host.yaml").write_text("dns: [10.99.0.53]\n")
+    text = (
+        "nodes: {web: {list: [{name: b, address: 10.99.0.12}], ssh: {}}}\nchange: {host: {file: host.yaml}}\n"
+    )
+    assert plan_of(folder, text).nodes[0].ssh == OverSsh("core")

@@ -36,7 +36,7 @@ def test_a_whole_configuration():
         ("files:\n  - {path: /etc/x, text: x, mode: 644}\n", "mode: must be text"),
         ("hostnam: x\n", "config:1: hostnam: unknown key; did you mean 'hostname'?"),
         ("hostname: a\n---\nhostname: b\n", "a second document"),
-        ("a: [", "config:1"),
+        ("a: [", "config:2: not YAML"),
         ("", "config:1"),
     ],
     ids=["name", "dns", "relative", "dots", "octal", "number", "key", "two", "yaml", "empty"],
