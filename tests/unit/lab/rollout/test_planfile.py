@@ -257,7 +257,9 @@ def test_steps(sizes, canary, batches, lengths):
 BOTH = """talosconfig: talosconfig
 nodes:
   api: {list: [{name: a, address: 10.99.0.11}]}
-  web: {list: [{name: b, address: 10.99.0.12}, {name: c, address: 10.99.0.13, port: 2222}], ssh: {user: lab, key: key}}
+  web:
+    list: [{name: b, address: 10.99.0.12}, {name: c, address: 10.99.0.13, port: 2222}]
+    ssh: {user: lab, key: key}
 change:
   patch: {file: dns.yaml}
   host: {file: host.yaml}
