@@ -1,6 +1,7 @@
 """Every target by its name, which is that of its corpus, too."""
 
 from fuzz_captures import Captures
+from fuzz_images import Archives, Schematics
 from fuzz_names import Names
 from fuzz_proxy import Proxy
 from fuzz_targets import Dhcp, Tftp
@@ -17,4 +18,6 @@ TARGETS = {
     "omaha": Omaha,
     "graph": Graph,
     "locks": Locks,
+    "schematics": Schematics,
+    "archives": Archives,
 }

@@ -16,7 +16,7 @@ import atheris
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parents[1]))
-with atheris.instrument_imports(include=["pxe", "lab.updates"]):
+with atheris.instrument_imports(include=["pxe", "lab.updates", "lab.systems.talos"]):
     from fuzz_all import TARGETS
     from fuzz_targets import FORGET, datagrams
 

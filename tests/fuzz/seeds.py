@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parents[1]))
 
+import fuzz_images  # noqa: E402
 import fuzz_updates  # noqa: E402
 from fuzz_captures import captures  # noqa: E402
 from fuzz_targets import BOARD, as_input  # noqa: E402
@@ -161,6 +162,7 @@ def main() -> None:
     made = {"dhcp": dhcp(), "proxy": proxy(), "tftp": tftp_requests(), "uploads": uploads(), "names": names()}
     made["captures"] = captures()
     made |= {"omaha": fuzz_updates.omaha(), "graph": fuzz_updates.graph(), "locks": fuzz_updates.locks()}
+    made |= {"schematics": fuzz_images.schematics(), "archives": fuzz_images.archives()}
     for name, inputs in made.items():
         folder = HERE / "corpus" / name
         folder.mkdir(parents=True, exist_ok=True)

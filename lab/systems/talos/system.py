@@ -76,6 +76,7 @@ class Talos:
             else ()
         )
         if "uki" in image:
+            check_kernel(image["uki"], aim.arch)
             return BootPlan(name=name, arch=Arch(aim.arch), loader=_asset(image, "uki", aim))
         if missing := [part for part in ("kernel", "initrd") if part not in image]:
             raise UsageError(f"the image has no {' and no '.join(missing)}; pull it again")
