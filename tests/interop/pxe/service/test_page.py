@@ -229,8 +229,8 @@ def test_it_can_be_used_by_keyboard_alone(look):
         order.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", f"{order[-1]}: the focus cannot be seen"
-    views = ["Rack", "Plans", "Rules", "Rollouts", "Leases", "Unknown", "Nights", "Trends", "Runs"]
-    assert order[:10] == ["Skip to the machines", *views]
+    views = ["Rack", "Plans", "Rules", "Rollouts", "Updates", "Leases", "Unknown", "Nights", "Trends", "Runs"]
+    assert order[:11] == ["Skip to the machines", *views]
     page.keyboard.press("/")
     until(page, "document.activeElement.id === 'search'")
     page.keyboard.type("nothing like this")
