@@ -23,6 +23,7 @@ SYSTEM: dict[str, str] = {
     "refos": "lab.systems.refos:Refos",
     "flatcar": "lab.systems.flatcar.system:Flatcar",
     "fcos": "lab.systems.fcos.system:FedoraCoreos",
+    "debian": "lab.systems.debian:Debian",
 }
 
 

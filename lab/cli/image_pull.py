@@ -35,6 +35,7 @@ PULLS = {
     "talos": "lab.cli.image_pull_talos:talos",
     "flatcar": "lab.cli.image_pull_flatcar:flatcar",
     "fcos": "lab.cli.image_pull_fcos:fcos",
+    "debian": "lab.cli.image_pull_debian:debian",
 }
 
 
