@@ -65,6 +65,7 @@ upgrades:  ## 100 power cuts and every class of failed upgrade of refos on the e
 systems:  ## Fedora CoreOS and Flatcar from their stand-ins by the real Ignition; a system extension (3 minutes)
 	@tools/setup test
 	BOOTLAB_SYSTEMS="fcos flatcar" $(PY) -m pytest tests/hil/test_coreos.py tests/hil/sysext_guest.py
+	BOOTLAB_SYSTEMS=flatcar BOOTLAB_PLACE=arm64-pxe $(PY) -m pytest tests/hil/test_coreos.py
 
 update-fleet:  ## 10,000 simulated nodes through a staged update while the server is killed ten times (6 minutes)
 	@tools/setup test

@@ -1,8 +1,8 @@
 """A guest that provisions its disk with the real Ignition of Debian (2.14, reads spec 3.0 to 3.3).
 
 An initramfs does what the dracut units of Fedora CoreOS and Flatcar do: network, then Ignition's stages one
-by one on the first disk, which must be an ext4 filesystem. What came out of it is on the disk. As the live
-system of Fedora CoreOS it fetches the root filesystem that its kernel's arguments name, and leaves it at that.
+by one on the first disk, which must be an ext4 filesystem. What came out of it is on the disk. As Fedora
+CoreOS' live system it fetches the root filesystem that its kernel's arguments name, and leaves it at that.
 """
 
 import subprocess
@@ -20,7 +20,8 @@ FAILED = "bootlab: cannot boot: Ignition failed"  # an alarm of every console
 _BLKID = {"usr/lib/aarch64-linux-gnu/libblkid.so.1.1.0": "lib/aarch64-linux-gnu/libblkid.so.1"}
 # In the order in which they need each other
 _MODULES = (
-    *("virtio_mmio", "failover", "net_failover", "virtio_net", "virtio_blk"),
+    *("virtio_mmio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci"),
+    *("failover", "net_failover", "virtio_net", "virtio_blk"),
     *("crc16", "crc32c_generic", "mbcache", "jbd2", "ext4"),
 )
 

@@ -52,6 +52,7 @@ systemd:
 UNIT = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 # One of the two is enough for each run of all tests: `make systems` boots both
 CHOSEN = os.environ.get("BOOTLAB_SYSTEMS", "fcos").split()
+PLACE = os.environ.get("BOOTLAB_PLACE", "uboot")  # arm64-pxe: UEFI, and GRUB with the grub.cfg of our service
 SYSTEMS = {
     "fcos": (FedoraCoreos, coreos.CoreosBuilds, coreos.KEY, ""),
     "flatcar": (Flatcar, flatcar.FlatcarReleases, flatcar.KEY, "/{channel}"),
@@ -84,8 +85,8 @@ class Node:
                 deadlines={"done": 180},
             )
 
-        with matrix.with_options("uboot", disks=(Disk(self.disk),)):
-            self.seen = matrix.boot("uboot", image=image)
+        with matrix.with_options(PLACE, disks=(Disk(self.disk),)):
+            self.seen = matrix.boot(PLACE, image=image)
 
     def _config(self, folder):
         """Butane with files of the author's disk, and a system extension that our service gives."""
