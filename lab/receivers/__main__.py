@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lab.errors import LabError, UsageError
 from lab.receivers.service import Settings, serve
 
 _MAX_TOKEN = 4096
+_FILES = 4096
 
 
 def main() -> None:
@@ -30,9 +32,18 @@ def main() -> None:
             token=token,
             lines=options.lines,
         )
+        _allow_files()
         asyncio.run(serve(settings, lambda line: print(line, flush=True)))  # noqa: T201
     except LabError as exc:
         sys.exit(f"receivers: {exc}")
+
+
+def _allow_files() -> None:
+    """A connection of each node to each port is more than the usual 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _FILES:
+        most = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _options() -> argparse.Namespace:

@@ -18,8 +18,8 @@ from lab.clock import now_ns
 from lab.keepalive import keep_alive
 
 _MAX_LINE = 64 << 10  # bytes; the kernel's own limit is below 2 KiB
-_MAX_CONNECTIONS = 256
-_MAX_OF_ONE = 8  # connections of one address: one that hangs shall not take the room of the others
+_MAX_CONNECTIONS = 512
+_MAX_OF_ONE = 64  # connections of one address: one that hangs shall not take the room of the others
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MAX_EVENT = 1 << 20  # bytes; events of real nodes are some hundred
-_MAX_CONNECTIONS, _MAX_OF_ONE = 256, 8
+_MAX_CONNECTIONS, _MAX_OF_ONE = 512, 64  # all, and those of one address, behind which may be many nodes
 
 
 class _Sink(EventSinkServiceBase):
@@ -76,8 +76,8 @@ class _Connection(H2Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast(asyncio.Transport, transport)
         self.host = str((transport.get_extra_info("peername") or ("",))[0])
-        same = sum(1 for other in self.open_now if other.cut is not None and other.host == self.host)
-        if same > _MAX_OF_ONE or len(self.open_now) > _MAX_CONNECTIONS:
+        hosts = [other.host for other in self.open_now if other.cut is not None]
+        if hosts.count(self.host) >= _MAX_OF_ONE or len(hosts) >= _MAX_CONNECTIONS:
             stream.abort()
             return
         self.cut = stream.abort

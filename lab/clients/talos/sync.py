@@ -169,4 +169,7 @@ class Node:
 
     def wait_ready(self, seconds: float, *, other_than: str = "") -> MachineStatus:
         """Wait until the node is ready, in another boot than that of the mark `other_than`."""
-        return self.call(wait_ready, self.name, self.credentials, seconds=seconds, other_than=other_than)
+        status = self.call(wait_ready, self.name, self.credentials, seconds=seconds, other_than=other_than)
+        if other_than:  # our connection is to the boot before, which may not have had the time to end it
+            self.call(self.client.connection.close)
+        return status

@@ -68,10 +68,14 @@ class TalosClient:
         async with aclosing(upgrade(self._node, source)) as steps:
             async for step in steps:
                 yield Step(step.stage, step.message, step.done, step.total)
+        await (
+            self.close()
+        )  # to the boot that ends now, without always saying so; the next call connects again
 
     async def rollback(self) -> None:
         """Reboot into the other slot."""
         await self._node.rollback()
+        await self.close()
 
     async def close(self) -> None:
         """Close the connection; may be called twice."""

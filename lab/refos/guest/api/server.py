@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from typing import cast
 
 from grpclib.config import Configuration
@@ -51,16 +52,20 @@ _H2 = H2Configuration(
 class _Connection(H2Protocol):
     """A caller; one that sends more than a message may have gets an error instead of our memory."""
 
-    def __init__(self, connections: set["_Connection"], handler: ConnectionHandler) -> None:
+    def __init__(
+        self, connections: set["_Connection"], handler: ConnectionHandler, is_open: Callable[[], bool]
+    ) -> None:
         super().__init__(handler, _CONFIG, _H2)
         self._connections = connections
+        self._is_open = is_open
         self._transport: asyncio.Transport | None = None
         self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = Corked(cast(asyncio.Transport, transport))
         connect(self, transport, client=False)
-        if len(self._connections) >= _MOST_CONNECTIONS:
+        # A handshake that began before the listener's end comes to its own end after it
+        if len(self._connections) >= _MOST_CONNECTIONS or not self._is_open():
             transport.close()
         else:
             self._connections.add(self)
@@ -101,6 +106,7 @@ class ApiServer:
         self._socket: socket.socket | None = None
         self._listener: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
+        self._is_open = False
 
     @property
     def bound(self) -> int:
@@ -109,7 +115,7 @@ class ApiServer:
 
     async def open(self, identity: Identity, *, drop: bool) -> None:
         """Accept callers with this certificate from now on; with `drop` let go of the others."""
-        old = self._listener
+        old, self._is_open = self._listener, True
         # The new listener shares the queue of the old one's socket: nobody who connects meanwhile is refused.
         self._socket = _listen(self._address) if self._socket is None else self._socket.dup()
         self._listener = await asyncio.get_running_loop().create_server(
@@ -125,8 +131,9 @@ class ApiServer:
         if self._listener is not None:
             self._listener.close()
         open_now = list(self._connections)
-        self._let_go(open_now)
         self._listener = self._socket = None
+        self._is_open = False
+        self._let_go(open_now)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE):
                 for connection in open_now:
@@ -142,7 +149,7 @@ class ApiServer:
     def _protocol(self) -> asyncio.Protocol:
         grpc = self._grpc
         handler = ConnectionHandler(self._methods, grpc._codec, grpc._status_details_codec, grpc.__dispatch__)
-        return _Connection(self._connections, handler)
+        return _Connection(self._connections, handler, lambda: self._is_open)
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:

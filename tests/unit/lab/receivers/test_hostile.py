@@ -17,6 +17,7 @@ from grpclib.exceptions import GRPCError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.clients.talos import kernellog, sink
 from lab.clients.talos.events import decode
 from lab.clients.talos.kernellog import parse
 from lab.machineapi.events_grpc import EventSinkServiceStub
@@ -65,16 +66,34 @@ def test_bytes_that_are_no_text(receivers):
     assert "\x1b" not in "".join(record.get("message", "") for record in records)
 
 
-def test_one_that_hangs_takes_nobody_s_room(receivers):
+def has_ended(sock: socket.socket) -> bool:
+    sock.settimeout(0.3)
+    try:
+        while sock.recv(65536):
+            pass
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_one_that_hangs_takes_nobody_s_room(receivers, monkeypatch):
+    for module in (kernellog, sink):
+        monkeypatch.setattr(module, "_MAX_OF_ONE", 3)
+        monkeypatch.setattr(module, "_MAX_CONNECTIONS", 5)
     with ExitStack() as stack:
+        hanging = []
         for port in (receivers.kernel, receivers.events, receivers.siderolink):
-            for _ in range(12):
-                stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
-        with socket.socket() as other:
-            other.bind(("127.0.0.9", 0))
-            other.connect(("127.0.0.1", receivers.kernel))
-            other.sendall(LINE)
-            assert receivers.until("kernel", 1)[0]["node"] == "127.0.0.9"
+            for _ in range(6):
+                hanging.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), 60)))
+        # Those that are one too many are cut at once; of gRPC the others are sent its settings
+        assert [has_ended(sock) for sock in hanging].count(True) == 9
+        other = stack.enter_context(socket.socket())
+        other.bind(("127.0.0.9", 0))
+        other.connect(("127.0.0.1", receivers.kernel))
+        other.sendall(LINE)
+        assert receivers.until("kernel", 1)[0]["node"] == "127.0.0.9"
 
 
 def test_garbage_on_every_port(receivers, caplog):
