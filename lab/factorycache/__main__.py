@@ -2,20 +2,16 @@
 
 import argparse
 import asyncio
-import contextlib
 import logging
-import signal
-import socket
 import ssl
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import httpx
-import uvicorn
 
-from lab.errors import InfrastructureError, LabError
+from lab.asgi import Server, bound
+from lab.errors import LabError
 from lab.factorycache.app import App
 from lab.factorycache.download import Broken
 from lab.factorycache.store import CacheStore
@@ -24,19 +20,6 @@ from lab.systems.publisher import check_upstream
 from lab.systems.talos.factory import PUBLIC
 from pxe.assets.lock import locked
 from pxe.errors import AssetError
-
-
-class Server(uvicorn.Server):
-    """The web server. uvicorn raises the signal that ended it once more; for us that is a clean end."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The loop has our handlers."""
-        yield
-
-    def stop(self) -> None:
-        """Answer what is under way, then end."""
-        self.should_exit = True
 
 
 def main() -> None:
@@ -79,45 +62,11 @@ async def _serve(given: argparse.Namespace, base: str) -> None:
     upstream = Upstream(base, store, client)
     with bound(given.listen, given.port) as listening:
         here = f"http://{given.listen}:{listening.getsockname()[1]}"
-        server = Server(config(App(upstream, store, here)))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
-        click.echo(f"the cache of {base} at {here}")
+        server = Server(App(upstream, store, here), connections=2000, end_seconds=3)
         try:
-            await server.serve(sockets=[listening])
+            await server.run_until_signal([listening], lambda: click.echo(f"the cache of {base} at {here}"))
         finally:
             await upstream.close()
-
-
-def config(app: App) -> uvicorn.Config:
-    """Return how uvicorn serves it."""
-    return uvicorn.Config(
-        app,
-        interface="asgi3",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=3,
-        limit_concurrency=2000,
-    )
-
-
-@contextlib.contextmanager
-def bound(address: str, port: int) -> Iterator[socket.socket]:
-    """Yield a socket that listens there. Raises InfrastructureError where it cannot."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as made:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            made.bind((address, port))
-        except OSError as exc:
-            raise InfrastructureError(f"{address} port {port} cannot be bound: {exc.strerror}") from exc
-        made.listen(1024)
-        yield made
 
 
 if __name__ == "__main__":

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 from collections.abc import Callable, Iterator
 
 import httpx
-import uvicorn
 import uvloop
 
+from lab.asgi import Server, bound
 from lab.errors import InfrastructureError
 from lab.updates.control import SOCKET_NAME
 from lab.updates.payloads import hash_payloads, packages
@@ -24,21 +23,7 @@ from pxe.net.udp import raise_fd_limit
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 1.0
 _TRIM_TICKS = 600
-_BACKLOG = 4096
 _NODES_AT_ONCE = 20_000  # connections
-
-
-class _Server(uvicorn.Server):
-    """uvicorn raises the signal that ended it once more; for us that is a clean end."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The loop has our handlers."""
-        yield
-
-    def stop(self) -> None:
-        """Answer what is under way, then end."""
-        self.should_exit = True
 
 
 def serve(settings: Settings, tell: Callable[[str], None]) -> None:
@@ -51,8 +36,9 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
         state = State(settings, packages(settings.apps, files, settings.url), store)
         clock = WallClock()
         state.load(clock.now())
-        store.describe(state.announce(clock.now()))
+        served = state.announce(clock.now())
         store.save([state.changes.take()])
+        store.describe(served)  # after it: a limit that is noted here is not told again
         raise_fd_limit(_NODES_AT_ONCE + 64)
         service = Service(state, store, files, clock)
         port = sockets[0].getsockname()[1]
@@ -64,33 +50,15 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
 async def _run(
     service: Service, store: Store, sockets: list[socket.socket], ready: Callable[[], None]
 ) -> None:
-    config = uvicorn.Config(
-        service.app,
-        interface="asgi3",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=5,
-        limit_concurrency=_NODES_AT_ONCE,
-        backlog=_BACKLOG,
-    )
-    server = _Server(config)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, server.stop)
     others = [asyncio.create_task(_ticking(service, store))]
     others += [
         asyncio.create_task(_watch(service, group))
         for group in service.state.settings.locks
         if group.health_url
     ]
-    ready()
     try:
-        await server.serve(sockets=sockets)
+        server = Server(service.app, connections=_NODES_AT_ONCE, end_seconds=5)
+        await server.run_until_signal(sockets, ready)
     finally:
         for task in others:
             task.cancel()
@@ -128,18 +96,7 @@ async def _watch(service: Service, group: LockGroup) -> None:
 def _sockets(settings: Settings) -> Iterator[list[socket.socket]]:
     """TCP for nodes, and the Unix socket for people."""
     path = settings.state / SOCKET_NAME
-    with contextlib.ExitStack() as stack:
-        tcp = stack.enter_context(
-            socket.socket(socket.AF_INET6 if ":" in settings.address else socket.AF_INET)
-        )
-        unix = stack.enter_context(socket.socket(socket.AF_UNIX))
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tcp.bind((settings.address, settings.port))
-        except OSError as exc:
-            raise InfrastructureError(
-                f"{settings.address} port {settings.port} cannot be bound: {exc.strerror}"
-            ) from exc
+    with bound(settings.address, settings.port) as tcp, socket.socket(socket.AF_UNIX) as unix:
         path.unlink(missing_ok=True)  # the lock of the state is ours: nobody listens there
         former = os.umask(0o177)
         try:
@@ -148,7 +105,8 @@ def _sockets(settings: Settings) -> Iterator[list[socket.socket]]:
             raise InfrastructureError(f"{path}: cannot be bound: {exc.strerror or exc}") from exc
         finally:
             os.umask(former)
-        stack.callback(path.unlink, missing_ok=True)
-        for each in (tcp, unix):
-            each.listen(_BACKLOG)
-        yield [tcp, unix]
+        unix.listen()
+        try:
+            yield [tcp, unix]
+        finally:
+            path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import threading
 import httpx
 import pytest
 
-from lab.factorycache.__main__ import Server, bound, config
+from lab.asgi import Server, bound
 from lab.factorycache.app import App
 from lab.factorycache.store import CacheStore
 from lab.factorycache.upstream import Upstream
@@ -40,7 +40,7 @@ class Cache:
         upstream = Upstream(self._upstream, store, httpx.AsyncClient(timeout=30))
         with bound("127.0.0.1", 0) as socket:
             self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-            self._server = Server(config(App(upstream, store, self.url)))
+            self._server = Server(App(upstream, store, self.url), connections=100, end_seconds=3)
             self._ready.set()
             await self._server.serve(sockets=[socket])
         await upstream.close()
