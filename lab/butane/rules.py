@@ -21,7 +21,7 @@ _DISKS = {"s390x-eckd": re.compile(r"/dev/dasd[a-z]"), "s390x-zfcp": re.compile(
 
 def check(config: Block, version: Version, report: Report) -> None:
     """Note everything. A file that Butane refuses by a rule of its own gets an error here."""
-    checks: list[Callable[[Block, Version], Iterator[_Said]]] = [_modes, _mounts, _clevis]
+    checks: list[Callable[[Block, Version], Iterator[_Said]]] = [_modes, _mounts, _clevis, _raid]
     if version.fcos:
         checks += [_partitions, _boot_device, _grub]
     for one in checks:
@@ -71,6 +71,13 @@ def _clevis(config: Block, version: Version) -> Iterator[_Said]:
         for where, luks in _items(config, "luks"):
             if luks.get("clevis"):
                 yield _Said((*where, "clevis"), "Flatcar has no Clevis; use key_file")
+
+
+def _raid(config: Block, version: Version) -> Iterator[_Said]:
+    """Up to spec 3.2 a level that is not given counts as one, and empties that of boot_device's own."""
+    for where, raid in _items(config, "raid"):
+        if version.minor < 3 and not raid.get("level"):
+            yield _Said((*where, "level"), "is missing")
 
 
 def _partitions(config: Block, version: Version) -> Iterator[_Said]:
