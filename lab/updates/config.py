@@ -35,6 +35,7 @@ def read_settings(path: Path) -> Settings:
         locks=tuple(_locks(name, group) for name, group in file.fleetlock.items()),
         max_nodes=file.max_nodes,
         keep_events=file.keep_events,
+        forget_seconds=file.forget_days * 86_400,
     )
 
 

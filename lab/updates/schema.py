@@ -215,3 +215,6 @@ class UpdatesFile(Part):
     keep_events: Annotated[int, Field(ge=1000)] = Field(
         default=2_000_000, description="the most events that the record keeps"
     )
+    forget_days: Annotated[float, Field(gt=0, le=3650)] = Field(
+        default=30.0, description="after so many days a node that was not heard of is no longer listed"
+    )

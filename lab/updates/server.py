@@ -72,7 +72,7 @@ async def _ticking(service: Service, store: Store) -> None:
         await asyncio.sleep(_TICK_SECONDS)
         count += 1
         try:
-            await service.tick()
+            await service.tick(forget=count % _TRIM_TICKS == 1)
             if count % _TRIM_TICKS == 0:
                 await service.committer.run(lambda: store.trim(keep))
         except StoreError as exc:

@@ -64,11 +64,13 @@ class Service:
             return
         await _send(send, answer)
 
-    async def tick(self) -> None:
+    async def tick(self, *, forget: bool = False) -> None:
         """What time alone does, and the state read again where it could not be. Raises StoreError."""
         if self.committer.stale and not self.committer.recover():
             return
         self.state.tick(self._clock.now())
+        if forget:
+            self.state.forget(self._clock.now())
         await self._commit()
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:

@@ -119,7 +119,10 @@ class LockGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All of it. `url`: as nodes reach us, no slash at its end. `keep_events`: the most in the record."""
+    """All of it. `url`: as nodes reach us, no slash at its end. `keep_events`: the most in the record.
+
+    `forget_seconds`: after so long a node that was not heard of is no longer listed.
+    """
 
     address: str
     port: int
@@ -130,3 +133,4 @@ class Settings:
     locks: tuple[LockGroup, ...] = ()
     max_nodes: int = 100_000
     keep_events: int = 2_000_000
+    forget_seconds: float = 30 * 86_400.0

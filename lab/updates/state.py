@@ -76,6 +76,12 @@ class State:
         self.omaha.expire(now)
         self.fleetlock.expire(now)
 
+    def forget(self, now: float) -> None:
+        """Drop nodes that were not heard of for long: others need their places."""
+        before = now - self.settings.forget_seconds
+        self.omaha.forget(before)
+        self.cincinnati.forget(before)
+
     def unhealthy(self, name: str, reason: str) -> None:
         """The health check of a reboot group says so; "" is well."""
         self._unhealthy[name] = reason

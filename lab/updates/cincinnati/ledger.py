@@ -67,6 +67,12 @@ class Ledger:
             self._meet(query, targets[-1] if targets else "", address, now)
         return render(graph, hidden, closed=closed)
 
+    def forget(self, before: float) -> None:
+        """Drop nodes that were not heard of since `before`."""
+        for node in [node for node in self.nodes.values() if node.last_seen < before]:
+            del self.nodes[node.key]
+            self._changes.put(TABLE, node.key, None)
+
     def _graph(self, scope: Scope) -> Graph:
         if scope not in self._graphs:
             stream = self.streams.get(scope.stream)

@@ -56,6 +56,13 @@ class Ledger:
         for (app, _), group in self.groups.items():
             self._expire(app, group, now)
 
+    def forget(self, before: float) -> None:
+        """Drop nodes that were not heard of since `before` and have no slot."""
+        for instance in [i for i in self.instances.values() if i.last_seen < before]:
+            if instance.status not in Events.OPEN:
+                del self.instances[instance.key]
+                self._changes.put(TABLE, instance.key, None)
+
     def release(self, app: str, node: str) -> bool:
         """Let a node that is held be offered updates again; False where there is no such node."""
         instance = self.instances.get((app, node))

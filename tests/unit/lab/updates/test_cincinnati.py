@@ -219,6 +219,14 @@ def test_too_many_nodes_still_get_the_graph(ledger):
     assert len(ledger.nodes) == 10
 
 
+def test_nodes_that_were_not_heard_of_are_dropped(ledger):
+    asked(ledger, NOW, node="old")
+    asked(ledger, NOW + 100, node="new")
+    ledger.forget(NOW + 50)
+    assert [node.node for node in ledger.nodes.values()] == ["new"]
+    assert ledger._changes.rows["graph_nodes", ("stable", "old")] is None
+
+
 def test_rows_come_back(ledger):
     asked(ledger, NOW + 6000)
     ((row),) = ledger._changes.take().rows.values()

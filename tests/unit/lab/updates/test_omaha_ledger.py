@@ -244,6 +244,17 @@ def test_a_restart_keeps_slots_and_periods():
     assert again.ask("d", 70).why == Refusal.PERIOD
 
 
+def test_nodes_that_were_not_heard_of_make_room_unless_they_have_a_slot():
+    scene = Scene(Policy(max_concurrent=1), max_nodes=2)
+    scene.ask("a")
+    scene.ask("b", 1)
+    assert scene.ask("c", 100).status == "error-instanceRegistrationFailed"
+    scene.ledger.forget(BEGIN + 50)
+    assert set(scene.ledger.instances) == {("flatcar", "a")}
+    assert scene.changes.rows["omaha_nodes", ("flatcar", "b")] is None
+    assert scene.ask("c", 101).status == "ok"
+
+
 def test_a_delta_only_to_who_takes_it():
     scene = Scene()
     full = scene.packages["flatcar", NEW, "", ""]
