@@ -70,6 +70,7 @@ class Wish:
     memory: int = 1024
     datasource: str = "ds=nocloud-net;s={config}"
     serial: str = ""  # of the SMBIOS
+    milestones: tuple[MilestoneRule, ...] = ()  # before it is ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def _image(folder: Path, wish: Wish, public: str, console_args: str) -> Image:
     )
     ready = _DONE if wish.cloud_init else _UP
     deadlines = {"systemd": 180.0, "sshd": 240.0, "ready": 240.0}
-    return Image(plan=plan, milestones=(*_MILESTONES, ready), deadlines=deadlines)
+    return Image(plan=plan, milestones=(*_MILESTONES, *wish.milestones, ready), deadlines=deadlines)
 
 
 def _configs(folder: Path, wish: Wish, public: str) -> tuple[Config, ...]:
