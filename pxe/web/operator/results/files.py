@@ -50,7 +50,7 @@ def get_results_file(path: str) -> Response:
 
 
 def _inside(folder: Path, path: str) -> Path:
-    """The file that is meant. Raises Unknown for all that is no file of a run, a night or a sheet, also by a link."""
+    """The file that is meant. Raises Unknown for what is no file of a run, night or sheet, also by a link."""
     parts = PurePosixPath(path).parts
     named = len(parts) > 1 and _TOP.fullmatch(parts[0]) is not None
     if not named or "\0" in path or any(part.startswith(".") for part in parts):
