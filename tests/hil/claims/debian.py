@@ -4,18 +4,21 @@ It stands for systems that are managed by logging in. It is neither Flatcar nor 
 """
 
 import asyncio
+import os
 import sys
 import time
 
 import pytest
 
-from lab.claims.measure import config, enrol, surface, talk, upgrade
+from lab.claims.measure import config, enrol, extensions, surface, talk, upgrade
 from lab.claims.model import Verdict
 from lab.claims.probes.shell import ShellProbe
 from lab.clients.ssh import Fingerprints, SshNode
 from lab.errors import LabError
+from lab.systems.flatcar.sysext import Release, build, source_of
 from lab.testing.debianguest.boot import Wish, booted_guest
 from lab.testing.nodes import newdns
+from pxe.plan import Asset
 
 pytestmark = [pytest.mark.hil, pytest.mark.timeout(1800)]
 SECONDS, QUIET_SECONDS, PORTS = 600.0, 30.0, "1-10000,50000-50001"
@@ -26,7 +29,6 @@ NOT_ITS = {
     "C05": "Debian has no slots: a package is upgraded in place.",
     "C06": "Debian has no slots: there is nothing to go back to.",
     "C10": "One machine says nothing of many.",
-    "C12": "Debian's extensions are packages; a sysext on this guest is timed in docs/plain-hosts.md.",
     "C13": "Debian's extensions are packages of the distribution.",
     "C19": "One machine is no fleet.",
     "C20": "From memory there is nothing to reboot into but the network.",
@@ -41,8 +43,21 @@ def book(notebook):
 
 
 @pytest.fixture(scope="module")
-def guest(tmp_path_factory):
-    with booted_guest(tmp_path_factory.mktemp("guest")) as guest:
+def extension(tmp_path_factory):
+    """A system extension of 8 MB for this system."""
+    folder = tmp_path_factory.mktemp("extension")
+    (folder / "data").write_bytes(os.urandom(8 << 20))
+    (folder / "hello").write_text("#!/bin/sh\necho hello\n")
+    (folder / "hello").chmod(0o755)
+    files = [source_of(f"{folder}/hello:/usr/bin/hello"), source_of(f"{folder}/data:/usr/share/hello/data")]
+    build("hello", Release(id="debian", version_id="12"), files, folder / "hello.raw")
+    return folder / "hello.raw"
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory, extension):
+    wish = Wish(files=(Asset(extension.name, extension),))
+    with booted_guest(tmp_path_factory.mktemp("guest"), wish) as guest:
         yield guest
 
 
@@ -88,6 +103,21 @@ def test_c17_running(book, probe):
 def test_c18_packages(book, probe):
     found = book.add(surface.packages(probe))
     assert found.verdict is Verdict.MEASURED
+
+
+def test_c12_extension(book, probe, guest, extension):
+    """By the real systemd-sysext 252."""
+    fetch = "import sys, urllib.request; urllib.request.urlretrieve(sys.argv[1], sys.argv[2])"
+    began = time.monotonic()
+    probe.script(
+        "mkdir -p /etc/extensions && cd /etc/extensions && "
+        f"python3 -c '{fetch}' http://10.99.0.1/hello.raw hello.raw "
+        "&& systemd-sysext refresh && hello",
+        root=True,
+    )
+    usable = time.monotonic() - began
+    how = "An extension made by `bootlab sysext build`, from our HTTP server, merged by systemd-sysext 252."
+    book.add(extensions.extension(guest.seconds("ready"), usable, extension.stat().st_size, how))
 
 
 def test_c14_the_chain(book, guest):
