@@ -53,5 +53,5 @@ def no_ssh(probe: Probe, scan: Callable[[], Sequence[int]], ports: str) -> Findi
             Value("to the first byte of a capture", heard.first_byte_seconds, "s"),
             Value("to all kernel messages", kernel_seconds, "s"),
         ),
-        method="A TCP connection to each port from the node's own network; then dmesg, logs, capture.",
+        method="A TCP connection to each port; then kernel messages, a log, a capture.",
     )
