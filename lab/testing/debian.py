@@ -152,5 +152,8 @@ if __name__ == "__main__":  # tools/setup: so that the tests need no network
         from lab.testing.ignition import ignition_initrd  # it imports this module
 
         ignition_initrd()
+        from lab.testing.debianguest.build import guest_image
+
+        guest_image()
     except InfrastructureError as error:
         sys.exit(str(error))
