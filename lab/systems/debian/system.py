@@ -105,8 +105,17 @@ _STARTS = (
     "its installer starts, configures its network and fetches its answers; no installation was run to its end"
 )
 _SUPPORT: Final = {
-    name: Support(Level.RUN_HERE, _STARTS, "tests/hil/test_boot.py, docs/plain-hosts.md")
-    for name in ("qemu-virt-arm64", "x86-q35-bios")
+    **{
+        name: Support(Level.RUN_HERE, _STARTS, "tests/hil/test_boot.py, docs/plain-hosts.md")
+        for name in ("qemu-virt-arm64", "x86-q35-bios")
+    },
+    "raspberrypi-pi5": Support(
+        Level.NOT_EXPECTED, "Debian 12's kernel 6.1 is older than the board, and has no BCM2712"
+    ),
+    "jetson-orin": Support(
+        Level.UNOFFICIAL,
+        "Debian 12's kernel 6.1 knows Tegra234, but hardly the board's devices; nobody tried",
+    ),
 }
 
 
