@@ -63,3 +63,28 @@ def test_dns_change_node_by_node_and_back(fleet):
     dns.kill()
     said = run(sandbox, folder, "rollout", "plan.yaml", "--dry-run")
     assert f"all {COUNT} nodes answer; without need of a change: 0" in said  # as it was
+
+
+UPGRADE = """\
+nodes: {all: {list: [{name: node1, address: 10.99.0.11}], ssh: {key: id_ed25519, known_hosts: known_hosts}}}
+change:
+  upgrade: {image: latest, version: "42.2"}
+gates: [{ready: {seconds: 60}}]
+"""
+
+
+def test_upgrade_and_back(tmp_path):
+    """One node that poses as Fedora CoreOS, with deployments of the real ostree."""
+    try:
+        with Sandbox.create() as sandbox, ssh_nodes(sandbox, tmp_path, 1, "fcos") as (host,):
+            (tmp_path / "plan.yaml").write_text(UPGRADE)
+            (tmp_path / "known_hosts").write_text(host.known)
+            assert "1 done" in run(sandbox, tmp_path, "rollout", "plan.yaml")
+            assert "1 reverted" in run(sandbox, tmp_path, "rollout", "plan.yaml", "--revert")
+            said = run(sandbox, tmp_path, "rollout", "plan.yaml", "--dry-run")
+            assert "without need of a change: 0" in said  # 42.1 runs again
+            (tmp_path / "plan.yaml").write_text(UPGRADE.replace("42.2", "42.9"))
+            said = run(sandbox, tmp_path, "rollout", "plan.yaml", "--new", status=1)
+            assert "runs 42.2 and not 42.9" in said
+    except InfrastructureError as exc:
+        pytest.skip(str(exc))
