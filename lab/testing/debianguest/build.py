@@ -159,7 +159,15 @@ def _bootstrap(out: Path) -> None:
         mirror(),
     ]
     env = {"SOURCE_DATE_EPOCH": str(EPOCH), "TMPDIR": str(out.parent)}
-    run(argv, out.parent, env)
+    try:
+        run(argv, out.parent, env)
+    except InfrastructureError as exc:
+        if "chroot mode" not in str(exc):
+            raise
+        raise InfrastructureError(
+            "mmdebstrap cannot make the Debian guest as this user: apt-get install uidmap, and give the user a "
+            "range in /etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 NAME), or be root once"
+        ) from exc
 
 
 def _squashfs(source: Path, out: Path) -> None:
