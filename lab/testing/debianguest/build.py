@@ -165,7 +165,7 @@ def _bootstrap(out: Path) -> None:
         if "chroot mode" not in str(exc):
             raise
         raise InfrastructureError(
-            "mmdebstrap cannot make the Debian guest as this user: apt-get install uidmap, and give the user a "
+            "mmdebstrap cannot make the Debian guest as this user: apt-get install uidmap, and give it a "
             "range in /etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 NAME), or be root once"
         ) from exc
 
