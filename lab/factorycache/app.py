@@ -4,15 +4,16 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lab.errors import LabError
 from lab.factorycache.paths import Kind, Known, known, pxe_script
+from lab.factorycache.registry import Registry
+from lab.factorycache.serve import as_it_comes, from_disk, passed_on
 from lab.factorycache.store import CacheStore, Entry
 from lab.factorycache.upstream import Broken, NoRoom, Refused, Small, Upstream
 from lab.systems.talos.schematic import parse_schematic
@@ -20,9 +21,7 @@ from lab.systems.talos.schematic import parse_schematic
 _log = logging.getLogger(__name__)
 _LONGEST_BODY = 1 << 20
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
-_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?")
 _ARGUMENTS = re.compile(r"[ -~]{0,4096}")
-_PASSED = ("content-length", "content-type", "content-range", "etag", "last-modified", "accept-ranges")
 
 
 class App:
@@ -30,12 +29,17 @@ class App:
 
     def __init__(self, upstream: Upstream, store: CacheStore, base: str) -> None:
         self._upstream, self._store, self._base = upstream, store, base
+        self._registry = Registry(upstream, store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request = Request(scope, receive)
+        path = request.url.path
         try:
-            response = await self._answer(request)
+            if path == "/v2" or path.startswith("/v2/"):
+                response = await self._registry.answer(request)
+            else:
+                response = await self._answer(request)
         except Refused as exc:
             response = _text(str(exc) or "refused", exc.status if exc.status < 500 else 502)
         except (Broken, NoRoom, httpx.HTTPError) as exc:
@@ -67,43 +71,14 @@ class App:
     async def _artifact(self, request: Request, asked: Known) -> Response:
         entry = self._store.find(asked.path)
         if entry is not None:
-            file = self._store.file(asked.path)
-            headers = {"ETag": _etag(entry), "Accept-Ranges": "bytes", "Content-Type": entry.kind}
-            if request.headers.get("If-None-Match") == headers["ETag"]:
-                return Response(status_code=304, headers=headers)
-            return FileResponse(file, headers=headers, stat_result=file.stat())
+            return from_disk(request, self._store, entry)
         if request.method == "HEAD":
-            return await self._passed_on(request, asked)
+            return await passed_on(request, self._upstream, asked.path)
         try:
             download = await self._upstream.download(asked.path, asked.schematic)
         except NoRoom:
-            return await self._passed_on(request, asked)
-        entry = await download.started()
-        first, last = _range(request, entry)
-        headers = {
-            "Content-Length": str(last + 1 - first),
-            "Content-Type": entry.kind,
-            "Accept-Ranges": "bytes",
-        }
-        if entry.etag:
-            headers["ETag"] = entry.etag
-        if (first, last) != (0, entry.size - 1):
-            headers["Content-Range"] = f"bytes {first}-{last}/{entry.size}"
-        status = 206 if "Content-Range" in headers else 200
-        return StreamingResponse(download.read(first, last), status, headers)
-
-    async def _passed_on(self, request: Request, asked: Known) -> Response:
-        """Straight from Image Factory, nothing kept: a HEAD, or what the disk has no room for."""
-        wanted = {name: request.headers[name] for name in ("range", "if-range") if name in request.headers}
-        headers = wanted | {"Accept-Encoding": "identity"}
-        client = self._upstream.client
-        built = client.build_request(request.method, self._upstream.base + asked.path, headers=headers)
-        response = await client.send(built, stream=True)
-        if response.status_code >= 400:
-            await response.aclose()
-            raise Refused(response.status_code, response.reason_phrase)
-        passed = {name: response.headers[name] for name in _PASSED if name in response.headers}
-        return StreamingResponse(_closing(response), response.status_code, passed)
+            return await passed_on(request, self._upstream, asked.path)
+        return await as_it_comes(request, download)
 
     async def _pxe(self, request: Request, asked: Known) -> Response:
         arguments = ""
@@ -164,23 +139,3 @@ class App:
 
 def _text(message: str, status: int = 200) -> Response:
     return Response(message.rstrip("\n") + "\n", status, media_type="text/plain")
-
-
-def _etag(entry: Entry) -> str:
-    return entry.etag or f'"{entry.sha256[:32]}"'
-
-
-def _range(request: Request, entry: Entry) -> tuple[int, int]:
-    """The first and last byte that the client wants; all where it wants them otherwise than we can tell."""
-    whole = 0, entry.size - 1
-    match = _RANGE.fullmatch(request.headers.get("Range", ""))
-    if match is None or request.headers.get("If-Range", entry.etag) != entry.etag:
-        return whole
-    first, last = int(match[1]), min(int(match[2] or entry.size), entry.size - 1)
-    return (first, last) if first <= last else whole
-
-
-async def _closing(response: httpx.Response) -> AsyncIterator[bytes]:
-    async with contextlib.aclosing(response):
-        async for piece in response.aiter_raw():
-            yield piece

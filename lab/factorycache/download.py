@@ -5,11 +5,13 @@ gone on with at the next request.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -38,10 +40,23 @@ class NoRoom(Exception):
 
 
 class Download:
-    """A file on its way. `entry` is there once `started` is over."""
+    """A file on its way. `entry` is there once `started` is over.
 
-    def __init__(self, client: httpx.AsyncClient, url: str, path: str, store: CacheStore) -> None:
+    `accept`: the media types that are asked for. `sha256`: what the file must be; no answer that is made of
+    it ends before that is known, and what is another file is not kept.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        path: str,
+        store: CacheStore,
+        accept: str = "*/*",
+        sha256: str = "",
+    ) -> None:
         self._client, self._url, self._path, self._store = client, url, path, store
+        self._accept, self._sha256 = accept, sha256
         self.entry = Entry(path, 0)
         self.written = 0
         self.disk_failed = False
@@ -62,28 +77,34 @@ class Download:
     async def read(self, first: int, last: int) -> AsyncIterator[bytes]:
         """Yield bytes `first` to `last` as they come. Raises Broken where they do not."""
         at = first
-        with self._open().open("rb") as file:
+        with self._open() as file:
             file.seek(at)
             while at <= last:
-                piece = await asyncio.to_thread(
-                    file.read, min(_PIECE, last + 1 - at, max(self.written - at, 0))
-                )
-                if piece:
-                    at += len(piece)
-                    yield piece
+                there = self._readable(last) - at
+                if there <= 0:
+                    await self._more_than(at, last)
                     continue
-                await self._more_than(at)
+                piece = await asyncio.to_thread(file.read, min(_PIECE, there))
+                at += len(piece)
+                yield piece
 
-    async def _more_than(self, at: int) -> None:
+    def _readable(self, last: int) -> int:
+        """How many bytes an answer up to `last` may have of: all but the last, until its SHA-256 is known."""
+        doubtful = self._sha256 and not (self._over and self._error is None)
+        return min(self.written, last if doubtful else last + 1)
+
+    async def _more_than(self, at: int, last: int) -> None:
         async with self._changed:
-            await self._changed.wait_for(lambda: self.written > at or self._over)
-        if self.written <= at:
+            await self._changed.wait_for(lambda: self._readable(last) > at or self._over)
+        if self._readable(last) <= at:
             raise Broken(str(self._error))
 
-    def _open(self) -> Path:
-        """Where the bytes are: an open file stays what it is when it is moved."""
-        partial = self._store.partial(self._path)
-        return partial if partial.is_file() else self._store.file(self._path)
+    def _open(self) -> BinaryIO:
+        """The bytes, wherever they are: an open file stays what it is when it is moved."""
+        for path in (self._store.partial(self._path), self._store.file(self._path)):
+            with contextlib.suppress(FileNotFoundError):
+                return path.open("rb")
+        raise Broken(str(self._error))  # it failed between `started` and now
 
     async def _run(self) -> None:
         try:
@@ -105,7 +126,7 @@ class Download:
 
     async def _fetch(self) -> None:
         begun = self._store.begun(self._path)
-        if begun is not None and begun.etag:
+        if begun is not None and (begun.etag or self._sha256):
             self.entry, self.written = begun, self._store.partial(self._path).stat().st_size
         failures = 0
         while True:
@@ -119,14 +140,18 @@ class Download:
                     raise Broken(f"{self._url}: {exc or type(exc).__name__}") from None
                 await asyncio.sleep(_PAUSE_SECONDS)
         whole = await asyncio.to_thread(_digest, self._store.partial(self._path))
+        if self._sha256 not in ("", whole):
+            self._store.forget(self._path)
+            raise Broken(f"{self._url}: what came has the SHA-256 {whole}; not kept")
         self.entry = replace(self.entry, size=self.written, sha256=whole)
         self._store.finish(self.entry)
         _log.info("%s: %d bytes, SHA-256 %s", self._path, self.written, whole)
 
     async def _once(self) -> None:
-        headers = {"Accept-Encoding": "identity"}
+        headers = {"Accept": self._accept, "Accept-Encoding": "identity"}
         if self.written:
-            headers |= {"Range": f"bytes={self.written}-", "If-Range": self.entry.etag}
+            headers |= {"Range": f"bytes={self.written}-"}
+            headers |= {} if self._sha256 and not self.entry.etag else {"If-Range": self.entry.etag}
         async with self._client.stream("GET", self._url, headers=headers) as response:
             if self._url.startswith("https:") and response.url.scheme != "https":
                 raise Refused(502, f"{self._url} redirects to {response.url}, which is not encrypted")

@@ -23,6 +23,7 @@ class Small:
     status: int
     body: bytes
     kind: str = "text/plain; charset=utf-8"
+    digest: str = ""  # as a container registry says it
 
 
 class Upstream:
@@ -33,7 +34,7 @@ class Upstream:
         self._downloads: dict[str, Download] = {}
         self._full_until = 0.0
 
-    async def download(self, path: str, schematic: str) -> Download:
+    async def download(self, path: str, schematic: str, accept: str = "*/*", sha256: str = "") -> Download:
         """Return the download of a path, the one that is under way where one is, once it has begun.
 
         A schematic that Image Factory does not know, and we do, is told to it. Raises Refused, NoRoom,
@@ -42,12 +43,20 @@ class Upstream:
         if monotonic() < self._full_until:
             raise NoRoom("the disk took nothing a moment ago")
         try:
-            return await self._joined(path)
+            return await self._joined(path, accept, sha256)
         except Refused as exc:
-            text = self._store.schematic(schematic) if exc.status == 404 else None
-            if text is None or (await self.ask("POST", "/schematics", text)).status != 201:
+            if exc.status != 404 or not await self.tell(schematic):
                 raise
-        return await self._joined(path)
+        return await self._joined(path, accept, sha256)
+
+    async def tell(self, schematic: str) -> bool:
+        """Tell Image Factory a schematic that we have; return whether it knows it now. Raises Broken."""
+        text = self._store.schematic(schematic)
+        return text is not None and (await self.ask("POST", "/schematics", text)).status == 201
+
+    def under_way(self, path: str) -> bool:
+        """Tell whether a path is being downloaded."""
+        return path in self._downloads
 
     async def whole(self, path: str, schematic: str) -> Entry:
         """Return a file that is there whole, fetched where it was not. Raises as `download`."""
@@ -60,11 +69,19 @@ class Upstream:
             raise Broken(f"{self.base}{path}: broke off")
         return found
 
-    async def ask(self, method: str, path: str, body: bytes = b"") -> Small:
-        """Return a small answer, whatever its status. Raises Broken where none comes, or a large one."""
-        url = self.base + path
+    async def ask(
+        self, method: str, path: str, body: bytes = b"", accept: str = "*/*", seconds: float = _SECONDS
+    ) -> Small:
+        """Return a small answer, whatever its status. Raises Broken where none comes, or a large one.
+
+        `seconds`: how long it may think.
+        """
+        url, patience = self.base + path, httpx.Timeout(_SECONDS, read=seconds)
+        sent = self.client.stream(
+            method, url, content=body or None, headers={"Accept": accept}, timeout=patience
+        )
         try:
-            async with self.client.stream(method, url, content=body or None, timeout=_SECONDS) as response:
+            async with sent as response:
                 if url.startswith("https:") and response.url.scheme != "https":
                     raise Broken(f"{url} redirects to {response.url}, which is not encrypted")
                 got = bytearray()
@@ -74,7 +91,9 @@ class Upstream:
                         raise Broken(f"{url}: answers with more than {_MOST} bytes")
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise Broken(f"{url}: {exc or type(exc).__name__}") from None
-        return Small(response.status_code, bytes(got), response.headers.get("Content-Type", "text/plain"))
+        said = response.headers
+        kind, digest = said.get("Content-Type", "text/plain"), said.get("Docker-Content-Digest", "")
+        return Small(response.status_code, bytes(got), kind, digest)
 
     async def push(self, identity: str, text: bytes) -> tuple[str, Small | None]:
         """Make a schematic known; return the id that Image Factory gave it, or what it says against it.
@@ -95,10 +114,11 @@ class Upstream:
         except (ValueError, KeyError, TypeError, RecursionError):
             raise Broken(f"{self.base}/schematics: answers without an id") from None
 
-    async def _joined(self, path: str) -> Download:
+    async def _joined(self, path: str, accept: str, sha256: str) -> Download:
         found = self._downloads.get(path)
         if found is None or found.task.done():
-            found = self._downloads[path] = Download(self.client, self.base + path, path, self._store)
+            url = self.base + path
+            found = self._downloads[path] = Download(self.client, url, path, self._store, accept, sha256)
             found.task.add_done_callback(lambda _: self._over(path))
         await found.started()
         return found

@@ -14,6 +14,7 @@ from pathlib import Path
 from lab.errors import ConfigError
 from lab.systems.talos.boards import OVERLAYS, kernel_args
 from lab.systems.talos.schematic import VANILLA, Schematic, parse_schematic
+from lab.testing.vendors.installers import Installers
 from lab.testing.vendors.kernels import initramfs, kernel, zboot_kernel
 from lab.testing.vendors.server import Answer, Request, text
 
@@ -34,11 +35,12 @@ _ARTIFACT = re.compile(
 
 
 class Factory:
-    """Image Factory: schematics, /versions, lists of extensions and overlays, artifacts, PXE scripts."""
+    """Image Factory: schematics, /versions, extensions and overlays, artifacts, PXE scripts, installers."""
 
     def __init__(self) -> None:
         self.schematics: dict[str, Schematic] = {VANILLA.id: VANILLA}
         self.kernels = ""  # kernels of this architecture are given for any, as by a careless mirror
+        self.installers = Installers()
 
     @staticmethod
     def options(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +60,8 @@ class Factory:
         if path.startswith("/schematics/"):
             found = self.schematics.get(path.removeprefix("/schematics/"))
             return Answer(found.canonical.encode(), "application/yaml") if found else _unknown(path)
+        if path.startswith("/v2/"):
+            return self.installers.answer(request, self._wrong)
         if match := _LIST.fullmatch(path):
             return _listing(match[1], match[2])
         if match := _IMAGE.fullmatch(path):
@@ -74,21 +78,27 @@ class Factory:
         self.schematics[schematic.id] = schematic
         return _json({"id": schematic.id, "schematic": schematic.canonical}, 201)
 
-    def _image(self, identity: str, version: str, file: str) -> Answer:
+    def _wrong(self, identity: str, version: str) -> Answer | None:
+        """What there is against an image of a schematic; "" is any version."""
         schematic = self.schematics.get(identity)
         if schematic is None:
             return _unknown(identity)
-        if version not in VERSIONS:
+        if version and version not in VERSIONS:
             return text(f"version {version} is not available", 404)
+        wrong = _not_there(schematic)
+        return text(wrong, 400) if wrong else None
+
+    def _image(self, identity: str, version: str, file: str) -> Answer:
+        if no := self._wrong(identity, version):
+            return no
         if file.endswith((".sha256", ".sha512")):
             return text("checksums need the enterprise tier", 402)
         match = _ARTIFACT.fullmatch(file)
         if match is None:
             return text(f"invalid image path: {file}", 400)
         arch = next(word for word in match.groups() if word)
-        if wrong := _not_there(schematic):
-            return text(wrong, 400)
-        return _artifact(file, (file.startswith("kernel-") and self.kernels) or arch, schematic)
+        kernels = file.startswith("kernel-") and self.kernels
+        return _artifact(file, kernels or arch, self.schematics[identity])
 
     def _pxe(self, base: str, identity: str, version: str, arch: str, secure: str) -> Answer:
         schematic = self.schematics.get(identity)

@@ -1,6 +1,5 @@
 """The cache between a stand-in Image Factory and its askers."""
 
-import asyncio
 import resource
 import subprocess
 import sys
@@ -9,66 +8,13 @@ import threading
 import httpx
 import pytest
 
-from lab.asgi import Server, bound
-from lab.factorycache.app import App
-from lab.factorycache.store import CacheStore
-from lab.factorycache.upstream import Upstream
 from lab.systems.talos.factory import Factory
 from lab.systems.talos.schematic import VANILLA, parse_schematic
-from lab.testing.vendors.factory import Factory as StandIn
 from lab.testing.vendors.factory import path_of
-from lab.testing.vendors.server import VendorServer
 from pxe.assets import AddRequest, Store, add_image
 
 BASE = f"/image/{VANILLA.id}/v1.13.9"
 KERNEL, DISK, WORDS = f"{BASE}/kernel-amd64", f"{BASE}/metal-amd64.raw.zst", f"{BASE}/cmdline-metal-amd64"
-
-
-class Cache:
-    """The application under uvicorn in a thread: a program of its own costs a second in each test."""
-
-    def __init__(self, folder, upstream, limit=1 << 30):
-        self.folder, self._limit, self._upstream = folder, limit, upstream
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self._thread.start()
-        assert self._ready.wait(30)
-        self.client = httpx.Client(base_url=self.url, timeout=60)
-
-    async def _serve(self):
-        store = CacheStore(self.folder, self._limit)
-        upstream = Upstream(self._upstream, store, httpx.AsyncClient(timeout=30))
-        with bound("127.0.0.1", 0) as socket:
-            self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-            self._server = Server(App(upstream, store, self.url), connections=100, end_seconds=3)
-            self._ready.set()
-            await self._server.serve(sockets=[socket])
-        await upstream.close()
-
-    def get(self, path, **headers):
-        return self.client.get(path, headers=headers)
-
-    def files(self):
-        return sorted(path.stat().st_size for path in (self.folder / "files").iterdir() if not path.suffix)
-
-    def close(self):
-        self.client.close()
-        self._server.stop()
-        self._thread.join(30)
-
-
-@pytest.fixture
-def vendor():
-    path_of("kernel-amd64")
-    with VendorServer(StandIn()) as server:
-        yield server
-
-
-@pytest.fixture
-def cache(vendor, tmp_path):
-    made = Cache(tmp_path / "cache", vendor.url)
-    yield made
-    made.close()
 
 
 def asked(vendor, path):
@@ -107,8 +53,8 @@ def test_parts_heads_and_validators(vendor, cache):
     assert cache.get(KERNEL, **{"Range": "bytes=5-", "If-Range": '"other"'}).status_code == 200
 
 
-def test_offline_it_gives_what_it_has(vendor, tmp_path, caplog):
-    cache = Cache(tmp_path / "cache", vendor.url)
+def test_offline_it_gives_what_it_has(vendor, start, caplog):
+    cache = start()
     versions, overlays = Factory(cache.url).versions(), Factory(cache.url).overlays("1.13.9")
     words = cache.get(WORDS).text
     vendor.faults.status = 503
@@ -122,7 +68,7 @@ def test_offline_it_gives_what_it_has(vendor, tmp_path, caplog):
     assert (missing.status_code, missing.headers["Content-Type"]) == (502, "text/plain; charset=utf-8")
     cache.close()
     assert "/versions: the last known, for 503" in caplog.text
-    again = Cache(tmp_path / "cache", vendor.url)
+    again = start()
     assert again.get(WORDS).text == words, "it is on disk"
     again.close()
 
@@ -162,17 +108,17 @@ def test_a_client_that_goes_away_stops_nothing(vendor, cache):
     assert asked(vendor, KERNEL) == 1
 
 
-def test_no_room(vendor, tmp_path):
+def test_no_room(vendor, start):
     size = path_of("kernel-amd64").stat().st_size
-    cache = Cache(tmp_path / "cache", vendor.url, limit=size - 1)
+    cache = start(limit=size - 1)
     assert cache.get(KERNEL).content == path_of("kernel-amd64").read_bytes()
     assert cache.get(KERNEL, Range="bytes=5-").content == path_of("kernel-amd64").read_bytes()[5:]
     assert cache.files() == [], "straight through, nothing kept"
     cache.close()
 
 
-def test_what_was_wanted_longest_ago_goes(vendor, tmp_path):
-    cache = Cache(tmp_path / "cache", vendor.url, limit=1_000_000)
+def test_what_was_wanted_longest_ago_goes(vendor, start):
+    cache = start(limit=1_000_000)
     disks = [
         f"/image/{VANILLA.id}/{version}/metal-{arch}.raw.zst"
         for version in ("v1.13.8", "v1.13.9")
@@ -197,7 +143,8 @@ PATHS = {
     f"/image/{'0' * 64}/v1.13.9/kernel-amd64": 404,
     f"{BASE}/kernel-amd64.sha256": 402,
     f"/schematics/{'0' * 64}": 404,
-    "/v2/": 404,
+    "/v2/": 200,
+    "/v2/other/": 404,
     "/healthz": 200,
 }
 
