@@ -37,6 +37,10 @@ POSTGRES = ("postgresql-15", "bookworm", "usr/lib/postgresql/15/bin/postgres")
 # Chrome OS' program for the slots in a GPT; its package would bring flashrom along
 CGPT = ("cgpt", "bookworm", "usr/bin/cgpt")
 
+# A client of container registries; its package would bring those that run containers along
+SKOPEO = ("skopeo", "bookworm", "usr/bin/skopeo")
+LIBGPGME = ("libgpgme11", "bookworm", "usr/share/doc/libgpgme11/copyright")
+
 IGNITION = ("ignition", "bookworm", ("usr/lib/dracut/modules.d/30ignition/ignition",))
 
 # What the network installer's kernel, of exactly this version, has not with it
@@ -146,6 +150,8 @@ if __name__ == "__main__":  # tools/setup: so that the tests need no network
         file_of(*LIBUBOOTENV)
         file_of(*POSTGRES)
         file_of(*CGPT)
+        file_of(*SKOPEO)
+        file_of(*LIBGPGME)
         for part in PROTOC:
             file_of(*part)
         foreign_file_of(*PI_3_DEVICE_TREE)
