@@ -183,11 +183,16 @@ class Download:
         size = int(length) if length.isascii() and length.isdigit() else 0
         if not await asyncio.to_thread(self._store.make_room, size):
             raise NoRoom(f"no room for {size} bytes")
-        etag = response.headers.get("ETag", "")
-        kind = response.headers.get("Content-Type", "application/octet-stream")
+        etag = plain(response.headers.get("ETag", ""))
+        kind = plain(response.headers.get("Content-Type", "")) or "application/octet-stream"
         self.entry = Entry(self._path, size, kind, "" if etag.startswith("W/") else etag)
         self.written = 0
         self._store.begin(self.entry)
+
+
+def plain(header: str) -> str:
+    """Return a header of another's as it came; "" where it is none that can be sent on."""
+    return header if header.isascii() and header.isprintable() else ""
 
 
 async def _said(response: httpx.Response) -> str:

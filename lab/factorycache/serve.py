@@ -9,7 +9,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from lab.factorycache.download import Download
+from lab.factorycache.download import Download, plain
 from lab.factorycache.store import CacheStore, Entry
 from lab.factorycache.upstream import Broken, Refused, Upstream
 
@@ -65,7 +65,7 @@ async def passed_on(
     if refused[0] >= 400:
         await response.aclose()
         raise Refused(*refused)
-    passed = {name: response.headers[name] for name in _PASSED if name in response.headers}
+    passed = {name: said for name in _PASSED if (said := plain(response.headers.get(name, "")))}
     body = _closing(response, sha256 if request.method == "GET" else "")
     return StreamingResponse(body, response.status_code, passed)
 

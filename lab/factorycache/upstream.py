@@ -7,7 +7,7 @@ from time import monotonic
 
 import httpx
 
-from lab.factorycache.download import Broken, Download, NoRoom, Refused
+from lab.factorycache.download import Broken, Download, NoRoom, Refused, plain
 from lab.factorycache.store import CacheStore, Entry
 from lab.systems.talos.factory import check_id
 
@@ -92,7 +92,8 @@ class Upstream:
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise Broken(f"{url}: {exc or type(exc).__name__}") from None
         said = response.headers
-        kind, digest = said.get("Content-Type", "text/plain"), said.get("Docker-Content-Digest", "")
+        kind = plain(said.get("Content-Type", "")) or "text/plain"
+        digest = said.get("Docker-Content-Digest", "")
         return Small(response.status_code, bytes(got), kind, digest)
 
     async def push(self, identity: str, text: bytes) -> tuple[str, Small | None]:

@@ -11,6 +11,7 @@ from lab.factorycache.oci import INDEX, MANIFEST
 from lab.systems.talos.factory import Factory
 from lab.systems.talos.schematic import VANILLA, parse_schematic
 from lab.testing.vendors.installers import installer
+from lab.testing.vendors.server import Answer
 
 NAME = f"metal-installer/{VANILLA.id}"
 BASE, TAG = f"/v2/{NAME}", f"/v2/{NAME}/manifests/v1.13.9"
@@ -72,10 +73,11 @@ def test_a_pull_and_another_one_without_a_network(vendor, start, image, caplog):
 
 def test_without_a_network_there_is_what_was_fetched_and_what_the_client_takes(vendor, cache, layer):
     assert codes(cache.get(TAG, Accept=MANIFEST)) == (404, ["MANIFEST_UNKNOWN"]), "the tag is an index"
-    assert cache.get(TAG, Accept=INDEX).status_code == 200
+    digest = cache.get(TAG, Accept=INDEX).headers["Docker-Content-Digest"]
     vendor.faults.status = 503
     assert codes(cache.get(TAG, Accept=MANIFEST)) == (502, ["UNAVAILABLE"])
     assert cache.get(TAG, Accept=f"{MANIFEST}, {INDEX}").headers["Content-Type"] == INDEX
+    assert cache.get(f"{BASE}/manifests/{digest}").status_code == 200, "the tag's answer was it"
     for path in (f"{TAG}0", f"{BASE}/blobs/{layer[0]}", f"{BASE}/manifests/{layer[0]}"):
         assert codes(cache.get(path)) == (502, ["UNAVAILABLE"])
         assert cache.client.head(path).status_code == 502
@@ -117,6 +119,9 @@ def test_a_wrong_blob_breaks_off_and_is_not_kept(vendor, start, layer, limit):
             cache.get(f"{BASE}/blobs/{digest}", **part)
     assert (cache.files(), list((cache.folder / "partial").iterdir())) == (kept, [])
     vendor.vendor.installers.damaged.clear()
+    part = cache.get(f"{BASE}/blobs/{digest}", Range="bytes=5-")
+    assert part.content == (data[5:] if part.status_code == 206 else data)
+    assert (part.status_code == 206) == (limit > len(data)), "a part that is not kept could not be checked"
     assert cache.get(f"{BASE}/blobs/{digest}").content == data
 
 
@@ -134,6 +139,22 @@ def test_a_connection_that_breaks_goes_on_where_it_stopped(vendor, cache, layer)
     vendor.faults.cut_after, vendor.faults.cuts = 100_000, 2
     assert cache.get(f"{BASE}/blobs/{layer[0]}").content == layer[1]
     assert vendor.sent - sent == len(layer[1])
+
+
+class Odd:
+    """A registry that sends euro signs in its headers, as UTF-8."""
+
+    def answer(self, request):
+        return Answer(b"{}", "text/\u00e2\u0082\u00ac", headers={"Last-Modified": "\u00e2\u0082\u00ac"})
+
+
+def test_headers_that_are_none_are_left_out(vendor, cache):
+    vendor.vendor = Odd()
+    digest = hashlib.sha256(b"{}").hexdigest()
+    assert cache.get(TAG).headers["Content-Type"].startswith("text/plain")
+    assert cache.client.head(f"{BASE}/blobs/sha256:{digest}").status_code == 200
+    blob = cache.get(f"{BASE}/blobs/sha256:{digest}")
+    assert (blob.content, blob.headers["Content-Type"]) == (b"{}", "application/octet-stream")
 
 
 ERRORS = {
