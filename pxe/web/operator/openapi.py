@@ -140,7 +140,9 @@ def _conditions(rule: Rule, op: Operation) -> list[dict[str, Any]]:
 def _responses(rule: Rule, op: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"204": {"description": "Done."}}
     if op.reply is not None:
-        content = {op.media: {"schema": schemas[id(op.reply), "serialization"]}}
+        # OpenAPI 3.1 has no schema for bytes as they are: a JSON file of the results is no string
+        whole = {} if op.reply is bytes else {"schema": schemas[id(op.reply), "serialization"]}
+        content = {op.media: whole}
         found = {"200": {"description": "The answer.", "content": content}}
     for status, model in op.also.items():
         content = {op.media: {"schema": schemas[id(model), "serialization"]}}
