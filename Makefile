@@ -62,9 +62,9 @@ upgrades:  ## 100 power cuts and every class of failed upgrade of refos on the e
 	.venv/bin/bootlab test upgrades --cuts 100 --classes all
 	.venv/bin/bootlab test upgrades --cuts 0 --system lab.upgrades.refos:RefosPc
 
-systems:  ## Fedora CoreOS and Flatcar from their stand-ins by the real Ignition; a system extension (3 minutes)
+systems:  ## Fedora CoreOS and Flatcar from their stand-ins by the real Ignition; a system extension; GRUB (5 minutes)
 	@tools/setup test
-	BOOTLAB_SYSTEMS="fcos flatcar" $(PY) -m pytest tests/hil/test_coreos.py tests/hil/sysext_guest.py
+	BOOTLAB_SYSTEMS="fcos flatcar" $(PY) -m pytest tests/hil/test_coreos.py tests/hil/sysext_guest.py tests/hil/grub_again.py
 	BOOTLAB_SYSTEMS=flatcar BOOTLAB_PLACE=arm64-pxe $(PY) -m pytest tests/hil/test_coreos.py
 
 update-fleet:  ## 10,000 simulated nodes through a staged update while the server is killed ten times (6 minutes)

@@ -170,6 +170,8 @@ def site_document(settings: ServiceSettings, sandbox: Sandbox, api: Path) -> dic
         document["logs"] = {"syslog": settings.logs.syslog, "netconsole": settings.logs.netconsole}
     if settings.http is not None:
         document["http"] = {"port": settings.http.port}
+    if settings.loaders:
+        document["loaders"] = {kind: str(path) for kind, path in settings.loaders.items()}
     return {"service": document}
 
 

@@ -15,6 +15,7 @@ from pxe.boot.assets import ChecksumCache
 from pxe.boot.check import SCRIPT_NAME
 from pxe.boot.classify import Client
 from pxe.boot.files import FileRoot
+from pxe.boot.grub_query import GrubQuery, boot_file, goes_on, split_query, why_nothing
 from pxe.boot.loaders import Loaders, companion, loader_kind
 from pxe.boot.made import Scripts, checked
 from pxe.boot.names import IPXE_NAME, View, claimed_mac, normalise, script_kind, split_view, view_folder
@@ -52,6 +53,7 @@ class _Asking:
     name: str
     requester: Requester
     claimed: bool = False
+    returns: bool = False  # a GRUB that has a grub.cfg of its own to go back to
 
     def resource(self, *, path: Path | None = None, data: bytes | None = None) -> Resource:
         return Resource(name=self.name, path=path, data=data, mac=None if self.claimed else self.mac)
@@ -164,7 +166,10 @@ class Catalogue:
         `address` is what it has or is offered (None: another server gives it); `server` is ours. Raises
         PlanError where the client's firmware needs a loader that this host does not have.
         """
-        if client.firmware in _NOTHING:  # asked first: systems renew their leases day and night
+        if client.grub:
+            http = self._http(server) if server is not None else ""
+            return boot_file(self.plan_of(mac, address), server, http, "" if address else view_folder(mac))
+        if client.firmware in _NOTHING:  # asked early: systems renew their leases day and night
             return ""
         plan = self.plan_of(mac, address)
         if plan is None:
@@ -206,12 +211,40 @@ class Catalogue:
         view, the loaders, the folder for everybody. Raises RequestRefused: mostly NOT_FOUND, whose message
         says why in words for the log.
         """
+        name, query = split_query(name)
+        if query is not None:
+            return self._resolve_query(name, query, requester)
+        return self._resolve(name, requester)
+
+    def _resolve_query(self, name: str, query: GrubQuery, requester: Requester) -> Resource:
+        """The same for a GRUB that goes back to a grub.cfg of its own: a refusal is words on its console.
+
+        The address says which machine it is; the query alone only where the address is nobody's.
+        """
+        mac = requester.mac
+        if mac is not None:
+            reason = query.contradicts(mac, self.machine(mac), self.client(mac))
+            if reason:
+                return Resource(name=name, data=goes_on(reason), mac=mac)
+        elif query.mac:
+            name = view_folder(query.mac) + name.replace("\\", "/").lstrip("/")
+        try:
+            return self._resolve(name, requester, returns=True)
+        except RequestRefused as exc:
+            if exc.reason is not RefusalReason.NOT_FOUND:
+                raise
+            why = why_nothing(
+                self.machine(mac or query.mac), self.choice(mac or query.mac), query.mac, str(exc)
+            )
+            return Resource(name=name, data=goes_on(why), mac=mac)
+
+    def _resolve(self, name: str, requester: Requester, *, returns: bool = False) -> Resource:
         wanted, mac = normalise(name), requester.mac
         choice = self.current(mac, requester.address)
         if mac is not None and choice.plan is not None:
-            found = self._own(_Asking(mac, choice.plan, wanted, name, requester))
+            found = self._own(_Asking(mac, choice.plan, wanted, name, requester, returns=returns))
         elif mac is None:
-            found = self._claimed(wanted, name, requester)
+            found = self._claimed(wanted, name, requester, returns)
         else:
             found = None
         if found is not None:
@@ -272,7 +305,7 @@ class Catalogue:
             return True
         return client.firmware is Firmware.RASPBERRY_PI and client.serial in ("", view.serial)
 
-    def _claimed(self, wanted: str, name: str, requester: Requester) -> Resource | None:
+    def _claimed(self, wanted: str, name: str, requester: Requester, returns: bool) -> Resource | None:
         """What a stranger gets who names a machine: all that holds no secret. Its own address may have come
         from another DHCP server."""
         view, rest = split_view(wanted)
@@ -280,7 +313,7 @@ class Catalogue:
         plan = self.current(mac).plan
         if mac is None or plan is None:
             return None
-        return self._from_plan(_Asking(mac, plan, rest, name, requester, claimed=True))
+        return self._from_plan(_Asking(mac, plan, rest, name, requester, claimed=True, returns=returns))
 
     def _from_plan(self, asking: _Asking) -> Resource | None:
         plan, wanted = asking.plan, asking.wanted
@@ -332,6 +365,7 @@ class Catalogue:
             http=requester.http,
             config=requester.config(asking.plan.name) if minted else "",
             view=view_folder(asking.mac) if asking.claimed else "",
+            returns=asking.returns,
         )
         return self._complete(scene, asking.mac)
 

@@ -7,6 +7,8 @@ Order of the evidence, strongest first; each rule is there because a real firmwa
    or the vendor's MAC prefix gives them away. A Pi 4's REQUEST even lacks option 60.
 3. U-Boot names itself in option 60, or has an architecture code of its own.
 4. The rest goes by option 93, then by the prefix of option 60.
+5. A GRUB that asks again by itself (`net_dhcp`) says next to nothing: the DISCOVER of 2.06 has option 53
+   alone, its REQUEST is known by what it asks for in option 55; CoreOS' 2.02 says GRUB2 in option 77.
 
 The architecture is never read from option 60's text: U-Boot's EFI step writes it in decimal in 2023.01 and in
 hexadecimal later, and swaps x86 with x86_64.
@@ -30,6 +32,7 @@ class Client:
     `serial` is a Raspberry Pi's: 8 hexadecimal digits, the folder from which it fetches its first files.
     `ipxe_http`: an iPXE that was built with HTTP; a network card's own may not be. `sends_uuid`: option 97 is
     there, whatever it says; U-Boot's EFI step calls itself PXEClient like any UEFI and leaves it out.
+    `grub`: a GRUB that was loaded before, and asks again for the address and the name of a grub.cfg.
     """
 
     mac: str
@@ -41,6 +44,7 @@ class Client:
     serial: str = ""
     ipxe_http: bool = False
     sends_uuid: bool = False
+    grub: bool = False
 
 
 # Option 93: IANA "Processor Architecture Types" that we know how to boot, and who sends them.
@@ -75,6 +79,10 @@ _BY_VENDOR_CLASS: tuple[tuple[str, Arch, Firmware], ...] = (
     ("PXEClient", Arch.X86, Firmware.BIOS_PXE),
 )
 
+# Option 55 of GRUB 2.06's REQUEST, whole and in its order: netmask, router, DNS, domain, host, 17, 18, 60
+_GRUB_ASKS_FOR = bytes((1, 3, 6, 15, 12, 17, 18, 60))
+_GRUB_2_02 = "GRUB2"
+
 _IPXE_HTTP = 0x13  # in option 175, which is encapsulated: iPXE's features, each a code with the value 1
 
 _RASPBERRY_PI_MACS = ("b8:27:eb", "dc:a6:32", "e4:5f:01", "28:cd:c1", "d8:3a:dd", "2c:cf:67", "88:a2:9e")
@@ -87,7 +95,10 @@ _BOOT_OPTIONS = (
     Option.VENDOR_SPECIFIC,
 )
 # All that `_client` goes by; plain numbers, which are looked up faster.
-_EVIDENCE = tuple(int(code) for code in (Option.VENDOR_CLASS, Option.USER_CLASS, *_BOOT_OPTIONS))
+_EVIDENCE = tuple(
+    int(code)
+    for code in (Option.VENDOR_CLASS, Option.USER_CLASS, Option.PARAMETER_REQUEST_LIST, *_BOOT_OPTIONS)
+)
 
 
 def classify(packet: DhcpPacket) -> Client:
@@ -115,6 +126,7 @@ def _told(evidence: tuple[bytes | None, ...], pi_mac: bool) -> tuple[Any, ...]:
         serial=_raspberry_pi_serial(options.get(Option.CLIENT_UUID, b"")),
         ipxe_http=_IPXE_HTTP in _codes(options.get(Option.IPXE, b"")),
         sends_uuid=Option.CLIENT_UUID in options,
+        grub=_is_grub(options, user_class),
     )
     return tuple(getattr(told, field.name) for field in fields(told))[1:]
 
@@ -123,6 +135,8 @@ def _kind(
     options: Mapping[int, bytes], vendor_class: str, user_class: str, pi_mac: bool
 ) -> tuple[Arch, Firmware]:
     arch, firmware = _by_code(options.get(Option.CLIENT_ARCH, b""))
+    if user_class == _GRUB_2_02:  # its option 93 would make it the firmware, which begins a boot
+        return arch, Firmware.OS
     if user_class in ("iPXE", "gPXE") or Option.IPXE in options:
         return arch, Firmware.IPXE
     if _is_raspberry_pi(options, arch, vendor_class, pi_mac):
@@ -136,6 +150,13 @@ def _kind(
     if firmware is Firmware.UNKNOWN and not any(code in options for code in _BOOT_OPTIONS):
         return arch, Firmware.OS
     return arch, firmware
+
+
+def _is_grub(options: Mapping[int, bytes], user_class: str) -> bool:
+    if user_class == _GRUB_2_02:
+        return True
+    alone = not any(code in options for code in (Option.VENDOR_CLASS, Option.USER_CLASS, *_BOOT_OPTIONS))
+    return alone and options.get(Option.PARAMETER_REQUEST_LIST) == _GRUB_ASKS_FOR
 
 
 def _by_code(value: bytes) -> tuple[Arch, Firmware]:

@@ -58,7 +58,9 @@ def context(plan: BootPlan, sizes: Mapping[str, int], scene: Scene) -> dict[str,
         "user_class": client.user_class if client is not None else "",
         "view": scene.view,
         "base": _base(plan, scene),
-        "grub_config": f"{_grub_base(plan, scene)}grub/grub.cfg",
+        "grub_config": f"{_grub_base(plan, scene)}grub/grub.cfg"
+        + (f"?mac={scene.mac}" if scene.returns else ""),
+        "returns": scene.returns,
         "reason": None,
     }
 

@@ -14,7 +14,8 @@ class Scene:
     final slash; "" where HTTP is off); `mac` is "" for a stranger; `config` is the base URL of the machine's
     configs with its final slash; `client` is the newest that DHCP saw of the machine; `name` its name.
     `view` is a folder with its final slash that stands before the names of the machine's files: it tells us
-    whose they are where the address does not ("" where it does).
+    whose they are where the address does not ("" where it does). `returns`: the GRUB has a
+    grub.cfg of its own, which it goes on with where ours ends.
     """
 
     server: IPv4Address
@@ -24,6 +25,7 @@ class Scene:
     client: Client | None = None
     name: str = ""
     view: str = ""
+    returns: bool = False
 
     def fill(self, text: str) -> str:
         """Return `text` with `{server}`, `{mac}` and `{config}` replaced; all other braces stay."""

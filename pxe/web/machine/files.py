@@ -2,14 +2,12 @@
 
 import time
 from ipaddress import IPv4Address
-from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
-from pxe.boot.names import view_folder
-from pxe.errors import PlanError, RequestRefused
+from pxe.boot.grub_query import GRUB_NAME
+from pxe.errors import RequestRefused
 from pxe.events import TransferRefused
-from pxe.plan import normalise_mac
 from pxe.web.context import context
 from pxe.web.sending import send_resource
 
@@ -22,8 +20,9 @@ def get_file(name: str) -> Response:
     service = context()
     client = IPv4Address(request.environ["REMOTE_ADDR"])
     requester = service.requester(client)
-    if requester.mac is None:
-        name = _as_claimed(name)
+    if name.endswith(GRUB_NAME) and request.query_string:
+        # GRUB's query is part of the name, as it is over TFTP; it may hold any byte
+        name = f"{name}?{request.query_string.decode('ascii', 'replace')}"
     try:
         resource = service.catalogue.resolve(name, requester)
         return send_resource(request, resource, service.events.append, service.flows)
@@ -40,15 +39,3 @@ def get_file(name: str) -> Response:
             )
         )
         raise
-
-
-def _as_claimed(name: str) -> str:
-    """A stranger's `grub.cfg?mac=MAC`, as Flatcar's GRUB asks, as the name in the view of that MAC."""
-    if not name.endswith("grub.cfg"):
-        return name
-    # Not by Flask's own parser, which fails for bytes that are no UTF-8
-    given = dict(parse_qsl(request.query_string.decode("ascii", "replace")))
-    try:
-        return view_folder(normalise_mac(given.get("mac", ""))) + name
-    except PlanError:
-        return name

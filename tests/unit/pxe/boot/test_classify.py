@@ -191,3 +191,18 @@ def test_nothing_breaks_it(options, chaddr):
 )
 def test_ipxe_says_whether_it_has_http(features, http):
     assert classify(packet(USER_CLASS=b"iPXE", IPXE=features)).ipxe_http is http
+
+
+def test_a_grub_2_06_is_known_by_what_its_request_asks_for():
+    """Debian's 2.06 in QEMU: DISCOVER has option 53 alone, REQUEST 53, 54, 50 and 55."""
+    wanted = bytes.fromhex("0103060f0c11123c")
+    found = classify(packet(PARAMETER_REQUEST_LIST=wanted))
+    assert (found.grub, found.firmware) == (True, Firmware.OS)  # it begins no boot
+    assert not classify(packet()).grub
+    assert not classify(packet(PARAMETER_REQUEST_LIST=wanted[:-1])).grub
+    assert not classify(packet(PARAMETER_REQUEST_LIST=wanted, VENDOR_CLASS=b"udhcp 1.36")).grub
+
+
+def test_a_grub_of_coreos_says_its_name_beside_the_firmwares_architecture():
+    found = classify(packet(USER_CLASS=b"\x05GRUB2", CLIENT_ARCH=arch(7)))
+    assert (found.grub, found.firmware, found.arch) == (True, Firmware.OS, Arch.X86_64)
