@@ -3,6 +3,7 @@
 # processes, host name). It has no init: systemctl is a stand-in, and a reboot ends sshd and starts it again.
 # usage: node.sh LOWER WORK NAME KEY SYSTEM STAND-INS
 set -e
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # the stand-ins come first, whatever ours is
 lower=$1 work=$2 name=$3 key=$4 system=$5 files=$6
 mount -t tmpfs -o mode=755 node "$work"
 mkdir "$work/upper" "$work/work" "$work/root"

@@ -1,6 +1,7 @@
 """A rollout over SSH: the DNS servers of nodes with the real sshd, the gate in the log of our DNS server."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -38,6 +39,8 @@ def fleet(tmp_path):
             (tmp_path / "dns.yaml").write_text("dns: [10.99.0.1]\n")
             yield sandbox, tmp_path, hosts
     except InfrastructureError as exc:
+        if os.geteuid() == 0:
+            raise  # sshd needs several users, which root alone has
         pytest.skip(str(exc))
 
 
@@ -87,4 +90,6 @@ def test_upgrade_and_back(tmp_path):
             said = run(sandbox, tmp_path, "rollout", "plan.yaml", "--new", status=1)
             assert "runs 42.2 and not 42.9" in said
     except InfrastructureError as exc:
+        if os.geteuid() == 0:
+            raise  # sshd needs several users, which root alone has
         pytest.skip(str(exc))
