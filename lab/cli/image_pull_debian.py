@@ -10,7 +10,9 @@ from lab.systems.interface import Wanted
 
 
 @click.command()
-@click.option("--release", "version", default="bookworm", show_default=True, help="A codename.")
+@click.option(
+    "--release", "version", default="bookworm", show_default=True, help="Or trixie; 12, 13 do, too."
+)
 @click.option("--board", default="", help="A board type: tells the processor and the console.")
 @click.option("--arch", default="", help="arm64 or x86_64, where no board is named.")
 @click.option("--upstream", metavar="URL", default="", help="A mirror.  [default: Debian's package, by apt]")
@@ -22,6 +24,9 @@ from lab.systems.interface import Wanted
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="That user's public SSH key.")
 @click.option("--mirror", metavar="URL", default="", help="Where the installer finds Debian's packages.")
 @click.option("--package", "packages", multiple=True, help="One more package; as often as wanted.")
+@click.option(
+    "--kernel", metavar="PACKAGE", default="", help="Its kernel.  [default: the installer chooses]"
+)
 @with_pull
 def debian(
     pulling: Pulling, version: str, board: str, arch: str, upstream: str, key: Path | None, **extras: str

@@ -81,7 +81,7 @@ def preseed(answers: Answers) -> str:
         "apt-setup/services-select multiselect",  # only what the mirror has
         "apt-setup/enable-source-repositories boolean false",
         "apt-setup/cdrom/set-first boolean false",
-        "tasksel tasksel/first multiselect",
+        "pkgsel/run_tasksel boolean false",
         f"pkgsel/include string {' '.join(('openssh-server', 'sudo', *answers.packages))}",
         "pkgsel/upgrade select none",
         "pkgsel/update-policy select none",
@@ -94,8 +94,7 @@ def preseed(answers: Answers) -> str:
         f"preseed/late_command string {_late_command(answers)}",
     ]
     return "".join(
-        line + "\n" if line.split()[0] in ("tasksel", "popularity-contest") else f"d-i {line}\n"
-        for line in lines
+        line + "\n" if line.startswith("popularity-contest ") else f"d-i {line}\n" for line in lines
     )
 
 

@@ -16,7 +16,7 @@ from pxe.assets import AddRequest, Promises
 from pxe.plan import Arch, Asset, BootPlan, Config, ConfigKind
 
 _ARCHES: Final = {"arm64": "arm64", "x86_64": "amd64"}  # our word -> Debian's
-_RELEASES: Final = {"bookworm": "12"}  # those whose questions the preseed file answers
+_RELEASES: Final = {"bookworm": "12", "trixie": "13"}  # those whose questions the preseed file answers
 _CONFIG: Final = "preseed.cfg"
 # Firmware files and IPv6 would only be waited for in vain on an isolated network
 _WORDS: Final = (
@@ -25,7 +25,7 @@ _WORDS: Final = (
 
 
 class Debian:
-    """Debian's network installer. `wanted.version`: a codename (bookworm).
+    """Debian's network installer. `wanted.version`: bookworm or 12, trixie or 13.
 
     `wanted.extras` for `plan`: `disk`, `hostname`, `user`, `key` (a file: the user's public SSH key), and
     `mirror`, `packages` (words), `kernel` (a package), `args`. Without `disk` the installer asks people.
@@ -76,7 +76,10 @@ class Debian:
             raise UsageError(f"the image has no {' and no '.join(missing)}; pull it again")
         check_kernel(image["kernel"], arch)
         answers = _answers(wanted)
-        words = [console_of(wanted), _WORDS if answers else "", wanted.extras.get("args", "")]
+        console = console_of(wanted)
+        words = [console, _WORDS if answers else "", wanted.extras.get("args", "")]
+        if answers and console:
+            words.append(f"--- {console}")  # what stands behind it is the installed system's, too
         return BootPlan(
             name=name,
             arch=Arch(arch),
@@ -120,7 +123,8 @@ _SUPPORT: Final = {
 
 
 def _release(wanted: Wanted) -> str:
-    release = wanted.version or next(iter(_RELEASES))
+    names = {number: name for name, number in _RELEASES.items()}
+    release = names.get(wanted.version, wanted.version) or next(iter(_RELEASES))
     if release not in _RELEASES:
         raise UsageError(f"{release!r}: the installer's answers are for {', '.join(_RELEASES)}")
     return release

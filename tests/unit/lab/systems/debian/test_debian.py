@@ -35,7 +35,7 @@ def test_the_answers_that_matter():
     assert "d-i partman-auto/disk string /dev/vda" in lines
     assert "d-i pkgsel/include string openssh-server sudo tcpdump" in lines
     assert "d-i passwd/root-login boolean false" in lines
-    assert "tasksel tasksel/first multiselect" in lines
+    assert "d-i pkgsel/run_tasksel boolean false" in lines
     (late,) = (line for line in lines if "late_command" in line)
     assert f"echo '{KEY}' >/target/home/lab/.ssh/authorized_keys" in late
 
@@ -73,6 +73,7 @@ def test_a_plan_that_installs(image, tmp_path):
     plan = Debian().plan("web1", image, wanted)
     assert plan.cmdline.startswith("console=ttyS0 auto=true priority=critical url={config}preseed.cfg")
     (config,) = plan.configs
+    assert plan.cmdline.endswith(" --- console=ttyS0")
     assert (config.name, config.text) == ("preseed.cfg", preseed(answers()))
 
 
@@ -88,13 +89,17 @@ def test_what_is_missing_is_named(image, tmp_path):
     wanted = Wanted(arch="x86_64", extras={**WANTED, "key": str(tmp_path / "none")})
     with pytest.raises(UsageError, match="cannot be read as a public key"):
         Debian().plan("x", image, wanted)
-    with pytest.raises(UsageError, match="'sid': the installer's answers are for bookworm"):
+    with pytest.raises(UsageError, match="'sid': the installer's answers are for bookworm, trixie"):
         Debian().pull(Wanted(version="sid", arch="x86_64"))
 
 
 def test_what_is_pulled():
     package = Debian().pull(Wanted(arch="arm64"))
     assert package.package == "debian-installer-12-netboot-arm64"
+    trixie = Debian().pull(Wanted(version="13", arch="x86_64"))
+    assert trixie == Debian().pull(Wanted(version="trixie", arch="x86_64"))
+    assert trixie.package == "debian-installer-13-netboot-amd64"
+    assert "/images/13/amd64/text/" in trixie.parts["kernel"]
     mirror = Debian().pull(Wanted(arch="x86_64", upstream="http://10.99.0.1/debian/"))
     images = "http://10.99.0.1/debian/dists/bookworm/main/installer-amd64/current/images"
     assert mirror.parts["kernel"] == f"{images}/netboot/debian-installer/amd64/linux"
