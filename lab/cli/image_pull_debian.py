@@ -24,9 +24,7 @@ from lab.systems.interface import Wanted
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="That user's public SSH key.")
 @click.option("--mirror", metavar="URL", default="", help="Where the installer finds Debian's packages.")
 @click.option("--package", "packages", multiple=True, help="One more package; as often as wanted.")
-@click.option(
-    "--kernel", metavar="PACKAGE", default="", help="Its kernel.  [default: the installer chooses]"
-)
+@click.option("--kernel", metavar="PACKAGE", default="", help="Its kernel.  [default: the installer chooses]")
 @with_pull
 def debian(
     pulling: Pulling, version: str, board: str, arch: str, upstream: str, key: Path | None, **extras: str
