@@ -34,7 +34,7 @@ class Rig:
     @contextlib.contextmanager
     def bad_line(self, *faults, **options):
         """The line goes bad behind the prompt that is to come; it is good again afterwards."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120  # a busy host leaves an emulated machine waiting for seconds
         while not self.console.pending().endswith(b"=> "):
             assert time.monotonic() < deadline
             time.sleep(0.001)
