@@ -20,6 +20,8 @@ from lab.testing.nodes.newdns import node_config, save_talosconfig
 from lab.testing.nodes.trust import Trust
 
 _AT_ONCE = 50
+# A handshake whose caller has gone ends by itself, and is nobody's to close: the loop must run until then
+_LAST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,7 @@ async def running(settings: FleetSettings) -> AsyncIterator[list[SimulatedNode]]
         yield nodes
     finally:
         await asyncio.gather(*(node.stop() for node in nodes))
+        await asyncio.sleep(_LAST_SECONDS)
 
 
 async def _switch_on(nodes: list[SimulatedNode]) -> None:
