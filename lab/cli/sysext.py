@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lab.errors import UsageError
-from lab.systems.flatcar.sysext import ARCHES, Release, build, source_of
+from lab.systems.sysext import ARCHES, Release, build, source_of
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}")
 _VARIANTS = {"flatcar": ("flatcar", "1.0.0"), "fedora": ("fcos", "1.4.0")}

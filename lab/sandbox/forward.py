@@ -45,18 +45,10 @@ async def serve(listening: socket.socket, host: str, port: int) -> None:
             writer.close()
             return
         keep_alive(far_writer.get_extra_info("socket"))  # the client's own keepalive ends at us
-        await copy_both((reader, writer), (far_reader, far_writer))
+        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
 
     server = await asyncio.start_server(join, sock=listening)
     await server.serve_forever()
-
-
-async def copy_both(
-    near: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-    far: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-) -> None:
-    """Copy between two connections, both ways, until both are over."""
-    await asyncio.gather(_copy(near[0], far[1]), _copy(far[0], near[1]))
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -128,20 +128,13 @@ def bind_logs(settings: LogSettings, undo: contextlib.ExitStack) -> dict[str, so
 
 def _bind_relay(path: Path) -> socket.socket:
     """A socket for datagrams, for us alone."""
-    path = path.absolute()
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    umask = os.umask(0o177)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        path.absolute().parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         path.unlink(missing_ok=True)  # of a service that was killed; the state folder has one service
-        sock.bind(str(path))
     except OSError as exc:
-        sock.close()
-        reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number
-        raise ServiceError(f"cannot listen for machines' lines on {path}: {reason}") from None
-    finally:
-        os.umask(umask)
-    return sock
+        raise ServiceError(f"cannot listen for machines' lines on {path}: {exc.strerror}") from None
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    return _named(sock, path, 0o177, "machines' lines")
 
 
 def _name(sock: socket.socket) -> str:
@@ -205,19 +198,23 @@ def bind_api(settings: ApiSettings) -> socket.socket:
 
 
 def _bind_unix(path: Path) -> socket.socket:
-    path = path.absolute()
-    _remove_stale(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    umask = os.umask(_SOCKET_MODE)
+    _remove_stale(path.absolute())
+    sock = _named(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path, _SOCKET_MODE, "the API")
+    sock.listen(BACKLOG)
+    return sock
+
+
+def _named(sock: socket.socket, path: Path, umask: int, what: str) -> socket.socket:
+    """Give a Unix socket its path. Raises ServiceError, the socket closed, where it cannot have it."""
+    path, before = path.absolute(), os.umask(umask)
     try:
         sock.bind(str(path))
-        sock.listen(BACKLOG)
     except OSError as exc:
         sock.close()
         reason = exc.strerror or str(exc)  # "AF_UNIX path too long" comes without a number
-        raise ServiceError(f"cannot listen for the API on {path}: {reason}; name another path") from None
+        raise ServiceError(f"cannot listen for {what} on {path}: {reason}; name another path") from None
     finally:
-        os.umask(umask)
+        os.umask(before)
     return sock
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from lab.clients.ssh import SshNode
 from lab.errors import InfrastructureError
-from lab.systems.flatcar.sysext import Release, build, source_of
+from lab.systems.sysext import Release, build, source_of
 from lab.testing.debianguest.boot import Wish, booted_guest
 from pxe.events import TransferEnded
 from pxe.plan import Asset

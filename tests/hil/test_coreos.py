@@ -20,9 +20,9 @@ from lab.errors import InfrastructureError
 from lab.images import Image
 from lab.model import MilestoneRule, Source
 from lab.systems.fcos.system import FedoraCoreos
-from lab.systems.flatcar.sysext import Release, build, source_of
 from lab.systems.flatcar.system import Flatcar
 from lab.systems.interface import Wanted
+from lab.systems.sysext import Release, build, source_of
 from lab.testing.ignition import DONE, ROOTFS, empty_disk, read_file, stat_file
 from lab.testing.vendors import coreos, flatcar
 from lab.testing.vendors.server import VendorServer

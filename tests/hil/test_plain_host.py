@@ -10,8 +10,8 @@ import pytest
 from lab.clients.ssh import SshNode
 from lab.errors import InfrastructureError
 from lab.model import MilestoneRule, Source
-from lab.systems.flatcar.sysext import Release, build, source_of
 from lab.systems.ssh_client import SshClient
+from lab.systems.sysext import Release, build, source_of
 from lab.testing.debianguest.boot import Wish, booted_guest
 from lab.testing.ignition import empty_disk, read_file
 from pxe.events import ConfigDelivered

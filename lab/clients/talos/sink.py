@@ -6,15 +6,11 @@ A node finds it by `talos.events.sink=HOST:PORT` on its command line, or the doc
 import asyncio
 import logging
 import socket
-import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
-from google.protobuf.message import DecodeError
-from grpclib.const import Status
-from grpclib.exceptions import GRPCError
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server, Stream
 
@@ -25,6 +21,7 @@ from lab.keepalive import keep_alive
 from lab.machineapi.events_grpc import EventSinkServiceBase
 from lab.machineapi.events_pb2 import EventRequest, EventResponse
 from lab.machineapi.limits import limit_messages
+from lab.machineapi.request import receive as read_request
 
 if TYPE_CHECKING:
     from grpclib._typing import IServable
@@ -49,15 +46,7 @@ class _Sink(EventSinkServiceBase):
 async def receive(stream: "Stream[Any, Any]", most: int) -> Any:
     """Read the one request of a call; raises GRPCError for what is none, or is larger than `most` bytes."""
     limit_messages(stream, most)
-    try:
-        request = await stream.recv_message()
-    except NotImplementedError:  # grpclib's, over the flag for compression
-        raise GRPCError(Status.UNIMPLEMENTED, "compressed messages are not read here") from None
-    except (DecodeError, AssertionError, struct.error) as error:  # the last two: grpclib's, over one cut off
-        raise GRPCError(Status.INVALID_ARGUMENT, f"the request cannot be read: {error}") from None
-    if request is None:
-        raise GRPCError(Status.INVALID_ARGUMENT, "there is no request")
-    return request
+    return await read_request(stream)
 
 
 def host_of(stream: "Stream[Any, Any]") -> str:

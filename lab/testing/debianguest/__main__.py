@@ -4,15 +4,14 @@ usage: python -m lab.testing.debianguest [--cloud-init] [--folder DIR]
 """
 
 import argparse
-import signal
 import sys
-import threading
 from pathlib import Path
 
 import click
 
 from lab.errors import LabError
 from lab.testing.debianguest.boot import Wish, booted_guest
+from lab.testing.foreground import asked_to_end
 
 
 def main() -> int:
@@ -21,9 +20,7 @@ def main() -> int:
     parser.add_argument("--cloud-init", action="store_true", help="configured by the real cloud-init")
     parser.add_argument("--folder", type=Path, default=Path("guest"), help="must be new")
     args = parser.parse_args()
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+    over = asked_to_end()
     try:
         args.folder.mkdir(parents=True)
         folder = args.folder.absolute()

@@ -5,9 +5,7 @@ usage: python -m lab.testing.sshnodes [--count N] [--system debian|fcos|flatcar]
 
 import argparse
 import contextlib
-import signal
 import sys
-import threading
 from pathlib import Path
 
 import click
@@ -15,6 +13,7 @@ import click
 from lab.errors import LabError
 from lab.sandbox import Sandbox
 from lab.sandbox.forward import forwarded
+from lab.testing.foreground import asked_to_end
 from lab.testing.sshnodes import SYSTEMS, ssh_nodes
 
 
@@ -25,9 +24,7 @@ def main() -> int:
     parser.add_argument("--system", choices=SYSTEMS, default="debian")
     parser.add_argument("--folder", type=Path, default=Path("nodes"), help="must be new")
     args = parser.parse_args()
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+    over = asked_to_end()
     try:
         args.folder.mkdir(parents=True)
         folder = args.folder.absolute()

@@ -15,7 +15,7 @@ from lab.claims.model import Verdict
 from lab.claims.probes.shell import ShellProbe
 from lab.clients.ssh import Fingerprints, SshNode
 from lab.errors import LabError
-from lab.systems.flatcar.sysext import Release, build, source_of
+from lab.systems.sysext import Release, build, source_of
 from lab.testing.debianguest.boot import Wish, booted_guest
 from lab.testing.nodes import newdns
 from pxe.plan import Asset

@@ -2,16 +2,16 @@
 
 import inspect
 import os
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
 
+from lab.machineapi.request import receive
 from lab.machineconfig import ConfigFaults
 from lab.refos.guest.api.access import Role, check_role, role_of, target_of
 from lab.refos.guest.cluster import Exists
@@ -83,7 +83,7 @@ async def _answer(node: Node, path: str, method: Method, stream: Stream[Any, Any
     target = target_of(node, stream.metadata or {}, path)
     if target and node.settings.personality.nodes_deprecated:
         node.logs.add(API, f"{path}: metadata `nodes` is deprecated: connect to each node, or send `node`")
-    request = await _receive(stream)
+    request = await receive(stream)
     call = Call(node, role, actor=os.urandom(16).hex(), target=target)
     result = method.function(call, request)
     if isinstance(result, AsyncIterator):
@@ -91,20 +91,6 @@ async def _answer(node: Node, path: str, method: Method, stream: Stream[Any, Any
             await stream.send_message(_named(reply, target))
     else:
         await stream.send_message(_named(await result, target))
-
-
-async def _receive(stream: Stream[Any, Any]) -> Any:
-    """Read the request; bytes that are none are the caller's fault, not ours."""
-    try:
-        request = await stream.recv_message()
-    except NotImplementedError:
-        # grpclib's, over the flag for compression; gRPC's doc/compression.md names the status
-        raise GRPCError(Status.UNIMPLEMENTED, "compressed messages are not read here") from None
-    except (DecodeError, AssertionError, struct.error) as error:  # the last two: grpclib's, over one cut off
-        raise GRPCError(Status.INVALID_ARGUMENT, f"the request cannot be read: {error}") from None
-    if request is None:
-        raise GRPCError(Status.INVALID_ARGUMENT, "there is no request")
-    return request
 
 
 def _named(reply: Message, target: str) -> Message:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lab.systems.flatcar.sysext import Release, build, source_of
+from lab.systems.sysext import Release, build, source_of
 
 pytestmark = pytest.mark.interop
 

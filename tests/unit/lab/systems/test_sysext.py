@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from lab.butane import translate
 from lab.cli.sysext import sysext
 from lab.errors import UsageError
-from lab.systems.flatcar.sysext import Release, build, source_of
+from lab.systems.sysext import Release, build, source_of
 
 HOST = Release(id="flatcar", level="1.0")
 pytestmark = pytest.mark.skipif(shutil.which("mksquashfs") is None, reason="apt-get install squashfs-tools")
